@@ -1,0 +1,38 @@
+namespace GlowGpu.Kernels;
+
+/// <summary>
+/// The operation set of a flow on one device. Every operation exists once per backend; an operation missing from a
+/// backend is a compile error. All operations are queued in order; <see cref="IBuffer.Read"/> waits for them. Unless an
+/// operation says otherwise its outputs are overwritten, must not overlap its inputs, and results do not depend on the
+/// number of threads.
+/// </summary>
+public interface IBackend : IDisposable
+{
+    /// <summary>Short device name for people, e.g. <c>cpu (2 threads, AVX-512)</c>.</summary>
+    string Name { get; }
+
+    /// <summary>Allocates zeroed float32 memory whose start is aligned for the widest vector access.</summary>
+    IBuffer Allocate(long length);
+
+    /// <summary>Waits until all queued work is done.</summary>
+    void Synchronize();
+
+    /// <summary>Sets every element of the view (its gaps excluded).</summary>
+    void Fill(View target, float value);
+
+    /// <summary>Copies <c>[R,C]</c> to <c>[R,C]</c>; either side may be strided.</summary>
+    void Copy(View source, View target);
+
+    IChannelAffine ChannelAffine { get; }
+    IChannelMap ChannelMap { get; }
+    ICouplingNet CouplingNet { get; }
+    ICouple Couple { get; }
+    IGaussianScore GaussianScore { get; }
+    IZeroConv ZeroConv { get; }
+    IPrior Prior { get; }
+    ISqueeze Squeeze { get; }
+    IChannelStats ChannelStats { get; }
+    IClassHead ClassHead { get; }
+    IDequantize Dequantize { get; }
+    IOptimizerStep OptimizerStep { get; }
+}
