@@ -1,0 +1,73 @@
+using GlowGpu.Engine;
+
+namespace GlowGpu.Model.Training;
+
+/// <summary>Everything a run needs besides model and data; stored in <c>config.json</c> so that a resume cannot differ.</summary>
+public sealed record TrainOptions
+{
+    /// <summary>Images per step.</summary>
+    public int Batch { get; init; } = 64;
+
+    /// <summary>Learning rate after warm-up.</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary><c>adam</c> or <c>adamax</c>.</summary>
+    public string Optimizer { get; init; } = "adamax";
+
+    /// <summary>Decay of the first moment.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Decay of the second moment; null: 1 − 1/(steps_per_epoch·polyak_epochs).</summary>
+    public double? Beta2 { get; init; }
+
+    /// <summary>ε of the optimizer.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>Epochs over which the rate rises linearly from 0.</summary>
+    public double WarmupEpochs { get; init; } = 10;
+
+    /// <summary>Epochs that the Polyak average spans; 0: no average.</summary>
+    public double PolyakEpochs { get; init; } = 1;
+
+    /// <summary>Largest gradient norm; 0: no clipping.</summary>
+    public double ClipNorm { get; init; }
+
+    /// <summary>Stop after this many epochs (null: no limit).</summary>
+    public double? Epochs { get; init; }
+
+    /// <summary>Stop after this many steps (null: no limit).</summary>
+    public long? Steps { get; init; }
+
+    /// <summary>Stop after this many minutes of this process (null: no limit).</summary>
+    public double? Minutes { get; init; }
+
+    /// <summary><c>stored</c>, <c>reversible</c>.</summary>
+    public MemoryMode Memory { get; init; } = MemoryMode.Stored;
+
+    /// <summary>How bytes become continuous values.</summary>
+    public Dequantization Dequantize { get; init; } = Dequantization.Uniform;
+
+    /// <summary>False: images in the order of the set.</summary>
+    public bool Shuffle { get; init; } = true;
+
+    /// <summary><c>none</c>, <c>shift</c> or <c>flip</c> (comma-separated for both).</summary>
+    public string Augment { get; init; } = "none";
+
+    /// <summary>Weight of the class cross-entropy (bits) in the loss.</summary>
+    public double ClassWeight { get; init; }
+
+    /// <summary>Checkpoint every so many steps.</summary>
+    public long SaveEvery { get; init; } = 500;
+
+    /// <summary>Sample grid every so many steps.</summary>
+    public long SampleEvery { get; init; } = 500;
+
+    /// <summary>Validate every so many steps; 0: at each epoch's end and at the end.</summary>
+    public long ValidateEvery { get; init; }
+
+    /// <summary>Temperature of the sample grids.</summary>
+    public double Temperature { get; init; } = 0.7;
+
+    /// <summary>Seeds parameters, data order, dequantisation and samples.</summary>
+    public ulong Seed { get; init; }
+}
