@@ -1,5 +1,3 @@
-using GlowGpu.Model.Data;
-
 namespace GlowGpu.Model.Sampling;
 
 /// <summary>Draws latents and decodes them.</summary>
