@@ -1,5 +1,6 @@
 using GlowGpu.Engine;
 using GlowGpu.Kernels;
+using GlowGpu.Model.Layers;
 
 namespace GlowGpu.Model;
 

@@ -1,5 +1,4 @@
 using GlowGpu.Engine;
-using GlowGpu.Kernels;
 using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Model;

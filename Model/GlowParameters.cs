@@ -1,4 +1,3 @@
-using GlowGpu.Engine;
 using GlowGpu.Kernels;
 
 namespace GlowGpu.Model;
