@@ -22,14 +22,14 @@ public sealed class DemoSet : ImageSource, IFactorSource
     private const int Version = 1;
     private const ulong Key = 0x676C6F77_64656D6F;
 
-    private readonly int _first;
-    private readonly PixelCache _cache;
+    private readonly int first;
+    private readonly PixelCache cache;
 
     private DemoSet(string name, int first, int count, int size)
         : base(name, count, size, size, 3, null, Enum.GetNames<DemoShape>().Select(n => n.ToLowerInvariant()).ToArray())
     {
-        _first = first;
-        _cache = new PixelCache(count, ImageBytes);
+        this.first = first;
+        cache = new PixelCache(count, ImageBytes);
     }
 
     /// <summary>Training and test set of that image side.</summary>
@@ -44,9 +44,8 @@ public sealed class DemoSet : ImageSource, IFactorSource
     /// <inheritdoc/>
     public DemoFactors Factors(int index)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(index);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
-        ulong i = (ulong)(_first + index);
+        CheckIndex(index);
+        ulong i = (ulong)(first + index);
         var (a, b, c, d) = Philox.Block(Key, 2 * i);
         var (e, f, g, h) = Philox.Block(Key, 2 * i + 1);
         return new DemoFactors(
@@ -64,16 +63,16 @@ public sealed class DemoSet : ImageSource, IFactorSource
     /// <inheritdoc/>
     public override int Label(int index)
     {
-        base.Label(index);
+        CheckIndex(index);
         return (int)ShapeOf(index);
     }
 
     /// <inheritdoc/>
     protected override void ReadImage(int index, Span<byte> pixels)
     {
-        if (_cache.TryRead(index, pixels)) return;
+        if (cache.TryRead(index, pixels)) return;
         DemoRenderer.Render(Factors(index), Height, pixels);
-        _cache.Keep(index, pixels);
+        cache.Keep(index, pixels);
     }
 
     /// <summary>The renderer's version and the place in the sequence stand for the pixels: they determine them, and cost nothing.</summary>
@@ -81,11 +80,11 @@ public sealed class DemoSet : ImageSource, IFactorSource
     {
         Span<byte> identity = stackalloc byte[8];
         BinaryPrimitives.WriteInt32LittleEndian(identity, Version);
-        BinaryPrimitives.WriteInt32LittleEndian(identity[4..], _first + index);
+        BinaryPrimitives.WriteInt32LittleEndian(identity[4..], first + index);
         hash.AppendData(identity);
     }
 
-    private DemoShape ShapeOf(int index) => (DemoShape)((_first + index) % Classes.Count);
+    private DemoShape ShapeOf(int index) => (DemoShape)((first + index) % Classes.Count);
 
     private static float Uniform(uint word, float low, float high) => low + (high - low) * Philox.ToUnit(word);
 }

@@ -4,7 +4,7 @@ namespace GlowGpu.Model.Data;
 internal readonly struct DemoSolid<TShape>
     where TShape : struct, IDemoShape
 {
-    private readonly float _size, _perSize, _cos, _sin;
+    private readonly float size, perSize, cos, sin;
 
     /// <summary>Centre of the solid.</summary>
     public readonly Vec Centre;
@@ -15,15 +15,15 @@ internal readonly struct DemoSolid<TShape>
     /// <summary>A solid of that size, turned by that many degrees about the vertical axis through (x, z).</summary>
     public DemoSolid(float size, float rotation, float x, float z)
     {
-        _size = size;
-        _perSize = 1 / size;
-        (_sin, _cos) = DemoTrigonometry.SinCos(rotation / 360);
+        this.size = size;
+        perSize = 1 / size;
+        (sin, cos) = DemoTrigonometry.SinCos(rotation / 360);
         Centre = new Vec(x, TShape.HalfHeight * size, z);
         Bound = TShape.Bound * size;
     }
 
     /// <summary>Signed distance of a point to the surface.</summary>
-    public float Distance(Vec point) => _size * TShape.Distance(ToLocal(point));
+    public float Distance(Vec point) => size * TShape.Distance(ToLocal(point));
 
     /// <summary>Unit normal of the surface near a point: the gradient of the distance, by differences along a tetrahedron's corners.</summary>
     public Vec Normal(Vec point)
@@ -41,7 +41,7 @@ internal readonly struct DemoSolid<TShape>
 
     private Vec ToLocal(Vec point)
     {
-        Vec d = (point - Centre) * _perSize;
-        return new Vec(_cos * d.X - _sin * d.Z, d.Y, _sin * d.X + _cos * d.Z);
+        Vec d = (point - Centre) * perSize;
+        return new Vec(cos * d.X - sin * d.Z, d.Y, sin * d.X + cos * d.Z);
     }
 }

@@ -6,8 +6,8 @@ namespace GlowGpu.Model.Data;
 /// <summary>What every set of images shares: its description, its labels and its hash.</summary>
 public abstract class ImageSource : IImageSource
 {
-    private readonly int[]? _labels;
-    private readonly Lazy<string> _hash;
+    private readonly int[]? labels;
+    private readonly Lazy<string> hash;
 
     /// <summary>A set of <paramref name="count"/> images <c>[H,W,C]</c>.</summary>
     /// <param name="name">for people</param>
@@ -20,8 +20,8 @@ public abstract class ImageSource : IImageSource
     protected ImageSource(string name, int count, int height, int width, int channels, int[]? labels, IReadOnlyList<string> classes)
     {
         (Name, Count, Height, Width, Channels, Classes) = (name, count, height, width, channels, classes);
-        _labels = labels;
-        _hash = new Lazy<string>(ComputeHash);
+        this.labels = labels;
+        hash = new Lazy<string>(ComputeHash);
     }
 
     /// <inheritdoc/>
@@ -32,7 +32,7 @@ public abstract class ImageSource : IImageSource
     /// <c>[H,W,C]</c> and its label (little-endian int32, −1 when there is none). Sets whose images are slow to make say
     /// what stands for the bytes there. Computed on first use, image by image.
     /// </summary>
-    public string Hash => _hash.Value;
+    public string Hash => hash.Value;
 
     /// <inheritdoc/>
     public int Count { get; }
@@ -56,7 +56,7 @@ public abstract class ImageSource : IImageSource
     public virtual int Label(int index)
     {
         CheckIndex(index);
-        return _labels is null ? -1 : _labels[index];
+        return labels is null ? -1 : labels[index];
     }
 
     /// <inheritdoc/>
@@ -78,7 +78,8 @@ public abstract class ImageSource : IImageSource
         hash.AppendData(pixels);
     }
 
-    private void CheckIndex(int index)
+    /// <summary>Throws unless the set has such an image.</summary>
+    protected void CheckIndex(int index)
     {
         if ((uint)index >= (uint)Count) throw new ArgumentOutOfRangeException(nameof(index), index, $"{Name} has images 0 to {Count - 1}");
     }

@@ -6,22 +6,22 @@ public sealed class PixelCache
     /// <summary>Largest set that is kept, in bytes: 1 GiB.</summary>
     public const long Limit = 1L << 30;
 
-    private readonly byte[]?[]? _images;
+    private readonly byte[]?[]? images;
 
     internal PixelCache(int count, int imageBytes)
     {
-        if ((long)count * imageBytes <= Limit) _images = new byte[]?[count];
+        if ((long)count * imageBytes <= Limit) images = new byte[]?[count];
     }
 
     internal bool TryRead(int index, Span<byte> pixels)
     {
-        if (_images is null || Volatile.Read(ref _images[index]) is not { } kept) return false;
+        if (images is null || Volatile.Read(ref images[index]) is not { } kept) return false;
         kept.CopyTo(pixels);
         return true;
     }
 
     internal void Keep(int index, ReadOnlySpan<byte> pixels)
     {
-        if (_images is not null) Volatile.Write(ref _images[index], pixels.ToArray());
+        if (images is not null) Volatile.Write(ref images[index], pixels.ToArray());
     }
 }
