@@ -26,4 +26,17 @@ public static class ActNormReference
         }
         return (bias, logs);
     }
+
+    /// <summary>Gradients of x, b and logs of y = (x + b)·exp(3·logs), its log-determinant not included.</summary>
+    public static (Nhwc Dx, double[] Dbias, double[] Dlogs) Backward(Nhwc y, double[] logs, Nhwc dy)
+    {
+        Nhwc dx = dy.Map((g, c) => g * Math.Exp(3 * logs[c]));
+        double[] dbias = new double[y.C], dlogs = new double[y.C];
+        for (int i = 0; i < y.Data.Length; i++)
+        {
+            dbias[i % y.C] += dx.Data[i];
+            dlogs[i % y.C] += 3 * y.Data[i] * dy.Data[i];
+        }
+        return (dx, dbias, dlogs);
+    }
 }

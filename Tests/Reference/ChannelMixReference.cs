@@ -43,4 +43,24 @@ public static class ChannelMixReference
 
     /// <summary>H·W·ln|det W|.</summary>
     public static double LogDet(Nhwc x, double[] w) => x.H * x.W * Matrix.LogAbsDeterminant(w, x.C);
+
+    /// <summary>Gradients of lower, upper and log_s from that of W; the unused triangles get zero.</summary>
+    public static (double[] Dlower, double[] Dupper, double[] DlogS) PluBackward(
+        int[] p, double[] lower, double[] upper, double[] logS, double[] sign, double[] dw)
+    {
+        int n = p.Length;
+        double[] dproduct = new double[n * n], dlower = new double[n * n], dupper = new double[n * n], dlogS = new double[n];
+        for (int r = 0; r < n; r++) Array.Copy(dw, p[r] * n, dproduct, r * n, n);
+        double L(int i, int k) => i == k ? 1 : k < i ? lower[i * n + k] : 0;
+        double U(int k, int j) => k == j ? sign[k] * Math.Exp(logS[k]) : k < j ? upper[k * n + j] : 0;
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < n; j++)
+                for (int k = 0; k < n; k++)
+                {
+                    if (k < i) dlower[i * n + k] += dproduct[i * n + j] * U(k, j);
+                    if (k < j) dupper[k * n + j] += dproduct[i * n + j] * L(i, k);
+                    if (k == j) dlogS[k] += dproduct[i * n + j] * L(i, k) * U(k, k);
+                }
+        return (dlower, dupper, dlogS);
+    }
 }

@@ -53,4 +53,47 @@ public static class ConvolutionReference
             }
         return result;
     }
+
+    /// <summary>Gradients of x and of the weights of <see cref="Convolve3x3"/>.</summary>
+    public static (Nhwc Dx, double[] Dw) Backward3x3(Nhwc x, double[] weight, Nhwc dy, bool edgeBias)
+    {
+        int inputs = x.C + (edgeBias ? 1 : 0);
+        Nhwc dx = new(x.N, x.H, x.W, x.C);
+        double[] dw = new double[weight.Length];
+        for (int n = 0; n < x.N; n++)
+            for (int y = 0; y < x.H; y++)
+                for (int column = 0; column < x.W; column++)
+                    for (int tap = 0; tap < 9; tap++)
+                    {
+                        int sourceY = y + tap / 3 - 1, sourceX = column + tap % 3 - 1;
+                        bool inside = sourceY >= 0 && sourceY < x.H && sourceX >= 0 && sourceX < x.W;
+                        for (int j = 0; j < dy.C; j++)
+                        {
+                            double g = dy[n, y, column, j];
+                            for (int i = 0; inside && i < x.C; i++)
+                            {
+                                int at = (tap * inputs + i) * dy.C + j;
+                                dw[at] += g * x[n, sourceY, sourceX, i];
+                                dx[n, sourceY, sourceX, i] += g * weight[at];
+                            }
+                            if (!inside && edgeBias) dw[(tap * inputs + x.C) * dy.C + j] += g;
+                        }
+                    }
+        return (dx, dw);
+    }
+
+    /// <summary>Gradients of x and of the weights of <see cref="Convolve1x1"/>.</summary>
+    public static (Nhwc Dx, double[] Dw) Backward1x1(Nhwc x, double[] weight, Nhwc dy)
+    {
+        Nhwc dx = new(x.N, x.H, x.W, x.C);
+        double[] dw = new double[weight.Length];
+        for (int p = 0; p < x.Pixels; p++)
+            for (int i = 0; i < x.C; i++)
+                for (int j = 0; j < dy.C; j++)
+                {
+                    dx.Data[p * x.C + i] += dy.Data[p * dy.C + j] * weight[i * dy.C + j];
+                    dw[i * dy.C + j] += dy.Data[p * dy.C + j] * x.Data[p * x.C + i];
+                }
+        return (dx, dw);
+    }
 }

@@ -34,4 +34,22 @@ public static class CoupleReference
         for (int i = 0; i < a.Data.Length; i++) result.Data[i] = f(a.Data[i], b.Data[i]);
         return result;
     }
+
+    /// <summary>
+    /// Gradients of the input z2 and of h, from the output, g being the derivative of the loss by every log-determinant.
+    /// </summary>
+    public static (Nhwc Dz2, Nhwc Dh) Backward(bool affine, Nhwc output, Nhwc h, Nhwc dy, double g)
+    {
+        if (!affine) return (dy, dy);
+        Nhwc scale = LogScale(h).Map(static (v, _) => Math.Exp(v));
+        Nhwc dz2 = Combine(dy, scale, static (d, s) => d * s);
+        Nhwc dh = new(h.N, h.H, h.W, h.C);
+        for (int i = 0; i < dz2.Data.Length; i++)
+        {
+            dh.Data[2 * i] = dz2.Data[i];
+            // d sigmoid = sigmoid·(1 − sigmoid), d ln sigmoid = 1 − sigmoid; the output holds one factor of the first.
+            dh.Data[2 * i + 1] = (dy.Data[i] * output.Data[i] + g) * (1 - scale.Data[i]);
+        }
+        return (dz2, dh);
+    }
 }

@@ -37,4 +37,12 @@ public static class GaussianScoreReference
         }
         return density.SumPerImage();
     }
+
+    /// <summary>Gradients of z, mean and logs, g being the derivative of the loss by every image's log-density.</summary>
+    public static (Nhwc Dz, Nhwc Dmean, Nhwc Dlogs) Backward(Nhwc z, Nhwc mean, Nhwc logs, double g)
+    {
+        Nhwc eps = Latent(z, mean, logs), dz = new(z.N, z.H, z.W, z.C);
+        for (int i = 0; i < dz.Data.Length; i++) dz.Data[i] = -g * eps.Data[i] / Math.Exp(logs.Data[i]);
+        return (dz, dz.Map(static (d, _) => -d), eps.Map((e, _) => g * (e * e - 1)));
+    }
 }
