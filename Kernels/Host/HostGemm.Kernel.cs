@@ -54,14 +54,14 @@ internal sealed unsafe partial class HostGemm
         nint cVec = TSimd.Lanes == Panels.Width ? p->CPanel : TSimd.Lanes;
         if (p->Epilogue == Epilogue.Accumulate)
         {
-            LoadRow<TSimd, TVec, TVectors>(c, cVec, ref c00, ref c01, ref c02);
-            if (TRows.Value > 1) LoadRow<TSimd, TVec, TVectors>(c + cRow, cVec, ref c10, ref c11, ref c12);
-            if (TRows.Value > 2) LoadRow<TSimd, TVec, TVectors>(c + 2 * cRow, cVec, ref c20, ref c21, ref c22);
-            if (TRows.Value > 3) LoadRow<TSimd, TVec, TVectors>(c + 3 * cRow, cVec, ref c30, ref c31, ref c32);
-            if (TRows.Value > 4) LoadRow<TSimd, TVec, TVectors>(c + 4 * cRow, cVec, ref c40, ref c41, ref c42);
-            if (TRows.Value > 5) LoadRow<TSimd, TVec, TVectors>(c + 5 * cRow, cVec, ref c50, ref c51, ref c52);
-            if (TRows.Value > 6) LoadRow<TSimd, TVec, TVectors>(c + 6 * cRow, cVec, ref c60, ref c61, ref c62);
-            if (TRows.Value > 7) LoadRow<TSimd, TVec, TVectors>(c + 7 * cRow, cVec, ref c70, ref c71, ref c72);
+            LoadRow<TSimd, TVec, TVectors>(c, cVec, last, ref c00, ref c01, ref c02);
+            if (TRows.Value > 1) LoadRow<TSimd, TVec, TVectors>(c + cRow, cVec, last, ref c10, ref c11, ref c12);
+            if (TRows.Value > 2) LoadRow<TSimd, TVec, TVectors>(c + 2 * cRow, cVec, last, ref c20, ref c21, ref c22);
+            if (TRows.Value > 3) LoadRow<TSimd, TVec, TVectors>(c + 3 * cRow, cVec, last, ref c30, ref c31, ref c32);
+            if (TRows.Value > 4) LoadRow<TSimd, TVec, TVectors>(c + 4 * cRow, cVec, last, ref c40, ref c41, ref c42);
+            if (TRows.Value > 5) LoadRow<TSimd, TVec, TVectors>(c + 5 * cRow, cVec, last, ref c50, ref c51, ref c52);
+            if (TRows.Value > 6) LoadRow<TSimd, TVec, TVectors>(c + 6 * cRow, cVec, last, ref c60, ref c61, ref c62);
+            if (TRows.Value > 7) LoadRow<TSimd, TVec, TVectors>(c + 7 * cRow, cVec, last, ref c70, ref c71, ref c72);
         }
 
         nint row = p->ARow, step = p->AStep;
@@ -112,14 +112,19 @@ internal sealed unsafe partial class HostGemm
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void LoadRow<TSimd, TVec, TVectors>(float* c, nint cVec, ref TVec c0, ref TVec c1, ref TVec c2)
+    private static void LoadRow<TSimd, TVec, TVectors>(
+        float* c, nint cVec, int last, ref TVec c0, ref TVec c1, ref TVec c2)
         where TSimd : struct, ISimd<TVec>
         where TVec : struct
         where TVectors : struct, INumber
     {
-        c0 = TSimd.Load(c);
-        if (TVectors.Value > 1) c1 = TSimd.Load(c + cVec);
-        if (TVectors.Value > 2) c2 = TSimd.Load(c + 2 * cVec);
+        if (TVectors.Value > 1) c0 = TSimd.Load(c);
+        if (TVectors.Value > 2) c1 = TSimd.Load(c + cVec);
+        float* end = c + (TVectors.Value - 1) * cVec;
+        TVec x = last == TSimd.Lanes ? TSimd.Load(end) : TSimd.LoadFirst(end, last);
+        if (TVectors.Value == 1) c0 = x;
+        else if (TVectors.Value == 2) c1 = x;
+        else c2 = x;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -29,7 +29,7 @@ internal enum Epilogue
 /// <item>B, in <see cref="Panels"/>: element (k, n) at <c>B + (n / 16)·BPanel + (k / Block)·BBlock + (k % Block)·16 + n % 16</c>; its
 /// last panel must be whole in memory.</item>
 /// <item>C: element (m, n) at <c>C + (n / 16)·CPanel + m·CRow + n % 16</c>: panels, or rows when CPanel = 16. Nothing beyond
-/// column N is touched; <see cref="Epilogue.Accumulate"/> needs N in whole panels.</item>
+/// column N is touched.</item>
 /// <item>Operand, whole panels: the bias (OperandRow = 0) or the gate, addressed like C.</item>
 /// </list>
 /// </summary>

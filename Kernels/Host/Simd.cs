@@ -13,6 +13,10 @@ internal unsafe interface ISimd<TVec> where TVec : struct
     static abstract int Lanes { get; }
 
     static abstract TVec Load(float* p);
+
+    /// <summary>The first <paramref name="count"/> floats (1 … Lanes), then zeros; reads nothing beyond.</summary>
+    static abstract TVec LoadFirst(float* p, int count);
+
     static abstract void Store(float* p, TVec x);
 
     /// <summary>Stores the first <paramref name="count"/> floats (1 … Lanes) and touches nothing beyond.</summary>
@@ -40,8 +44,9 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
 
     public static void Store(float* p, Vector512<float> x) => x.Store(p);
 
-    public static void StoreFirst(float* p, Vector512<float> x, int count) =>
-        Avx512F.MaskStore(p, Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle(), x);
+    public static Vector512<float> LoadFirst(float* p, int count) => Avx512F.MaskLoad(p, First(count), Vector512<float>.Zero);
+
+    public static void StoreFirst(float* p, Vector512<float> x, int count) => Avx512F.MaskStore(p, First(count), x);
 
     public static Vector512<float> Broadcast(float x) => Vector512.Create(x);
 
@@ -55,6 +60,9 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
 
     public static Vector512<float> Where(Vector512<float> gate, Vector512<float> x) =>
         Vector512.GreaterThan(gate, Vector512<float>.Zero) & x;
+
+    private static Vector512<float> First(int count) =>
+        Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
 }
 
 internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
@@ -65,8 +73,9 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 
     public static void Store(float* p, Vector256<float> x) => x.Store(p);
 
-    public static void StoreFirst(float* p, Vector256<float> x, int count) =>
-        Avx.MaskStore(p, Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle(), x);
+    public static Vector256<float> LoadFirst(float* p, int count) => Avx.MaskLoad(p, First(count));
+
+    public static void StoreFirst(float* p, Vector256<float> x, int count) => Avx.MaskStore(p, First(count), x);
 
     public static Vector256<float> Broadcast(float x) => Vector256.Create(x);
 
@@ -79,6 +88,9 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 
     public static Vector256<float> Where(Vector256<float> gate, Vector256<float> x) =>
         Vector256.GreaterThan(gate, Vector256<float>.Zero) & x;
+
+    private static Vector256<float> First(int count) =>
+        Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
 }
 
 internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
@@ -88,6 +100,13 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static Vector128<float> Load(float* p) => Vector128.Load(p);
 
     public static void Store(float* p, Vector128<float> x) => x.Store(p);
+
+    public static Vector128<float> LoadFirst(float* p, int count)
+    {
+        Vector128<float> x = Vector128<float>.Zero;
+        for (int i = 0; i < count; i++) x = x.WithElement(i, p[i]);
+        return x;
+    }
 
     public static void StoreFirst(float* p, Vector128<float> x, int count)
     {

@@ -94,7 +94,7 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
         nint panel = (nint)shape.Out * Panels.Width;
         for (int tap = 0; tap < Taps; tap++)
             Panels.PackTransposed(HostBuffer.Address(parameters.W) + (nint)tap * shape.In1 * shape.Out, shape.Out, shape.Out, shape.In,
-                context.Scale, context.WT, panel, tap * shape.In);
+                context.Scale, null, context.WT, panel, tap * shape.In);
         Panels.ClearPadding(context.WT, panel, shape.Out, Taps * shape.In);
 
         workers.Run(context.Tiles.Count, new TileWork { Context = context });
@@ -179,14 +179,17 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
         public float* X, H, Dh, Dx;
         public nint XRow, HRow, DhRow, DxRow;
 
-        /// <summary>exp(3·logs); the folded weights transposed, <c>[Out, 9·In]</c> (no edge); their gradient before scaling.</summary>
-        public float* Scale, WT, DW;
+        /// <summary>exp(3·logs); the folded weights transposed, <c>[Out, 9·In]</c> (no edge).</summary>
+        public float* Scale, WT;
 
-        /// <summary>dh·Wᵀ of all pixels, rows of 9·In padded to whole panels; all tiles of patches and of dh, in panels.</summary>
-        public float* DPatches, Patch, DhPanels;
+        /// <summary>dh·Wᵀ of all pixels, rows of 9·In padded to whole panels; all tiles of patches and of g = dh·exp(3·logs), in panels.</summary>
+        public float* DPatches, Patch, G;
 
-        /// <summary>Σ dh, Σ dh·h.</summary>
-        public double* Sums;
+        /// <summary>Rows [Σ g, Σ dh·h] of every block of pixels, and their total over all.</summary>
+        public float* Sums;
+        public double* Totals;
+
+        public readonly int SumCount => 2 * Panels.Pad(Shape.Out);
 
         public readonly int Ins => Panels.Pad(Taps * Shape.In);
 
@@ -200,11 +203,11 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
             ScratchLayout layout = new(start);
             Scale = layout.Take(Shape.Out);
             WT = layout.Take(Panels.Length(Shape.Out, Taps * Shape.In));
-            DW = layout.Take(Panels.Length(Taps * Shape.In1, Shape.Out));
             DPatches = layout.Take(Panels.Length(Pixels.Count, Taps * Shape.In));
             Patch = layout.Take(Tiles.Count * PatchLength);
-            DhPanels = layout.Take(Tiles.Count * OutLength);
-            Sums = (double*)layout.Take(4L * Panels.Pad(Shape.Out));
+            G = layout.Take(Tiles.Count * OutLength);
+            Sums = layout.Take((long)ColumnSums.Blocks(Pixels.Count) * SumCount);
+            Totals = (double*)layout.Take(2L * SumCount);
             return layout.Length;
         }
     }
@@ -239,9 +242,16 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
                 K = shape.Out,
             };
             c.Gemm.Multiply(ref product);
-            float* panels = c.DhPanels + tile * c.OutLength;
-            Panels.Copy(product.A, c.DhRow, rows, shape.Out, panels, panel);
-            Panels.ClearPadding(panels, panel, rows, shape.Out);
+            float* g = c.G + tile * c.OutLength;
+            Panels.Pack(product.A, c.DhRow, rows, shape.Out, c.Scale, g, panel);
+            Panels.ClearPadding(g, panel, rows, shape.Out);
+
+            int padded = Panels.Pad(shape.Out);
+            float* sums = c.Sums + (nint)(first / ColumnSums.Block) * c.SumCount;
+            for (int j = 0; j < padded; j += Panels.Width)
+                ColumnSums.Sum(g + j / Panels.Width * panel, rows, sums + j, c.SumCount);
+            ColumnSums.DotRows(
+                product.A, c.DhRow, c.H + first * c.HRow, c.HRow, rows, shape.Out, sums + padded, c.SumCount);
         }
     }
 
@@ -262,29 +272,25 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
             {
                 A = c.Patch,
                 ATile = c.PatchLength,
-                B = c.DhPanels,
+                B = c.G,
                 BTile = c.OutLength,
-                C = c.DW,
+                C = HostBuffer.Address(c.Gradients.W),
+                CRow = outs,
+                CPanel = Panels.Width,
                 M = Taps * c.Shape.In1,
                 N = outs,
                 TileRows = c.Tiles.Rows,
             };
             weight.Run(c.Gemm, count, begin: true, part, c.Parts);
-            weight.Finish(c.Scale, HostBuffer.Address(c.Gradients.W), part, c.Parts);
             if (part > 0) return;
 
-            int padded = Panels.Pad(outs);
-            nint panel = (nint)c.Tiles.Rows * Panels.Width;
-            double* sums = c.Sums, products = c.Sums + padded;
-            new Span<double>(sums, padded).Clear();
-            for (int j = 0; j < padded; j += Panels.Width)
-                ColumnSums.Add(c.DhPanels + j / Panels.Width * panel, c.OutLength, null, 0, count, c.Tiles.Rows, sums + j, null);
-            ColumnSums.Dot(c.Dh, c.DhRow, c.H, c.HRow, count, outs, products);
+            new Span<double>(c.Totals, c.SumCount).Clear();
+            ColumnSums.Add(c.Sums, c.SumCount, ColumnSums.Blocks(count), 0, c.SumCount, c.Totals);
             float* dBias = HostBuffer.Address(c.Gradients.Bias), dLogs = HostBuffer.Address(c.Gradients.Logs);
             for (int o = 0; o < outs; o++)
             {
-                dBias[o] = (float)(sums[o] * c.Scale[o]);
-                dLogs[o] = (float)(3 * products[o]);
+                dBias[o] = (float)c.Totals[o];
+                dLogs[o] = (float)(3 * c.Totals[Panels.Pad(outs) + o]);
             }
         }
     }
