@@ -11,12 +11,12 @@ public interface ITapeNode
 }
 
 /// <summary>
-/// A node that can rebuild its input from its output, so that the input's memory is free between forward and backward.
+/// A node that also works with nothing but its output in memory, so that the input's values need not outlive forward.
 /// </summary>
 public interface IReversibleNode : ITapeNode
 {
-    /// <summary>Restores the input's values, given the output's.</summary>
-    void RebuildInput();
+    /// <summary>As <see cref="ITapeNode.Backward"/>, and rebuilds the input's values from the output's.</summary>
+    void BackwardFromOutput();
 }
 
 /// <summary>How much the backward pass may keep.</summary>
@@ -31,7 +31,8 @@ public enum MemoryMode
 
 /// <summary>
 /// Minimal reverse mode: forward records nodes in order, <see cref="Backward"/> walks them once from the last to the first.
-/// In <see cref="MemoryMode.Reversible"/> a reversible node's input is rebuilt just before the node is differentiated.
+/// In <see cref="MemoryMode.Reversible"/> a reversible node is differentiated from its output and rebuilds its input for
+/// the node before it.
 /// </summary>
 public sealed class Tape(MemoryMode mode)
 {
@@ -48,8 +49,8 @@ public sealed class Tape(MemoryMode mode)
     {
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
-            if (Mode == MemoryMode.Reversible && nodes[i] is IReversibleNode reversible) reversible.RebuildInput();
-            nodes[i].Backward();
+            if (Mode == MemoryMode.Reversible && nodes[i] is IReversibleNode reversible) reversible.BackwardFromOutput();
+            else nodes[i].Backward();
         }
         nodes.Clear();
     }

@@ -4,11 +4,13 @@ namespace GlowGpu.Engine;
 
 /// <summary>
 /// A flow variable <c>[N,H,W,C]</c> on a device: its values, which may be released and rebuilt, and its gradient while
-/// the tape walks back over it.
+/// the tape walks back over it. A window of some channels shares the memory of the tensor it was cut from.
 /// </summary>
 public sealed class Tensor
 {
     private readonly Device device;
+    private readonly Tensor? parent;
+    private readonly int firstChannel;
     private View data;
     private View gradient;
 
@@ -24,21 +26,51 @@ public sealed class Tensor
         Channels = channels;
     }
 
+    private Tensor(Tensor parent, int firstChannel, int channels) : this(parent.device, parent.Pixels, channels)
+    {
+        if (firstChannel < 0 || firstChannel + channels > parent.Channels)
+            throw new ArgumentException(
+                $"tensor: channels [{firstChannel}, {firstChannel + channels}) do not lie inside {parent}");
+        this.parent = parent;
+        this.firstChannel = firstChannel;
+    }
+
     /// <summary>N, H and W.</summary>
     public Pixels Pixels { get; }
 
     /// <summary>C.</summary>
     public int Channels { get; }
 
+    /// <summary>True when the memory belongs to another tensor.</summary>
+    public bool IsWindow => parent is not null;
+
     /// <summary>True while the values are in memory.</summary>
-    public bool HasData => !data.IsNone;
+    public bool HasData => parent?.HasData ?? !data.IsNone;
 
     /// <summary>Values <c>[N·H·W, C]</c>.</summary>
     /// <exception cref="InvalidOperationException">The values were released and not rebuilt.</exception>
-    public View Data => HasData ? data : throw new InvalidOperationException($"tensor {this}: its values were released");
+    public View Data
+    {
+        get
+        {
+            if (parent is not null) return parent.Data.Columns(firstChannel, Channels);
+            return HasData ? data : throw new InvalidOperationException($"tensor {this}: its values are not in memory");
+        }
+    }
 
     /// <summary>Gradient <c>[N·H·W, C]</c>, rented on first use with arbitrary contents.</summary>
-    public View Gradient => gradient.IsNone ? gradient = device.Arena.Rent(Pixels.Count, Channels) : gradient;
+    public View Gradient
+    {
+        get
+        {
+            if (parent is not null) return parent.Gradient.Columns(firstChannel, Channels);
+            if (gradient.IsNone) gradient = device.Arena.Rent(Pixels.Count, Channels);
+            return gradient;
+        }
+    }
+
+    /// <summary>The channels <c>[first, first + count)</c> as a tensor that shares this one's memory.</summary>
+    public Tensor Window(int first, int count) => new(this, first, count);
 
     /// <summary>Rents memory for the values; their contents are arbitrary.</summary>
     public Tensor Allocate()
@@ -47,9 +79,10 @@ public sealed class Tensor
         return this;
     }
 
-    /// <summary>Returns the values' memory.</summary>
+    /// <summary>Returns the values' memory (of a window: those of the tensor it was cut from).</summary>
     public void ReleaseData()
     {
+        parent?.ReleaseData();
         device.Arena.Return(data);
         data = View.None;
     }
@@ -58,6 +91,7 @@ public sealed class Tensor
     public void Release()
     {
         ReleaseData();
+        parent?.Release();
         device.Arena.Return(gradient);
         gradient = View.None;
     }

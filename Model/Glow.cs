@@ -1,5 +1,6 @@
 using GlowGpu.Engine;
 using GlowGpu.Kernels;
+using GlowGpu.Model.Layers;
 
 namespace GlowGpu.Model;
 
@@ -34,48 +35,276 @@ public readonly record struct Noise(Dequantization Mode, ulong Key, ulong Counte
 /// <param name="LogLikelihoods">nats per image, the −D·ln n_bins term included</param>
 public sealed record BatchResult(double Loss, double BitsPerDim, double ClassBits, double ClassErrors, double[] LogLikelihoods);
 
-/// <summary>Glow (Kingma &amp; Dhariwal 2018) on one device.</summary>
+/// <summary>
+/// Glow (Kingma &amp; Dhariwal 2018) on one device: exact log-likelihoods, their gradients, latents and back. Not safe for use by
+/// several threads at once.
+/// </summary>
 public sealed class Glow : IDisposable
 {
-    /// <summary>Builds a model with freshly drawn parameters.</summary>
-    public Glow(GlowConfig config, Device device, ulong seed) => throw new NotImplementedException();
+    private readonly Dictionary<string, Array> constants = [];
+    private readonly GlowFlow flow;
+    private int lastCount;
+
+    /// <summary>Builds a model with freshly drawn parameters; the same seed draws the same on every device.</summary>
+    /// <exception cref="GlowException">The config does not fit together.</exception>
+    public Glow(GlowConfig config, Device device, ulong seed)
+    {
+        Config = config.Validate();
+        Device = device;
+        Parameters = new ParameterSet(device.Backend, GlowParameters.Layout(config));
+        GlowInitializer.Draw(config, Parameters, constants, seed);
+        flow = new GlowFlow(config, device, Parameters, constants);
+    }
 
     /// <summary>Shape of the model.</summary>
-    public GlowConfig Config => throw new NotImplementedException();
+    public GlowConfig Config { get; }
 
     /// <summary>Where it lives.</summary>
-    public Device Device => throw new NotImplementedException();
+    public Device Device { get; }
 
     /// <summary>Trainable parameters, values and gradients.</summary>
-    public ParameterSet Parameters => throw new NotImplementedException();
+    public ParameterSet Parameters { get; }
 
-    /// <summary>Fixed tensors by name: int32 <c>…permutation</c>, <c>…invconv.p</c>; float <c>…invconv.sign_s</c> (as int[] or float[]).</summary>
-    public IReadOnlyDictionary<string, Array> Constants => throw new NotImplementedException();
+    /// <summary>
+    /// Fixed tensors by name: <c>…permutation</c>, <c>…invconv.p</c> (int[]) and <c>…invconv.sign_s</c> (float[]).
+    /// </summary>
+    public IReadOnlyDictionary<string, Array> Constants => constants;
 
     /// <summary>Whether the data-dependent initialisation has run (or parameters were loaded).</summary>
     public bool Initialized { get; set; }
 
+    /// <summary>Overwrites a fixed tensor.</summary>
+    /// <exception cref="ArgumentException">No such tensor, or another type or length.</exception>
+    public void SetConstant(string name, Array value)
+    {
+        if (!constants.TryGetValue(name, out Array? own) || own.GetType() != value.GetType() || own.Length != value.Length)
+            throw new ArgumentException($"model: there is no fixed tensor '{name}' of {value.Length} {value.GetType().GetElementType()?.Name}");
+        Array.Copy(value, own, own.Length);
+        Parameters.Touch();
+    }
+
     /// <summary>Data-dependent initialisation of every actnorm from one batch; sets <see cref="Initialized"/>.</summary>
-    public void Initialize(Batch batch, Noise noise) => throw new NotImplementedException();
+    public void Initialize(Batch batch, Noise noise)
+    {
+        Begin(batch.Count);
+        flow.Initialize(Dequantize(batch, noise), new FlowPass(Device, null, View.None, 0), Parameters.Version);
+        Parameters.Touch();
+        Initialized = true;
+        Device.Arena.EndStep();
+    }
 
     /// <summary>Forward and backward: fills <see cref="ParameterSet.Gradients"/> with those of the loss.</summary>
-    public BatchResult LossAndGradients(Batch batch, Noise noise, MemoryMode memory, double classWeight) => throw new NotImplementedException();
+    public BatchResult LossAndGradients(Batch batch, Noise noise, MemoryMode memory, double classWeight)
+    {
+        Begin(batch.Count);
+        return Run(Dequantize(batch, noise), batch.Labels, new Tape(memory), classWeight, null);
+    }
 
     /// <summary>Forward only.</summary>
-    public BatchResult Evaluate(Batch batch, Noise noise, double classWeight = 0) => throw new NotImplementedException();
+    public BatchResult Evaluate(Batch batch, Noise noise, double classWeight = 0)
+    {
+        Begin(batch.Count);
+        return Run(Dequantize(batch, noise), batch.Labels, null, classWeight, null);
+    }
 
     /// <summary>Latents and log-likelihoods.</summary>
-    public (Latents Latents, BatchResult Result) Encode(Batch batch, Noise noise) => throw new NotImplementedException();
+    public (Latents Latents, BatchResult Result) Encode(Batch batch, Noise noise)
+    {
+        Begin(batch.Count);
+        return Encode(Dequantize(batch, noise), batch.Labels);
+    }
 
     /// <summary>x <c>[N,H,W,C]</c> in [−½, ½) units, not clipped. labels <c>[N]</c> or null.</summary>
-    public float[] Decode(Latents latents, float[]? labels) => throw new NotImplementedException();
+    public float[] Decode(Latents latents, float[]? labels)
+    {
+        int n = latents.Count;
+        Begin(n);
+        flow.Prepare(Parameters.Version);
+        FlowPass pass = new(Device, null, View.None, 0);
+        View[] eps = RentLatents(n);
+        for (int l = 0; l < eps.Length; l++) eps[l].Write(latents.Eps[l].AsSpan(0, checked((int)eps[l].Count)));
+        View labelView = RentLabels(labels, n);
+        (int h, int w, int c) = Config.LatentShape(Config.Levels - 1);
+        Tensor z = new Tensor(Device, new Pixels(n, h, w), c).Allocate();
+        flow.Prior.Inverse(z, labelView, eps[^1], pass);
+        Tensor x = flow.Inverse(z, pass, eps);
+        float[] values = x.Data.ToArray();
+        x.ReleaseData();
+        foreach (View view in eps) pass.Return(view);
+        pass.Return(labelView);
+        Device.Arena.EndStep();
+        return values;
+    }
 
-    /// <summary>After a loss or gradient that was not finite: the first layer whose output is not finite on this batch, or null.</summary>
-    public string? FirstNonFiniteLayer(Batch batch, Noise noise) => throw new NotImplementedException();
+    /// <summary>
+    /// After a loss or gradient that was not finite: the first layer whose output is not finite on this batch, or null when
+    /// every output is finite.
+    /// </summary>
+    public string? FirstNonFiniteLayer(Batch batch, Noise noise)
+    {
+        Begin(batch.Count);
+        flow.Prepare(Parameters.Version);
+        FlowPass pass = new(Device, null, View.None, 0);
+        View sum = pass.Rent(1, 1);
+        string? first = null;
+        Tensor z = flow.Forward(Dequantize(batch, noise), pass, null, (name, output) =>
+        {
+            if (first is not null) return;
+            Device.Backend.OptimizerStep.SumOfSquares(output.Data, sum);
+            if (!float.IsFinite(sum.ToArray()[0])) first = name;
+        });
+        z.ReleaseData();
+        pass.Return(sum);
+        Device.Arena.EndStep();
+        return first;
+    }
 
     /// <summary>clip(floor((x+½)·n_bins)·256/n_bins, 0, 255).</summary>
-    public static byte[] ToBytes(ReadOnlySpan<float> x, int bits) => throw new NotImplementedException();
+    public static byte[] ToBytes(ReadOnlySpan<float> x, int bits)
+    {
+        int bins = 1 << bits;
+        byte[] bytes = new byte[x.Length];
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            double value = Math.Floor((x[i] + 0.5) * bins) * (256 / bins);
+            bytes[i] = double.IsNaN(value) ? (byte)0 : (byte)Math.Clamp(value, 0, 255);
+        }
+        return bytes;
+    }
 
     /// <inheritdoc/>
-    public void Dispose() => throw new NotImplementedException();
+    public void Dispose()
+    {
+        flow.Dispose();
+        Parameters.Dispose();
+    }
+
+    /// <summary>As <see cref="LossAndGradients(Batch, Noise, MemoryMode, double)"/> for continuous x <c>[N,H,W,C]</c>.</summary>
+    internal BatchResult LossAndGradients(float[] x, int count, float[]? labels, MemoryMode memory, double classWeight)
+    {
+        Begin(count);
+        return Run(Upload(x, count), labels, new Tape(memory), classWeight, null);
+    }
+
+    /// <summary>As <see cref="Encode(Batch, Noise)"/> for continuous x <c>[N,H,W,C]</c>.</summary>
+    internal (Latents Latents, BatchResult Result) Encode(float[] x, int count, float[]? labels)
+    {
+        Begin(count);
+        return Encode(Upload(x, count), labels);
+    }
+
+    private (Latents, BatchResult) Encode(Tensor x, float[]? labels)
+    {
+        int n = x.Pixels.N;
+        View[] eps = RentLatents(n);
+        BatchResult result = Run(x, labels, null, 0, eps);
+        Latents latents = new(n, Array.ConvertAll(eps, static view => view.ToArray()));
+        foreach (View view in eps) Device.Arena.Return(view);
+        Device.Arena.EndStep();
+        return (latents, result);
+    }
+
+    private BatchResult Run(Tensor x, float[]? labels, Tape? tape, double classWeight, View[]? eps)
+    {
+        int n = x.Pixels.N;
+        double perImage = n * (double)Config.Dimensions * Math.Log(2);
+        FlowPass pass = new(Device, tape, Device.Arena.Rent(1, n), (float)(-1 / perImage));
+        Device.Backend.Fill(pass.LogLikelihood, 0);
+        flow.Prepare(Parameters.Version);
+        View labelView = RentLabels(labels, n);
+        Tensor z = flow.Forward(x, pass, eps);
+        View logits = View.None, classBits = View.None;
+        bool classify = flow.Classifier is not null && labels is not null;
+        if (classify)
+        {
+            logits = pass.Rent(n, Config.Classes);
+            classBits = pass.Rent(1, n);
+            flow.Classifier!.Forward(z, labelView, pass, logits, classBits, (float)(classWeight / n));
+        }
+        flow.Prior.Forward(z, labelView, pass, eps is null ? View.None : eps[^1]);
+        if (tape is null) z.ReleaseData();
+        else tape.Backward();
+        x.Release();
+        BatchResult result = Read(pass.LogLikelihood, logits, classBits, labels, classify, classWeight);
+        pass.Return(pass.LogLikelihood);
+        pass.Return(labelView);
+        pass.Return(logits);
+        pass.Return(classBits);
+        Device.Arena.EndStep();
+        return result;
+    }
+
+    private BatchResult Read(View logLikelihood, View logits, View classBits, float[]? labels, bool classify, double classWeight)
+    {
+        float[] values = logLikelihood.ToArray();
+        double constant = flow.LogDet.ToArray()[0] - Config.Dimensions * Math.Log(Config.Bins);
+        double[] nats = Array.ConvertAll(values, v => v + constant);
+        double bits = -nats.Average() / (Config.Dimensions * Math.Log(2));
+        double bitsOfClass = 0, errors = 0;
+        if (classify)
+        {
+            bitsOfClass = classBits.ToArray().Average(static v => (double)v);
+            float[] scores = logits.ToArray();
+            for (int i = 0; i < values.Length; i++)
+            {
+                ReadOnlySpan<float> row = scores.AsSpan(i * Config.Classes, Config.Classes);
+                int best = 0;
+                for (int k = 1; k < row.Length; k++) if (row[k] > row[best]) best = k;
+                if (best != (int)labels![i]) errors++;
+            }
+            errors /= values.Length;
+        }
+        return new BatchResult(bits + classWeight * bitsOfClass, bits, bitsOfClass, errors, nats);
+    }
+
+    private void Begin(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        // Another batch size needs other block sizes; keeping both would double the memory.
+        if (count != lastCount && lastCount != 0) Device.Arena.Trim();
+        lastCount = count;
+    }
+
+    private Tensor Upload(ReadOnlySpan<float> x, int count)
+    {
+        Tensor tensor = new Tensor(Device, new Pixels(count, Config.Height, Config.ImageWidth), Config.Channels).Allocate();
+        tensor.Data.Write(x[..checked(count * Config.Dimensions)]);
+        return tensor;
+    }
+
+    private Tensor Dequantize(Batch batch, Noise noise)
+    {
+        Tensor bytes = Upload(batch.Bytes, batch.Count);
+        Tensor x = new Tensor(Device, bytes.Pixels, bytes.Channels).Allocate();
+        Device.Backend.Dequantize.Forward(bytes.Data, Config.NBits, noise.Mode == Dequantization.Center, noise.Key,
+            noise.Counter, x.Data);
+        bytes.ReleaseData();
+        return x;
+    }
+
+    private View[] RentLatents(int n)
+    {
+        View[] eps = new View[Config.Levels];
+        for (int l = 0; l < eps.Length; l++)
+        {
+            (int h, int w, int c) = Config.LatentShape(l);
+            eps[l] = Device.Arena.Rent(checked(n * h * w), c);
+        }
+        return eps;
+    }
+
+    private View RentLabels(float[]? labels, int n)
+    {
+        if (Config.Classes == 0) return View.None;
+        if (labels is null || labels.Length < n)
+            throw new ArgumentException($"model: it is conditional on {Config.Classes} classes, so {n} labels are needed");
+        for (int i = 0; i < n; i++)
+        {
+            if (!(labels[i] >= 0 && labels[i] < Config.Classes))
+                throw new GlowException($"labels: image {i} has class {labels[i]}; the model knows classes 0 to {Config.Classes - 1}");
+        }
+        View view = Device.Arena.Rent(1, n);
+        view.Write(labels.AsSpan(0, n));
+        return view;
+    }
 }

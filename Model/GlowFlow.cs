@@ -1,0 +1,220 @@
+using GlowGpu.Engine;
+using GlowGpu.Kernels;
+using GlowGpu.Model.Layers;
+
+namespace GlowGpu.Model;
+
+/// <summary>
+/// The layers of a Glow and the order they are walked in: per level squeeze → K × (actnorm and permutation → coupling) →
+/// split, and the prior on top.
+/// </summary>
+internal sealed class GlowFlow : IDisposable
+{
+    private readonly Device device;
+    private readonly List<Level> levels = [];
+    private readonly List<ChannelMapStep> maps = [];
+    private readonly IBuffer mapMemory;
+    private readonly IBuffer logDet;
+    private long prepared = -1;
+
+    private sealed record Level(SqueezeLayer Squeeze, IFlowLayer[] Steps, Split? Split);
+
+    public GlowFlow(GlowConfig config, Device device, ParameterSet parameters, IReadOnlyDictionary<string, Array> constants)
+    {
+        this.device = device;
+        long mapLength = 0;
+        for (int l = 0; l < config.Levels; l++)
+        {
+            long c = config.LevelChannels(l);
+            mapLength += config.Depth * (3 * Align(c * c) + 3 * Align(c));
+        }
+        mapMemory = device.Backend.Allocate(mapLength);
+        logDet = device.Backend.Allocate(1);
+        long offset = 0;
+        for (int l = 0; l < config.Levels; l++)
+        {
+            List<IFlowLayer> steps = [];
+            for (int k = 0; k < config.Depth; k++)
+            {
+                ChannelMapStep map = MapStep(config, parameters, constants, l, k, ref offset);
+                maps.Add(map);
+                steps.Add(new ChannelMixer(device, map, LogDet));
+                string name = $"{map.Name}.coupling";
+                steps.Add(new Coupling(device, name, config.Coupling == "affine" ? CouplingKind.Affine : CouplingKind.Additive,
+                    GlowParameters.Network(config, l), NetParameters(name, parameters.Value), NetParameters(name, parameters.Gradient)));
+            }
+            Split? split = null;
+            if (l < config.Levels - 1)
+            {
+                string name = $"levels.{l}.split";
+                split = new Split(device, name, GlowParameters.Split(config, l),
+                    ConvParameters($"{name}.conv", parameters.Value), ConvParameters($"{name}.conv", parameters.Gradient));
+            }
+            levels.Add(new Level(new SqueezeLayer(device, $"levels.{l}.squeeze"), [.. steps], split));
+        }
+        Prior = new TopPrior(device, config.EdgeBias, PriorParameters(config, parameters.Value), PriorParameters(config, parameters.Gradient));
+        if (config.Classes > 0)
+        {
+            Classifier = new Classifier(device, config.Classes, HeadParameters(parameters.Value), HeadParameters(parameters.Gradient));
+        }
+    }
+
+    /// <summary>The prior of the last latent.</summary>
+    public TopPrior Prior { get; }
+
+    /// <summary>The class term, when conditional.</summary>
+    public Classifier? Classifier { get; }
+
+    /// <summary>What actnorms and permutations add to every image's log-likelihood <c>[1,1]</c>.</summary>
+    public View LogDet => View.Dense(logDet, 0, 1, 1);
+
+    /// <summary>Brings maps and packed weights up to date with that version of the parameters.</summary>
+    public void Prepare(long version)
+    {
+        if (prepared == version) return;
+        device.Backend.ChannelMap.Prepare(maps, LogDet);
+        foreach (Level level in levels)
+        {
+            foreach (IFlowLayer layer in level.Steps) layer.Prepare();
+            level.Split?.Prepare();
+        }
+        prepared = version;
+    }
+
+    /// <summary>
+    /// Image → last latent. <paramref name="eps"/> holds a view (or None) per level for the latents that splits factor out;
+    /// <paramref name="inspect"/> sees every layer's name and output.
+    /// </summary>
+    public Tensor Forward(Tensor x, FlowPass pass, View[]? eps, Action<string, Tensor>? inspect = null)
+    {
+        pass.Tape?.Record(new MapNode(device.Backend, maps, pass.Gradient * x.Pixels.N));
+        for (int l = 0; l < levels.Count; l++)
+        {
+            x = levels[l].Squeeze.Forward(x, pass);
+            foreach (IFlowLayer layer in levels[l].Steps)
+            {
+                x = layer.Forward(x, pass);
+                inspect?.Invoke(layer.Name, x);
+            }
+            if (levels[l].Split is { } split) x = split.Forward(x, pass, eps is null ? View.None : eps[l]);
+        }
+        return x;
+    }
+
+    /// <summary>Data-dependent initialisation: layer by layer, each from what the ones before it make of the batch.</summary>
+    public void Initialize(Tensor x, FlowPass pass, long version)
+    {
+        Prepare(version);
+        foreach (Level level in levels)
+        {
+            x = level.Squeeze.Forward(x, pass);
+            foreach (IFlowLayer layer in level.Steps)
+            {
+                layer.Initialize(x);
+                x = layer.Forward(x, pass);
+            }
+            if (level.Split is not null) x = level.Split.Forward(x, pass, View.None);
+        }
+        x.ReleaseData();
+    }
+
+    /// <summary>Last latent → image, given the latents of the splits.</summary>
+    public Tensor Inverse(Tensor z, FlowPass pass, View[] eps)
+    {
+        for (int l = levels.Count - 1; l >= 0; l--)
+        {
+            if (levels[l].Split is { } split)
+            {
+                Pixels p = z.Pixels;
+                Tensor whole = new Tensor(device, new Pixels(p.N, p.H * 2, p.W * 2), z.Channels / 2).Allocate();
+                SqueezeLayer.InverseInto(z, whole.Window(0, z.Channels / 4), pass);
+                split.Inverse(whole, eps[l], pass);
+                z = whole;
+            }
+            else if (l < levels.Count - 1)
+            {
+                z = levels[l + 1].Squeeze.Inverse(z, pass);
+            }
+            for (int k = levels[l].Steps.Length - 1; k >= 0; k--) z = levels[l].Steps[k].Inverse(z, pass);
+        }
+        return levels[0].Squeeze.Inverse(z, pass);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Level level in levels)
+        {
+            foreach (IDisposable layer in level.Steps.OfType<IDisposable>()) layer.Dispose();
+            level.Split?.Dispose();
+        }
+        mapMemory.Dispose();
+        logDet.Dispose();
+    }
+
+    private static long Align(long count) => (count + 15) / 16 * 16;
+
+    private ChannelMapStep MapStep(GlowConfig config, ParameterSet parameters, IReadOnlyDictionary<string, Array> constants,
+        int level, int k, ref long offset)
+    {
+        int c = config.LevelChannels(level);
+        string name = GlowParameters.Step(level, k);
+        ChannelMixing mixing = GlowParameters.Mixing(config);
+        int[] order = (mixing, config.Permutation) switch
+        {
+            (ChannelMixing.Plu, _) => (int[])constants[$"{name}.invconv.p"],
+            (ChannelMixing.Permutation, "shuffle") => (int[])constants[$"{name}.permutation"],
+            (ChannelMixing.Permutation, _) => [.. Enumerable.Range(0, c).Reverse()],
+            _ => [],
+        };
+        float[] sign = mixing == ChannelMixing.Plu ? (float[])constants[$"{name}.invconv.sign_s"] : [];
+        ChannelMaps views = new(Map(c, c, ref offset), Map(1, c, ref offset), Map(c, c, ref offset), Map(1, c, ref offset),
+            Map(c, c, ref offset), Map(1, c, ref offset));
+        return new ChannelMapStep(c, mixing, (config.Height >> (level + 1)) * (config.ImageWidth >> (level + 1)), order, sign,
+            MapParameters(name, mixing, c, parameters.Value), MapParameters(name, mixing, c, parameters.Gradient), views)
+        {
+            Name = name,
+        };
+    }
+
+    private View Map(int rows, int cols, ref long offset)
+    {
+        View view = View.Dense(mapMemory, offset, rows, cols);
+        offset += Align(view.Count);
+        return view;
+    }
+
+    private static ChannelMapParameters MapParameters(string step, ChannelMixing mixing, int c, Func<string, View> view) => new(
+        view($"{step}.actnorm.bias"),
+        view($"{step}.actnorm.logs"),
+        mixing == ChannelMixing.Dense ? view($"{step}.invconv.weight").Reshape(c, c) : View.None,
+        mixing == ChannelMixing.Plu ? view($"{step}.invconv.lower").Reshape(c, c) : View.None,
+        mixing == ChannelMixing.Plu ? view($"{step}.invconv.upper").Reshape(c, c) : View.None,
+        mixing == ChannelMixing.Plu ? view($"{step}.invconv.log_s") : View.None);
+
+    private static CouplingNetParameters NetParameters(string name, Func<string, View> view) => new(
+        view($"{name}.conv1.weight"), view($"{name}.conv1.actnorm.bias"), view($"{name}.conv1.actnorm.logs"),
+        view($"{name}.conv2.weight"), view($"{name}.conv2.actnorm.bias"), view($"{name}.conv2.actnorm.logs"),
+        view($"{name}.conv3.weight"), view($"{name}.conv3.bias"), view($"{name}.conv3.logs"));
+
+    private static ZeroConvParameters ConvParameters(string name, Func<string, View> view) =>
+        new(view($"{name}.weight"), view($"{name}.bias"), view($"{name}.logs"));
+
+    private static PriorParameters PriorParameters(GlowConfig config, Func<string, View> view)
+    {
+        int top = config.LevelChannels(config.Levels - 1);
+        return new PriorParameters(
+            config.LearnTop ? ConvParameters("prior.conv", view) : default,
+            config.Classes > 0 ? view("prior.class.weight").Reshape(config.Classes, 2 * top) : View.None,
+            config.Classes > 0 ? view("prior.class.bias") : View.None,
+            config.Classes > 0 ? view("prior.class.logs") : View.None);
+    }
+
+    private static ClassHeadParameters HeadParameters(Func<string, View> view) =>
+        new(view("classifier.weight"), view("classifier.bias"), view("classifier.logs"));
+
+    private sealed class MapNode(IBackend backend, IReadOnlyList<ChannelMapStep> maps, float gradient) : ITapeNode
+    {
+        public void Backward() => backend.ChannelMap.Backward(maps, gradient);
+    }
+}

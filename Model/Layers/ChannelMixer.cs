@@ -1,0 +1,62 @@
+using GlowGpu.Engine;
+using GlowGpu.Kernels;
+
+namespace GlowGpu.Model.Layers;
+
+/// <summary>
+/// Actnorm followed by the channel permutation of a step (invertible 1×1 convolution, dense or plu, or a fixed
+/// permutation), as the one affine map of <see cref="IChannelMap"/>. Its log-determinant is the same for every image and is
+/// added by the model for all steps at once.
+/// </summary>
+public sealed class ChannelMixer(Device device, ChannelMapStep step, View logDet) : IFlowLayer
+{
+    private readonly ChannelMapStep[] only = [step];
+
+    /// <summary>Parameters, gradients and maps.</summary>
+    public ChannelMapStep Step { get; } = step;
+
+    /// <inheritdoc/>
+    public string Name => Step.Name + ".actnorm";
+
+    /// <inheritdoc/>
+    public Tensor Forward(Tensor x, FlowPass pass)
+    {
+        Tensor y = new Tensor(device, x.Pixels, x.Channels).Allocate();
+        pass.Backend.ChannelAffine.Apply(x.Data, Step.Maps.W, Step.Maps.B, y.Data);
+        if (!pass.Storing) x.ReleaseData();
+        pass.Tape?.Record(new Node(pass.Backend, Step.Maps, x, y));
+        return y;
+    }
+
+    /// <inheritdoc/>
+    public Tensor Inverse(Tensor y, FlowPass pass)
+    {
+        Tensor x = new Tensor(device, y.Pixels, y.Channels).Allocate();
+        pass.Backend.ChannelAffine.Apply(y.Data, Step.Maps.V, Step.Maps.C, x.Data);
+        y.ReleaseData();
+        return x;
+    }
+
+    /// <inheritdoc/>
+    public void Initialize(Tensor x)
+    {
+        device.Backend.ChannelStats.InitializeActNorm(x.Data, Step.Parameters.Bias, Step.Parameters.Logs);
+        device.Backend.ChannelMap.Prepare(only, logDet);
+    }
+
+    private sealed class Node(IBackend backend, ChannelMaps maps, Tensor x, Tensor y) : IReversibleNode
+    {
+        public void Backward()
+        {
+            backend.ChannelAffine.Backward(y.Gradient, x.Data, maps.W, x.Gradient, maps.DW, maps.DB);
+            y.Release();
+        }
+
+        public void BackwardFromOutput()
+        {
+            x.Allocate();
+            backend.ChannelAffine.Apply(y.Data, maps.V, maps.C, x.Data);
+            Backward();
+        }
+    }
+}

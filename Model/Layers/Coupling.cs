@@ -1,0 +1,108 @@
+using GlowGpu.Engine;
+using GlowGpu.Kernels;
+
+namespace GlowGpu.Model.Layers;
+
+/// <summary>
+/// Affine or additive coupling, in place: the first half of the channels conditions the second through the coupling
+/// network. The maths of both halves of the work is in <see cref="ICouplingNet"/> and <see cref="ICouple"/>.
+/// </summary>
+public sealed class Coupling(
+    Device device, string name, CouplingKind kind, CouplingNetShape shape, CouplingNetParameters parameters,
+    CouplingNetParameters gradients) : IFlowLayer, IDisposable
+{
+    private readonly IBackend backend = device.Backend;
+    private readonly IBuffer packed = device.Backend.Allocate(device.Backend.CouplingNet.PackedLength(shape));
+
+    /// <inheritdoc/>
+    public string Name { get; } = name;
+
+    private View Packed => View.Dense(packed, 0, 1, checked((int)packed.Length));
+
+    /// <inheritdoc/>
+    public Tensor Forward(Tensor x, FlowPass pass)
+    {
+        (View h, View saved) = Network(x, keep: pass.Storing);
+        backend.Couple.Forward(kind, x.Pixels, Second(x.Data), h, pass.LogLikelihood);
+        if (pass.Storing)
+        {
+            pass.Tape!.Record(new Node(this, x, h, saved, pass.Gradient));
+        }
+        else
+        {
+            pass.Return(h);
+            pass.Tape?.Record(new Node(this, x, View.None, View.None, pass.Gradient));
+        }
+        return x;
+    }
+
+    /// <inheritdoc/>
+    public Tensor Inverse(Tensor y, FlowPass pass)
+    {
+        (View h, _) = Network(y, keep: false);
+        backend.Couple.Inverse(kind, y.Pixels, Second(y.Data), h, pass.LogLikelihood);
+        pass.Return(h);
+        return y;
+    }
+
+    /// <inheritdoc/>
+    public void Initialize(Tensor x)
+    {
+        backend.CouplingNet.Initialize(shape, x.Pixels, First(x.Data), parameters);
+        Prepare();
+    }
+
+    /// <inheritdoc/>
+    public void Prepare() => backend.CouplingNet.Pack(shape, parameters, Packed);
+
+    /// <inheritdoc/>
+    public void Dispose() => packed.Dispose();
+
+    private View First(View z) => z.Columns(0, shape.In);
+
+    private View Second(View z) => z.Columns(shape.In, z.Cols - shape.In);
+
+    private (View H, View Saved) Network(Tensor x, bool keep)
+    {
+        int p = x.Pixels.Count;
+        View h = device.Arena.Rent(p, shape.Out);
+        View saved = keep ? device.Arena.Rent(1, checked((int)backend.CouplingNet.SavedLength(shape, p))) : View.None;
+        backend.CouplingNet.Forward(shape, x.Pixels, First(x.Data), Packed, h, saved);
+        return (h, saved);
+    }
+
+    private void Backward(Tensor z, View h, View saved, float gradient)
+    {
+        View dh = device.Arena.Rent(z.Pixels.Count, shape.Out);
+        backend.Couple.Backward(kind, z.Pixels, Second(z.Data), h, Second(z.Gradient), dh, gradient);
+        backend.CouplingNet.Backward(shape, z.Pixels, First(z.Data), h, saved, Packed, parameters, dh,
+            First(z.Gradient), gradients);
+        device.Arena.Return(dh);
+    }
+
+    private void Undo(Tensor z, View h) => backend.Couple.Inverse(kind, z.Pixels, Second(z.Data), h, View.None);
+
+    private void Return(View h, View saved)
+    {
+        device.Arena.Return(h);
+        device.Arena.Return(saved);
+    }
+
+    private sealed class Node(Coupling layer, Tensor z, View h, View saved, float gradient) : IReversibleNode
+    {
+        public void Backward()
+        {
+            layer.Backward(z, h, saved, gradient);
+            layer.Return(h, saved);
+        }
+
+        public void BackwardFromOutput()
+        {
+            // z1 is untouched by the coupling, so the same network output comes again, bit for bit.
+            (View again, View activations) = layer.Network(z, keep: true);
+            layer.Backward(z, again, activations, gradient);
+            layer.Undo(z, again);
+            layer.Return(again, activations);
+        }
+    }
+}
