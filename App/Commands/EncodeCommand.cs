@@ -43,7 +43,7 @@ internal static class EncodeCommand
             IImageSource source = data.Open(parse, config, terminal);
             using Device on = device.Open(parse);
             using Glow glow = ModelFile.Load(parse.GetValue(model)!, on);
-            Encoding encoding = Encoder.Run(glow, source, Shared.DequantizationOf(parse.GetValue(dequantize)),
+            EncodedSet encoding = Encoder.Run(glow, source, Shared.DequantizationOf(parse.GetValue(dequantize)),
                 parse.GetValue(seed), parse.GetValue(batch), new Progress(terminal, "encoded", source.Count).Report, terminal.Stop);
             OutputPath.CreateParent(path);
             LatentsFile.Save(path, config, encoding.Latents, encoding.LogLikelihoods, encoding.Labels);

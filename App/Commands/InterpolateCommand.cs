@@ -24,8 +24,8 @@ internal static class InterpolateCommand
         public Option<int[]?> Pair { get; } = Value.List<int>("--pair", "I,J", "Which two images of --data, counted from 0; 0,1 unless given.", 0, count: 2);
         public Option<ulong> Seed { get; } = Shared.Seed("Seeds the two random ends, when neither images nor data are given.");
         public Option<double> Temperature { get; } = Shared.Temperature();
-        public Option<string?> Class { get; } = Value.Path("--class", "K|NAME", "Class of both ends in a conditional model, unless --data knows them.");
-        public Option<int> Steps { get; } = Value.Number("--steps", "N", "Images in a row, the two ends included.", 9, 2, 1000);
+        public Option<string?> Class { get; } = ClassOption.Create("Class of both ends in a conditional model, unless --data knows them.");
+        public Option<int> Steps { get; } = Value.NumberOr("--steps", "N", "Images in a row, the two ends included.", 9, 2, 1000);
         public Option<string?> Mode { get; } = Value.Choice("--mode", "How to walk: straight, along the sphere, or one row of each.", "both", "linear", "spherical", "both");
         public Option<string?> Output { get; } = Value.Path("--out", "STRIP.png", "Where to write the strip.", required: true);
         public DeviceOptions Device { get; } = new();
@@ -73,7 +73,7 @@ internal static class InterpolateCommand
             string one => [one],
             null => [],
         };
-        int? label = ClassNames.Index(path, config, parse.GetValue(options.Class));
+        int? label = ClassOption.Index(path, config, parse.GetValue(options.Class));
         IImageSource? source = data ? options.Data.Open(parse, config, terminal) : null;
         using Device device = options.Device.Open(parse);
         using Glow glow = ModelFile.Load(path, device);

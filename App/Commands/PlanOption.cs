@@ -53,7 +53,8 @@ internal sealed class PlanOption<T>(
     {
         string fixedTo = Words(get(plan));
         string given = Words(get(Apply(parse, plan)));
-        return given == fixedTo ? null : (given, fixedTo);
+        // "auto" fits whatever was decided.
+        return given == fixedTo || given == "auto" ? null : (given, fixedTo);
     }
 
     private static string Words(object? value) => value switch

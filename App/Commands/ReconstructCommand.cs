@@ -20,7 +20,7 @@ internal static class ReconstructCommand
     {
         Option<string?> model = Shared.ModelPath();
         DataChoice data = new(required: true, limited: false);
-        Option<int> count = Value.Number("--count", "N", "Number of images, the first of the set.", 16, 1, 4096);
+        Option<int> count = Value.NumberOr("--count", "N", "Number of images, the first of the set.", 16, 1, 4096);
         Option<string?> output = Value.Path("--out", "PAIRS.png", "Where to write originals above their reconstructions.");
         Option<int?> columns = Shared.Columns();
         Option<int> batch = Shared.Batch();

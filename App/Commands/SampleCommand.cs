@@ -18,12 +18,12 @@ internal static class SampleCommand
     public static Command Create(Terminal terminal)
     {
         Option<string?> model = Shared.ModelPath();
-        Option<int> count = Value.Number("--count", "N", "Number of images; with --temperatures, of each temperature.", 16, 1, 1_000_000);
+        Option<int> count = Value.NumberOr("--count", "N", "Number of images; with --temperatures, of each temperature.", 16, 1, 1_000_000);
         Option<double> temperature = Shared.Temperature();
         Option<double[]?> temperatures = Value.List<double>("--temperatures", "T1,T2,…",
             "Several temperatures, one row of the grid each; a column is the same noise throughout.", 0, 10);
         Option<ulong> seed = Shared.Seed("Seeds the noise; image i of a seed is the same whatever the count.");
-        Option<string?> label = Value.Path("--class", "K|NAME", "Class of a conditional model; all in turn unless given.");
+        Option<string?> label = ClassOption.Create("Class of a conditional model; all in turn unless given.");
         Option<int?> columns = Shared.Columns();
         Option<string?> output = Value.Path("--out", ImageOutput.Letter, "One PNG grid, a folder of PNG files, or an array uint8 [N,H,W,C].", required: true);
         DeviceOptions device = new();
@@ -37,7 +37,7 @@ internal static class SampleCommand
                 throw new UsageException("--temperature and --temperatures are both given; one of them is enough");
             string path = parse.GetValue(model)!;
             GlowConfig config = ModelFile.ReadConfig(path);
-            int? index = ClassNames.Index(path, config, parse.GetValue(label));
+            int? index = ClassOption.Index(path, config, parse.GetValue(label));
             double[] rows = parse.GetValue(temperatures) ?? [parse.GetValue(temperature)];
             int each = parse.GetValue(count);
             long total = (long)each * rows.Length;

@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using GlowGpu.App.Options;
-using GlowGpu.Engine;
 using GlowGpu.Model;
-using GlowGpu.Model.Training;
 
 namespace GlowGpu.App.Commands;
 
@@ -104,8 +102,13 @@ internal static class TrainArguments
             static p => p.Training.Temperature, static (p, v) => p.With(t => t with { Temperature = v!.Value })),
     ];
 
-    private static PlanOption<T> Of<T>(Option<T> option, PlanPart part, Func<TrainPlan, object?> get, Func<TrainPlan, T, TrainPlan> set) =>
-        new(option, part, get, set);
+    // The help names the default that the published run has, taken from where the program itself takes it.
+    private static PlanOption<T> Of<T>(Option<T> option, PlanPart part, Func<TrainPlan, object?> get, Func<TrainPlan, T, TrainPlan> set)
+    {
+        if (get(new TrainPlan()) is object standard and not bool && !option.HasDefaultValue)
+            option.Description += string.Create(CultureInfo.InvariantCulture, $" [{standard}]");
+        return new(option, part, get, set);
+    }
 
     private static Option<string?> Classes() => new("--classes")
     {

@@ -1,3 +1,5 @@
+using GlowGpu.App.Console;
+using GlowGpu.Engine;
 using GlowGpu.Model;
 using GlowGpu.Model.Training;
 
@@ -41,4 +43,54 @@ internal sealed record TrainPlan
 
     /// <summary>The plan with a changed model.</summary>
     public TrainPlan Shaped(Func<GlowConfig, GlowConfig> change) => this with { Model = change(Model) };
+
+    /// <summary>The plan of a run folder.</summary>
+    /// <exception cref="GlowException">The run does not say where its images come from.</exception>
+    public static TrainPlan Of(RunConfig run, string folder)
+    {
+        DataSource source = run.Training.Source
+            ?? throw new GlowException($"{folder}: its config.json does not say where the images come from; it must be a run of glow train");
+        return new TrainPlan
+        {
+            Data = source.Data,
+            DataDirectory = source.DataDirectory,
+            ImageSize = source.ImageSize,
+            Limit = source.Limit,
+            Validation = source.Validation,
+            Classes = Readable.Whole(run.Model.Classes),
+            Memory = Name(run.Training.Memory),
+            Model = run.Model,
+            Training = run.Training,
+        };
+    }
+
+    /// <summary>The recipe with everything decided that depends on device and data.</summary>
+    public TrainOptions Options(Device device, TrainData data) => Training with
+    {
+        Memory = Memory switch
+        {
+            "stored" => MemoryMode.Stored,
+            "reversible" => MemoryMode.Reversible,
+            _ => DeviceMemory.Choose(device, data.Config, Training),
+        },
+        Source = new DataSource
+        {
+            Data = Data!,
+            DataDirectory = DataDirectory,
+            ImageSize = ImageSize,
+            Limit = Limit,
+            Validation = Validation,
+            ClassNames = data.Train.Classes,
+        },
+    };
+
+    /// <summary>The word for a way of keeping activations.</summary>
+    public static string Name(MemoryMode memory) => memory == MemoryMode.Stored ? "stored" : "reversible";
+
+    /// <summary>A folder name for runs on that data: its own name, or that of its file or folder.</summary>
+    public static string NameOf(string data)
+    {
+        string name = Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(data));
+        return name is "" or "." or ".." ? "run" : name;
+    }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using GlowGpu.App.Console;
+using GlowGpu.App.Options;
 
 namespace GlowGpu.App.Commands;
 
@@ -16,8 +17,8 @@ internal static class UsageErrors
             return $"a verb is needed: {Readable.OneOf([.. command.Subcommands.Select(static c => c.Name)])}";
         ParseError error = parse.Errors[0];
         if (error.SymbolResult is OptionResult { Tokens.Count: 0, IdentifierToken: not null } bare)
-            return $"{bare.IdentifierToken.Value} needs a value, {bare.Option.HelpName}";
-        foreach (Option option in command.Options.Where(o => o.Required && parse.GetResult(o) is null))
+            return $"{bare.IdentifierToken.Value} needs a value: {bare.Option.HelpName}";
+        foreach (Option option in command.Options.Where(o => o.Required && !parse.IsGiven(o)))
             return $"{option.Name} {option.HelpName} is missing";
         foreach (Argument argument in command.Arguments)
             if (argument.Arity.MinimumNumberOfValues > 0 && parse.GetResult(argument) is not { Tokens.Count: > 0 })

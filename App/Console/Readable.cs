@@ -12,6 +12,9 @@ internal static class Readable
     /// <summary>A count with thousands separators.</summary>
     public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
+    /// <summary>A count in plain digits.</summary>
+    public static string Whole(long count) => count.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>Three significant digits, in exponent form when far from 1.</summary>
     public static string Short(double value) => value.ToString("G3", CultureInfo.InvariantCulture);
 

@@ -15,14 +15,14 @@ internal static class Shared
         "Print one JSON object on standard output and nothing else there.");
 
     /// <summary><c>--seed S</c>.</summary>
-    public static Option<ulong> Seed(string description) => Value.Number<ulong>("--seed", "S", description, 0, 0, null);
+    public static Option<ulong> Seed(string description) => Value.NumberOr<ulong>("--seed", "S", description, 0, 0, null);
 
     /// <summary><c>--batch N</c> of verbs that do not train.</summary>
-    public static Option<int> Batch() => Value.Number("--batch", "N",
+    public static Option<int> Batch() => Value.NumberOr("--batch", "N",
         "Images at a time; matters for memory and speed only.", 32, 1, 65536);
 
     /// <summary><c>--temperature T</c>.</summary>
-    public static Option<double> Temperature() => Value.Number("--temperature", "T",
+    public static Option<double> Temperature() => Value.NumberOr("--temperature", "T",
         "Standard deviation of the latents; below 1 gives cleaner, less varied images.", 0.7, 0, 10.0);
 
     /// <summary><c>--columns N</c>.</summary>

@@ -28,7 +28,7 @@ internal static class Value
         };
 
     /// <summary>A number within bounds, with a default.</summary>
-    public static Option<T> Number<T>(string name, string letter, string description, T standard, T min, T? max, bool above = false)
+    public static Option<T> NumberOr<T>(string name, string letter, string description, T standard, T min, T? max, bool above = false)
         where T : struct, INumber<T> => new(name)
         {
             HelpName = letter,

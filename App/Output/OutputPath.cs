@@ -1,4 +1,5 @@
 using GlowGpu.App.Console;
+using GlowGpu.Engine;
 
 namespace GlowGpu.App.Output;
 
@@ -10,6 +11,22 @@ internal static class OutputPath
     {
         if (Directory.Exists(path) || Path.EndsInDirectorySeparator(path))
             throw new UsageException($"--out is '{path}', which is a folder; a file name is needed");
+    }
+
+    /// <summary>
+    /// Checks a path that latents are to be written to: what is there already must be latents too, so that a slip cannot
+    /// replace a checkpoint.
+    /// </summary>
+    public static string Latents(string path)
+    {
+        if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
+            throw new UsageException($"--out is '{path}'; it must end in .safetensors");
+        CheckFile(path);
+        if (!File.Exists(path)) return path;
+        using SafeTensorsReader reader = SafeTensorsReader.Open(path);
+        if (reader.Find("eps0") is null)
+            throw new UsageException($"--out is '{path}', which holds no latents but something else; a new file name is needed");
+        return path;
     }
 
     /// <summary>Makes the folder that a file is to be in.</summary>

@@ -70,4 +70,7 @@ public sealed record TrainOptions
 
     /// <summary>Seeds parameters, data order, dequantisation and samples.</summary>
     public ulong Seed { get; init; }
+
+    /// <summary>Where the images come from, for a resume; null when whoever trains keeps that elsewhere.</summary>
+    public DataSource? Source { get; init; }
 }
