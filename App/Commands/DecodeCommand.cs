@@ -22,28 +22,28 @@ internal static class DecodeCommand
             "Latents as glow encode writes them: eps0, eps1 … [N,h,w,c] and, for a conditional model, labels [N].", required: true);
         Option<string?> output = Value.Path("--out", ImageOutput.Letter, "An array uint8 [N,H,W,C], a folder of PNG files, or one PNG grid.", required: true);
         Option<int?> columns = Shared.Columns();
-        Option<int> batch = Shared.Batch();
         DeviceOptions device = new();
         Option<bool> json = Shared.Json();
-        Command command = new("decode", "Turn latents into images.") { model, latents, output, columns, batch };
+        Command command = new("decode", "Turn latents into images.") { model, latents, output, columns };
         device.AddTo(command);
         command.Add(json);
         command.SetAction(parse =>
         {
             string path = parse.GetValue(model)!;
             GlowConfig config = ModelFile.ReadConfig(path);
-            (Latents read, float[]? labels) = LatentsFile.Load(parse.GetValue(latents)!, config);
-            ImageOutput to = ImageOutput.Of(parse.GetValue(output)!, read.Count, config.Channels);
+            StoredLatents stored = LatentsFile.Read(parse.GetValue(latents)!, config);
+            int count = stored.Latents.Count;
+            ImageOutput to = ImageOutput.Of(parse.GetValue(output)!, count, config.Channels);
             using Device on = device.Open(parse);
             using Glow glow = ModelFile.Load(path, on);
-            byte[] images = Decoder.ToBytes(glow, read, labels, parse.GetValue(batch),
-                new Progress(terminal, "decoded", read.Count).Report, terminal.Stop);
-            to.Write(images, read.Count, config.Height, config.ImageWidth, config.Channels,
-                parse.GetValue(columns) ?? (int)Math.Ceiling(Math.Sqrt(read.Count)));
+            float[]? labels = stored.Labels is null ? null : Array.ConvertAll(stored.Labels, static k => (float)k);
+            byte[] images = Sampler.Decode(glow, stored.Latents, labels, new Progress(terminal, "decoded", count).Report, terminal.Stop);
+            to.Write(images, count, config.Height, config.ImageWidth, config.Channels,
+                parse.GetValue(columns) ?? (int)Math.Ceiling(Math.Sqrt(count)));
             if (parse.GetValue(json))
-                JsonOutput.Write(terminal, new Result(to.Path, read.Count, [config.Height, config.ImageWidth, config.Channels]));
+                JsonOutput.Write(terminal, new Result(to.Path, count, [config.Height, config.ImageWidth, config.Channels]));
             else
-                terminal.Out.WriteLine($"{Readable.Count(read.Count)} images decoded in {to.Path}");
+                terminal.Out.WriteLine($"{Readable.Count(count)} images decoded in {to.Path}");
             return 0;
         });
         return command;

@@ -43,20 +43,21 @@ internal static class EncodeCommand
             IImageSource source = data.Open(parse, config, terminal);
             using Device on = device.Open(parse);
             using Glow glow = ModelFile.Load(parse.GetValue(model)!, on);
-            EncodedSet encoding = Encoder.Run(glow, source, Shared.DequantizationOf(parse.GetValue(dequantize)),
+            (Latents latents, Evaluation evaluation) = Evaluator.Encode(glow, source, Shared.DequantizationOf(parse.GetValue(dequantize)),
                 parse.GetValue(seed), parse.GetValue(batch), new Progress(terminal, "encoded", source.Count).Report, terminal.Stop);
-            OutputPath.CreateParent(path);
-            LatentsFile.Save(path, config, encoding.Latents, encoding.LogLikelihoods, encoding.Labels);
-            double bits = encoding.LogLikelihoods.Average(nats => -nats / (config.Dimensions * Math.Log(2)));
+            int[]? labels = source.Classes.Count == 0 ? null : [.. Enumerable.Range(0, source.Count).Select(source.Label)];
+            LatentsFile.Write(path, config, new StoredLatents(latents, evaluation.LogLikelihoods, labels),
+                new Dictionary<string, string> { ["data"] = source.Name, ["data_hash"] = source.Hash });
             if (parse.GetValue(json))
             {
                 int[][] shapes = [.. Enumerable.Range(0, config.Levels).Select(config.LatentShape).Select(static s => new[] { s.H, s.W, s.C })];
-                JsonOutput.Write(terminal, new Result(path, source.Count, shapes, bits, encoding.LogLikelihoods, source.Name, source.Hash));
+                JsonOutput.Write(terminal, new Result(
+                    path, source.Count, shapes, evaluation.BitsPerDim, evaluation.LogLikelihoods, source.Name, source.Hash));
             }
             else
             {
                 terminal.Out.WriteLine($"{Readable.Count(source.Count)} images encoded in {path}, "
-                    + $"{Readable.Bits(bits)} bits/dim on {Readable.Set(source.Name, source.Hash)}");
+                    + $"{Readable.Bits(evaluation.BitsPerDim)} bits/dim on {Readable.Set(source.Name, source.Hash)}");
             }
             return 0;
         });

@@ -83,11 +83,10 @@ internal static class InterpolateCommand
         byte[] strip = new byte[rows.Length * steps * config.Dimensions];
         for (int row = 0; row < rows.Length; row++)
         {
-            Interpolation mode = rows[row] == "linear" ? Interpolation.Linear : Interpolation.Spherical;
-            Latents walk = Interpolator.Walk(ends.From, ends.To, steps, mode);
-            Glow.ToBytes(glow.Decode(walk, ends.Labels(steps)), config.NBits).CopyTo(strip, row * steps * config.Dimensions);
+            InterpolationMode mode = rows[row] == "linear" ? InterpolationMode.Linear : InterpolationMode.Spherical;
+            Latents walk = Interpolator.Path(ends.Both, 0, 1, steps, mode);
+            Sampler.Decode(glow, walk, ends.Labels(steps), null, terminal.Stop).CopyTo(strip, row * steps * config.Dimensions);
         }
-        OutputPath.CreateParent(output);
         ImageFile.WriteGrid(output, strip, rows.Length * steps, config.Height, config.ImageWidth, config.Channels, steps);
         if (parse.GetValue(options.Json))
             JsonOutput.Write(terminal, new Result(output, steps, rows, ends.FromName, ends.ToName, [config.Height, config.ImageWidth, config.Channels]));

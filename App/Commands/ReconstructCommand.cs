@@ -46,7 +46,6 @@ internal static class ReconstructCommand
             {
                 int inRow = parse.GetValue(columns) ?? Math.Min(8, source.Count);
                 byte[] pairs = trip.Pairs(inRow, config.Dimensions);
-                OutputPath.CreateParent(path);
                 ImageFile.WriteGrid(path, pairs, pairs.Length / config.Dimensions, config.Height, config.ImageWidth, config.Channels, inRow);
             }
             Result result = new(trip.MaxErrors.Max(), trip.MaxErrors, trip.ExactBytes, source.Count, trip.BitsPerDim, source.Name, source.Hash, path);

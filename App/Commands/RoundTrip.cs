@@ -20,10 +20,9 @@ internal sealed record RoundTrip(
         byte[] originals = new byte[(long)count * size], reconstructions = new byte[(long)count * size];
         double[] errors = new double[count];
         double nats = 0;
-        for (int start = 0; start < count; start += batch)
+        foreach ((int start, Batch images) in OrderedBatches.Read(source, Math.Min(batch, count), config.Classes > 0))
         {
             stop.ThrowIfCancellationRequested();
-            Batch images = ImageBatch.Read(source, start, Math.Min(batch, count - start), config);
             (Latents latents, BatchResult result) = model.Encode(images, Noise.Center);
             float[] decoded = model.Decode(latents, images.Labels);
             float[] x = Preprocess(images.Bytes, config);

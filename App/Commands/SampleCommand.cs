@@ -48,12 +48,14 @@ internal static class SampleCommand
 
             using Device on = device.Open(parse);
             using Glow glow = ModelFile.Load(path, on);
+            Progress progress = new(terminal, "sampled", (int)total);
             byte[] images = new byte[total * config.Dimensions];
             for (int row = 0; row < rows.Length; row++)
             {
-                terminal.Stop.ThrowIfCancellationRequested();
-                byte[] drawn = Sampler.Sample(glow, each, rows[row], parse.GetValue(seed), index);
-                drawn.CopyTo(images, (long)row * each * config.Dimensions);
+                int done = row * each;
+                Latents drawn = Sampler.Draw(config, each, rows[row], parse.GetValue(seed));
+                Sampler.Decode(glow, drawn, Sampler.Labels(config, each, index), n => progress.Report(done + n), terminal.Stop)
+                    .CopyTo(images, (long)done * config.Dimensions);
             }
             to.Write(images, (int)total, config.Height, config.ImageWidth, config.Channels, inRow);
             if (parse.GetValue(json))

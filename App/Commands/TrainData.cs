@@ -1,5 +1,4 @@
 using GlowGpu.App.Console;
-using GlowGpu.App.Options;
 using GlowGpu.Engine;
 using GlowGpu.Model;
 using GlowGpu.Model.Data;
@@ -30,8 +29,8 @@ internal sealed record TrainData(IImageSource Train, IImageSource? Validation, G
             Channels = train.Channels,
             Classes = ClassesOf(plan, train),
         }).Validate();
-        DataChoice.Fits(train, config);
-        if (validation is not null) DataChoice.Fits(validation, config);
+        DataFit.Check(config, train);
+        if (validation is not null) DataFit.Check(config, validation);
         return new TrainData(train, validation, config);
     }
 

@@ -7,12 +7,11 @@ using GlowGpu.Model.Sampling;
 namespace GlowGpu.App.Commands;
 
 /// <summary>The two ends of a walk in latent space, one image each.</summary>
-/// <param name="From">latents of the first</param>
-/// <param name="To">latents of the second</param>
+/// <param name="Both">latents of the two</param>
 /// <param name="Classes">their classes, or null for an unconditional model</param>
 /// <param name="FromName">the first in words</param>
 /// <param name="ToName">the second in words</param>
-internal sealed record WalkEnds(Latents From, Latents To, (int From, int To)? Classes, string FromName, string ToName)
+internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, string FromName, string ToName)
 {
     /// <summary>Two images of a set.</summary>
     public static WalkEnds FromData(Glow model, IImageSource source, int[] pair)
@@ -44,7 +43,7 @@ internal sealed record WalkEnds(Latents From, Latents To, (int From, int To)? Cl
     {
         Latents both = Sampler.Draw(config, 2, temperature, seed);
         (int, int)? classes = config.Classes == 0 ? null : (label ?? 0, label ?? 0);
-        return new WalkEnds(Single(both, 0), Single(both, 1), classes, $"seed {seed}, image 0", $"seed {seed}, image 1");
+        return new WalkEnds(both, classes, $"seed {seed}, image 0", $"seed {seed}, image 1");
     }
 
     /// <summary>
@@ -59,14 +58,8 @@ internal sealed record WalkEnds(Latents From, Latents To, (int From, int To)? Cl
         float[] values = [.. a.Concat(b).Select(static v => (float)v)];
         float[]? labels = classes is (int first, int second) ? [first, second] : null;
         Latents both = model.Encode(new Batch(2, values, labels), Noise.Center).Latents;
-        return new WalkEnds(Single(both, 0), Single(both, 1), classes, from, to);
+        return new WalkEnds(both, classes, from, to);
     }
-
-    private static Latents Single(Latents latents, int index) => new(1, Array.ConvertAll(latents.Eps, eps =>
-    {
-        int size = eps.Length / latents.Count;
-        return eps[(index * size)..((index + 1) * size)];
-    }));
 
     private static byte[] Read(GlowConfig config, string path)
     {

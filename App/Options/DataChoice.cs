@@ -55,7 +55,9 @@ internal sealed class DataChoice
     public IImageSource Open(ParseResult parse, GlowConfig model, Terminal terminal, int? most = null)
     {
         string data = parse.GetValue(Data)!;
-        int? size = model.Height == model.ImageWidth ? model.Height : null;
+        // Only pictures are made to fit; numbers in a file are what they are.
+        bool pictures = data == "demo" || System.IO.Directory.Exists(data);
+        int? size = pictures && model.Height == model.ImageWidth ? model.Height : null;
         DataPair pair = DataSets.Open(data, new DataOptions(parse.GetValue(Directory), size, DownloadLog.To(terminal)));
         IImageSource source = (parse.GetValue(split), pair.Test) switch
         {
@@ -64,22 +66,8 @@ internal sealed class DataChoice
             (_, null) => pair.Train,
             (_, IImageSource test) => test,
         };
-        Fits(source, model);
+        DataFit.Check(model, source);
         int count = Math.Min(Limited && parse.GetValue(limit) is int n ? n : int.MaxValue, most ?? int.MaxValue);
         return count < source.Count ? DataSets.Limit(source, count) : source;
-    }
-
-    /// <summary>Refuses images of another shape than the model's, and unlabelled ones for a conditional model.</summary>
-    public static void Fits(IImageSource source, GlowConfig model)
-    {
-        if (source.Count == 0) throw new GlowException($"data '{source.Name}' holds no image; at least one is needed");
-        if (source.Height != model.Height || source.Width != model.ImageWidth || source.Channels != model.Channels)
-            throw new GlowException($"data '{source.Name}' has images [{source.Height},{source.Width},{source.Channels}], "
-                + $"the model takes [{model.Height},{model.ImageWidth},{model.Channels}]; both must have the same height, width and channels");
-        if (model.Classes == 0) return;
-        if (source.Classes.Count == 0)
-            throw new GlowException($"data '{source.Name}' has no labels, but the model is conditional on {model.Classes} classes; labelled images are needed");
-        if (source.Classes.Count > model.Classes)
-            throw new GlowException($"data '{source.Name}' has {source.Classes.Count} classes, the model knows {model.Classes}; it cannot have more");
     }
 }

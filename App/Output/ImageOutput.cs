@@ -60,17 +60,15 @@ internal sealed class ImageOutput
     /// <summary>Writes <c>[N,H,W,C]</c>; each file atomically.</summary>
     public void Write(byte[] images, int count, int height, int width, int channels, int columns)
     {
-        if (kind != Kind.Folder) OutputPath.CreateParent(Path);
         switch (kind)
         {
             case Kind.Grid:
                 ImageFile.WriteGrid(Path, images, count, height, width, channels, columns);
                 break;
             case Kind.Array:
-                NpyFile.Write(Path, images, [count, height, width, channels]);
+                NumpyFile.Write(Path, images, count, height, width, channels);
                 break;
             default:
-                Directory.CreateDirectory(Path);
                 int size = height * width * channels;
                 for (int i = 0; i < count; i++)
                     ImageFile.WritePng(System.IO.Path.Combine(Path, Name(i)), images.AsSpan(i * size, size), height, width, channels);

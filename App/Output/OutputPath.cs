@@ -29,12 +29,6 @@ internal static class OutputPath
         return path;
     }
 
-    /// <summary>Makes the folder that a file is to be in.</summary>
-    public static void CreateParent(string path)
-    {
-        if (Path.GetDirectoryName(Path.GetFullPath(path)) is string parent) Directory.CreateDirectory(parent);
-    }
-
     /// <summary>The path, or with -2, -3 … appended the first that does not exist.</summary>
     public static string Free(string path)
     {

@@ -21,7 +21,7 @@ public sealed class HelpTests
         + "--sample-every --seed --device --threads --limit --image-size --data-dir --clip-norm --polyak-epochs --class-weight --classes --json")]
     [TestCase("eval", "--model --data --dequantize --batch --limit --split --seed --device --threads --json")]
     [TestCase("encode", "--model --data --out --dequantize --batch --limit --split --device --threads --json")]
-    [TestCase("decode", "--model --latents --out --batch --columns --device --threads --json")]
+    [TestCase("decode", "--model --latents --out --columns --device --threads --json")]
     [TestCase("sample", "--model --count --temperature --temperatures --seed --out --class --columns --device --threads --json")]
     [TestCase("interpolate", "--model --from --to --data --pair --seed --steps --mode --out --device --threads --json")]
     [TestCase("reconstruct", "--model --data --count --out --device --threads --json")]
