@@ -21,7 +21,7 @@ public enum Smoothness
 /// double reference; along random directions v
 /// <list type="bullet">
 /// <item>the central difference (f(x + hv) − f(x − hv))/2h must agree with g·v, and</item>
-/// <item>|f(x + hv) − f(x) − h·g·v| must fall as h²: by about four whenever h is halved. A wrong gradient leaves a term in h.</item>
+/// <item>|f(x + hv) − f(x) − h·g·v| must fall as h²: at least by about four whenever h is halved. A wrong gradient leaves a term in h.</item>
 /// </list>
 /// A sum over all elements weights each with its own random factor, so one wrong element shows; on failure every element
 /// is differenced on its own, and the worst is named.
@@ -74,9 +74,9 @@ public static class GradientCheck
         }
         if (rests.Count < 4) return;
         double ratio = rests[^2] / rests[^1];
-        // Not quite four where the cubic term still shows; a term in h gives two.
-        if (ratio is not (> 3 and < 5.5))
-            Assert.Fail($"{argument}: along direction {direction} the rest falls by {Text(ratio)} when h is halved; expected about 4 "
+        // A term in h makes it two; more than four is the cubic term, where the quadratic one happens to be small.
+        if (!(ratio > 3))
+            Assert.Fail($"{argument}: along direction {direction} the rest falls by {Text(ratio)} when h is halved; expected 4 or more "
                 + $"(rests {string.Join(", ", rests.Select(Text))})");
     }
 
