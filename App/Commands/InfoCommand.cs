@@ -80,7 +80,7 @@ internal static class InfoCommand
             $"{Readable.Scaled(result.ForwardFlopsPerImage, "FLOP")} an image forward or sampled, {Readable.Scaled(result.TrainingFlopsPerImage, "FLOP")} trained"));
         terminal.Render(summary);
 
-        Table levels = new Table().RoundedBorder().AddColumns("level", "shape [h,w,c]", "steps", "latent [h,w,c]", "parameters");
+        Table levels = new Table().RoundedBorder().AddColumns("level", "shape [[h,w,c]]", "steps", "latent [[h,w,c]]", "parameters");
         for (int i = 0; i < result.Levels.Length; i++)
         {
             Level level = result.Levels[i];

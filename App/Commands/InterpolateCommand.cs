@@ -77,7 +77,7 @@ internal static class InterpolateCommand
         IImageSource? source = data ? options.Data.Open(parse, config, terminal) : null;
         using Device device = options.Device.Open(parse);
         using Glow glow = ModelFile.Load(path, device);
-        WalkEnds ends = source is not null ? WalkEnds.FromData(glow, source, parse.GetValue(options.Pair) ?? [0, 1])
+        WalkEnds ends = source is not null ? WalkEnds.FromData(glow, source, parse.Listed(options.Pair) ?? [0, 1])
             : images ? WalkEnds.FromFiles(glow, parse.GetValue(options.From)!, parse.GetValue(options.To)!, label)
             : WalkEnds.Random(config, parse.GetValue(options.Seed), parse.GetValue(options.Temperature), label);
         byte[] strip = new byte[rows.Length * steps * config.Dimensions];

@@ -38,7 +38,7 @@ internal static class SampleCommand
             string path = parse.GetValue(model)!;
             GlowConfig config = ModelFile.ReadConfig(path);
             int? index = ClassOption.Index(path, config, parse.GetValue(label));
-            double[] rows = parse.GetValue(temperatures) ?? [parse.GetValue(temperature)];
+            double[] rows = parse.Listed(temperatures) ?? [parse.GetValue(temperature)];
             int each = parse.GetValue(count);
             long total = (long)each * rows.Length;
             if (total * config.Dimensions > Array.MaxLength)

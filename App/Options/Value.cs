@@ -97,6 +97,11 @@ internal static class Value
     /// <summary>Whether the user gave the option.</summary>
     public static bool IsGiven(this ParseResult parse, Option option) => parse.GetResult(option) is { Implicit: false };
 
+    /// <summary>The values of a <see cref="List{T}"/>, or null when the option is not given.</summary>
+    public static T[]? Listed<T>(this ParseResult parse, Option<T[]?> option) =>
+        // The parser's own answer for a list that is not given is an empty one.
+        parse.IsGiven(option) ? parse.GetValue(option) : null;
+
     private static T? Parse<T>(ArgumentResult result, string bounds, Func<string, T?> read) where T : struct
     {
         string text = result.Tokens[0].Value;
