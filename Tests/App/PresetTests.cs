@@ -1,3 +1,4 @@
+using GlowGpu.Model;
 using System.CommandLine;
 using GlowGpu.App.Commands;
 using NUnit.Framework;
@@ -63,7 +64,7 @@ public sealed class PresetTests
             {
                 LearningRate = 0.25,
                 Shuffle = false,
-                Dequantize = Model.Dequantization.Center,
+                Dequantize = Dequantization.Center,
                 Beta2 = 0.5,
                 Augment = "shift,flip",
                 Seed = ulong.MaxValue,
