@@ -1,5 +1,10 @@
 using GlowGpu.Kernels;
+using GlowGpu.Kernels.Gpu;
+using GlowGpu.Kernels.Host;
 using GlowGpu.Tests.Reference.Backend;
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
 using NUnit.Framework;
 
 namespace GlowGpu.Tests.Checks;
@@ -61,10 +66,16 @@ public interface ITestShape
 /// <summary>The devices that every test body runs on.</summary>
 public static class Devices
 {
+    /// <summary>The host with one thread, which the others must agree with.</summary>
+    public static TestDevice Host { get; } = new("host-1", DeviceKind.Host, static () => new HostBackend(1));
+
     /// <summary>All that are present.</summary>
     public static IReadOnlyList<TestDevice> All { get; } =
     [
         new("reference", DeviceKind.Reference, static () => new ReferenceBackend()),
+        Host,
+        new("host-2", DeviceKind.Host, static () => new HostBackend(2)),
+        new("emulator", DeviceKind.Emulator, static () => new GpuBackend(Emulator())),
     ];
 
     /// <summary>Those that a shape can run on.</summary>
@@ -72,10 +83,20 @@ public static class Devices
 
     /// <summary>Every device with every shape it can run.</summary>
     public static IEnumerable<TestCaseData> With<T>(IEnumerable<T> shapes) where T : ITestShape =>
-        from shape in shapes from device in For(shape) select new TestCaseData(device, shape);
+        from shape in shapes from device in For(shape) select Case(device, device, shape);
 
     /// <summary>Every device on its own.</summary>
-    public static IEnumerable<TestCaseData> Alone => All.Select(static d => new TestCaseData(d));
+    public static IEnumerable<TestCaseData> Alone => All.Select(static d => Case(d, d));
+
+    private static TestCaseData Case(TestDevice device, params object[] arguments) =>
+        new TestCaseData(arguments).SetCategory(device.Kind.ToString());
+
+    // Every thread of a group is a thread of the system, so the smallest groups that the kernels allow.
+    private static Accelerator Emulator()
+    {
+        Context context = Context.Create(static b => b.CPU(new CPUDevice(numThreadsPerWarp: 2, numWarpsPerMultiprocessor: 2, numMultiprocessors: 1)));
+        return context.CreateCPUAccelerator(0);
+    }
 }
 
 /// <summary>Closes the devices when all tests are done.</summary>
