@@ -1,10 +1,8 @@
+using GlowGpu.Engine;
 using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
 using GlowGpu.Kernels.Host;
 using GlowGpu.Tests.Reference.Backend;
-using ILGPU;
-using ILGPU.Runtime;
-using ILGPU.Runtime.CPU;
 using NUnit.Framework;
 
 namespace GlowGpu.Tests.Checks;
@@ -21,12 +19,15 @@ public enum DeviceKind
     /// <summary>GPU kernels on ILGPU's debugger: right, but so slow that only tiny shapes run.</summary>
     Emulator,
 
+    /// <summary>GPU kernels on a processor that shows itself through OpenCL.</summary>
+    Processor,
+
     /// <summary>GPU kernels on a GPU.</summary>
     Gpu,
 }
 
 /// <summary>A backend that tests run on, opened when first used and closed after the last test.</summary>
-public sealed class TestDevice(string name, DeviceKind kind, Func<IBackend> open)
+public sealed class TestDevice(string name, DeviceKind kind, string category, Func<IBackend> open)
 {
     private IBackend? backend;
 
@@ -35,6 +36,9 @@ public sealed class TestDevice(string name, DeviceKind kind, Func<IBackend> open
 
     /// <summary>What it is.</summary>
     public DeviceKind Kind { get; } = kind;
+
+    /// <summary>Category of its tests, by which a lane selects them.</summary>
+    public string Category { get; } = category;
 
     /// <summary>The operation set.</summary>
     public IBackend Backend => backend ??= open();
@@ -67,15 +71,20 @@ public interface ITestShape
 public static class Devices
 {
     /// <summary>The host with one thread, which the others must agree with.</summary>
-    public static TestDevice Host { get; } = new("host-1", DeviceKind.Host, static () => new HostBackend(1));
+    public static TestDevice Host { get; } = new("host-1", DeviceKind.Host, "Host", static () => new HostBackend(1));
 
     /// <summary>All that are present.</summary>
     public static IReadOnlyList<TestDevice> All { get; } =
     [
-        new("reference", DeviceKind.Reference, static () => new ReferenceBackend()),
+        new("reference", DeviceKind.Reference, "Reference", static () => new ReferenceBackend()),
         Host,
-        new("host-2", DeviceKind.Host, static () => new HostBackend(2)),
-        new("emulator", DeviceKind.Emulator, static () => new GpuBackend(Emulator())),
+        new("host-2", DeviceKind.Host, "Host", static () => new HostBackend(2)),
+        // Every thread of an emulated group is a thread of the system, so the smallest groups; and once the next larger
+        // ones, which multiply by other tiles.
+        new("emulator", DeviceKind.Emulator, "Emulator", static () => DeviceProbe.Emulated(4).Open()),
+        new("emulator-16", DeviceKind.Emulator, "Emulator", static () => DeviceProbe.Emulated(16).Open()),
+        .. Present("cuda", "Cuda", DeviceProbe.Cuda()),
+        .. Present("opencl", "OpenCL", DeviceProbe.OpenCl()),
     ];
 
     /// <summary>Those that a shape can run on.</summary>
@@ -89,13 +98,33 @@ public static class Devices
     public static IEnumerable<TestCaseData> Alone => All.Select(static d => Case(d, d));
 
     private static TestCaseData Case(TestDevice device, params object[] arguments) =>
-        new TestCaseData(arguments).SetCategory(device.Kind.ToString());
+        new TestCaseData(arguments).SetCategory(device.Category);
 
-    // Every thread of a group is a thread of the system, so the smallest groups that the kernels allow.
-    private static Accelerator Emulator()
+    private static IEnumerable<TestDevice> Present(string name, string category, IReadOnlyList<ProbedDevice> found) =>
+        found.Where(static d => d.Obstacle is null).Take(1)
+            .Select(d => new TestDevice(name, d.IsGpu ? DeviceKind.Gpu : DeviceKind.Processor, category, d.Open));
+}
+
+/// <summary>Makes a missing device visible: the skipped test says why.</summary>
+[TestFixture]
+public sealed class DevicesTests
+{
+    [Test, Category("Cuda")]
+    public void CudaIsTested() => Tested("cuda", DeviceProbe.Cuda(), () => DeviceFactory.Open("cuda"));
+
+    [Test, Category("OpenCL")]
+    public void OpenClIsTested() => Tested("opencl", DeviceProbe.OpenCl(), () => DeviceFactory.Open("opencl"));
+
+    private static void Tested(string name, IReadOnlyList<ProbedDevice> found, Func<Device> open)
     {
-        Context context = Context.Create(static b => b.CPU(new CPUDevice(numThreadsPerWarp: 2, numWarpsPerMultiprocessor: 2, numMultiprocessors: 1)));
-        return context.CreateCPUAccelerator(0);
+        if (Devices.All.Any(d => d.Name == name))
+        {
+            using Device device = open();
+            Assert.That(found.Any(d => device.Name.Contains(d.Name, StringComparison.Ordinal)), Is.True, device.Name);
+            return;
+        }
+        GlowException reason = Assert.Throws<GlowException>(() => open().Dispose())!;
+        Assert.Ignore(reason.Message);
     }
 }
 

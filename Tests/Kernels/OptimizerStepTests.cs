@@ -14,7 +14,7 @@ public sealed class OptimizerStepTests
     /// <summary>So many parameters, with or without a Polyak average.</summary>
     public sealed record Case(bool Adamax, int Count, bool Average, float GradientScale) : ITestShape
     {
-        public bool Tiny => Count <= 100;
+        public bool Tiny => Count <= 1100;
 
         public override string ToString() => $"{(Adamax ? "adamax" : "adam")} {Count}{(Average ? " averaged" : "")} ×{GradientScale}";
     }
@@ -28,7 +28,7 @@ public sealed class OptimizerStepTests
     /// <summary>So many values.</summary>
     public sealed record Length(int Count) : ITestShape
     {
-        public bool Tiny => Count <= 100;
+        public bool Tiny => Count <= 1100;
 
         public override string ToString() => $"{Count}";
     }
