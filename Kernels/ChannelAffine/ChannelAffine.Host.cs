@@ -8,7 +8,7 @@ namespace GlowGpu.Kernels;
 /// tile, dy are laid out in panels. Backward walks the pixels once: fixed blocks of them each add up their own dw and
 /// db, which are then summed in order, so that results do not depend on the number of workers.
 /// </summary>
-public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
+public sealed unsafe class HostChannelAffine : IChannelAffine
 {
     // Rows of a tile: 64 × 384 channels of x and dy are 192 KB, inside L2.
     private const int TileRows = 64;
@@ -19,15 +19,15 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
 
     private readonly Workers workers;
     private readonly HostGemm gemm;
-    private readonly Scratch scratch = new();
+    private readonly KeptMemory<float> scratch = new();
 
-    /// <summary>The operation on a team of workers, with this machine's widest vectors.</summary>
+    /// <summary>The operation on a team of workers, with the widest vectors of the processor.</summary>
     public HostChannelAffine(Workers workers) : this(workers, SimdLevels.Best)
     {
     }
 
     /// <summary>The operation with vectors of a given width.</summary>
-    /// <exception cref="NotSupportedException">The machine does not have such vectors.</exception>
+    /// <exception cref="NotSupportedException">The processor does not have such vectors.</exception>
     public HostChannelAffine(Workers workers, SimdLevel level)
     {
         this.workers = workers;
@@ -39,7 +39,7 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
     {
         Shapes.CheckChannelAffine(x, w, b, y);
         int channels = x.Cols, padded = Panels.Pad(channels);
-        float* packed = scratch.Reserve(Panels.Length(channels, channels) + padded);
+        float* packed = scratch.Take(Panels.Length(channels, channels) + padded);
         float* bias = packed + Panels.Length(channels, channels);
         nint panel = (nint)channels * Panels.Width;
         Panels.Copy(HostBuffer.Address(w), channels, channels, channels, packed, panel);
@@ -86,16 +86,13 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
             Db = HostBuffer.Address(db),
         };
         long length = context.Place(null, workers.Count);
-        context.Place(scratch.Reserve(length), workers.Count);
+        context.Place(scratch.Take(length), workers.Count);
         nint panel = (nint)channels * Panels.Width;
         Panels.PackTransposed(HostBuffer.Address(w), channels, channels, channels, null, null, context.WT, panel);
         Panels.ClearPadding(context.WT, panel, channels, channels);
         workers.Run(context.Blocks, new BlockWork { Context = context });
         workers.Run(workers.Count, new ReduceWork { Context = context });
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => scratch.Dispose();
 
     private struct ApplyWork : IWork
     {
@@ -107,24 +104,10 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
 
         public readonly void Run(int tile, int worker)
         {
-            Product product = new()
-            {
-                A = X + Tiles.First(tile) * XRow,
-                ARow = XRow,
-                AStep = 1,
-                B = W,
-                BPanel = (nint)Channels * Panels.Width,
-                Block = Channels,
-                C = Y + Tiles.First(tile) * YRow,
-                CRow = YRow,
-                CPanel = Panels.Width,
-                Operand = B,
-                OperandPanel = Panels.Width,
-                Epilogue = Epilogue.Bias,
-                M = Tiles.Height(tile),
-                N = Channels,
-                K = Channels,
-            };
+            int first = Tiles.First(tile);
+            Product product = Product.OfRows(X + first * XRow, XRow, Tiles.Height(tile), Channels, W, Channels);
+            product.ToRows(Y + first * YRow, YRow);
+            product.AddBias(B, relu: false);
             Gemm.Multiply(ref product);
         }
     }
@@ -152,7 +135,7 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
         /// <summary>Lays the scratch memory out and returns its length.</summary>
         public long Place(float* start, int workers)
         {
-            ScratchLayout layout = new(start);
+            MemoryLayout layout = new(start);
             WT = layout.Take(DwLength);
             DyTile = layout.Take(workers * TileLength);
             DwBlocks = layout.Take(Blocks * DwLength);
@@ -178,22 +161,8 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
             {
                 int rows = Math.Min(TileRows, end - row);
                 float* dy = c.Dy + row * c.DyRow;
-                Product input = new()
-                {
-                    A = dy,
-                    ARow = c.DyRow,
-                    AStep = 1,
-                    B = c.WT,
-                    BPanel = (nint)channels * Panels.Width,
-                    Block = channels,
-                    C = c.Dx + row * c.DxRow,
-                    CRow = c.DxRow,
-                    CPanel = Panels.Width,
-                    Epilogue = Epilogue.Store,
-                    M = rows,
-                    N = channels,
-                    K = channels,
-                };
+                Product input = Product.OfRows(dy, c.DyRow, rows, channels, c.WT, channels);
+                input.ToRows(c.Dx + row * c.DxRow, c.DxRow);
                 c.Gemm.Multiply(ref input);
 
                 Panels.Copy(dy, c.DyRow, rows, channels, tile, panel);
@@ -232,7 +201,7 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
         {
             ref readonly BackwardContext c = ref Context;
             int channels = c.Channels;
-            int first = channels * part / c.Parts, end = channels * (part + 1) / c.Parts;
+            (int first, int end) = Workers.Share(channels, part, c.Parts);
             float* sum = stackalloc float[Panels.Width];
             for (int row = first; row < end; row++)
             {

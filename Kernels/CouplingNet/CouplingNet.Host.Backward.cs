@@ -12,12 +12,13 @@ namespace GlowGpu.Kernels;
 //
 // The s after a mask is folded into the columns of the transposed weights before it, so that dW1 and dW2 are sums in place.
 //
-// The batch is walked in chunks of about a thousand pixels. In a chunk the workers first carry tiles backwards through the layers,
-// keeping dt, g2, g1 and the patches; then they divide the weight gradients among themselves, each over all pixels of the
-// chunk, which are still in L3. No sum over pixels is ever split by worker, so gradients do not depend on the number of threads.
+// The batch is walked in chunks that fit the workers' L2 caches. In a chunk the workers first carry tiles backwards through the
+// layers, keeping dt, g2, g1 and the patches; then they divide the weight gradients among themselves, each over all pixels of
+// the chunk. No sum over pixels is ever split by worker, so gradients do not depend on the number of threads.
 public sealed unsafe partial class HostCouplingNet
 {
-    private const int ChunkPixels = 1024;
+    // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2.
+    private const int ChunkBytes = 1 << 20;
 
     /// <inheritdoc/>
     public void Backward(CouplingNetShape shape, Pixels pixels, View z1, View h, View saved, View packed,
@@ -44,10 +45,11 @@ public sealed unsafe partial class HostCouplingNet
             Dz1Row = dz1.Stride,
             Saved = HostBuffer.Address(saved),
         };
-        context.ChunkTiles = Math.Min(context.Tiles.Count, Math.Max(ChunkPixels / context.Tiles.Rows, 1));
+        int tileBytes = 4 * sizeof(float) * context.Width * context.Tiles.Rows;
+        context.ChunkTiles = Math.Min(context.Tiles.Count, Math.Max(ChunkBytes / tileBytes, 1) * workers.Count);
         long length = context.Place(null);
-        context.Place(scratch.Reserve(length));
-        context.Scales.Fold(shape, parameters);
+        context.Place(scratch.Take(length));
+        context.Scales.Compute(parameters);
         new Span<double>(context.Totals, context.SumCount).Clear();
 
         workers.Run(Taps, new PackTransposedWork { Context = context });
@@ -125,7 +127,7 @@ public sealed unsafe partial class HostCouplingNet
         /// <summary>Lays the scratch memory out and returns its length.</summary>
         public long Place(float* start)
         {
-            ScratchLayout layout = new(start);
+            MemoryLayout layout = new(start);
             int width = Shape.Width, ins = Patches.Taps * Shape.In, outs = Patches.Taps * Shape.Out;
             Scales = new Scales(Shape, layout.Take(Scales.Measure(Shape)));
             Sums = layout.Take((long)ChunkTiles * (Tiles.Rows / ColumnSums.Block) * SumCount);
@@ -158,8 +160,8 @@ public sealed unsafe partial class HostCouplingNet
             if (tap == Taps - 1) Panels.ClearPadding(Context.W1T, panel, width, Taps * shape.In);
 
             // Whole panels, so that no two parts write to one cache line.
-            int panels = Panels.Count(width);
-            int first = panels * tap / Taps * Panels.Width, end = Math.Min(panels * (tap + 1) / Taps * Panels.Width, width);
+            (int first, int end) = Workers.Share(Panels.Count(width), tap, Taps);
+            (first, end) = (first * Panels.Width, Math.Min(end * Panels.Width, width));
             float* w2 = HostBuffer.Address(Context.Parameters.W2) + (nint)first * width;
             if (end > first)
                 Panels.PackTransposed(w2, width, width, end - first, null, Context.Scales.S1 + first, Context.W2T, panel, first);
@@ -199,55 +201,29 @@ public sealed unsafe partial class HostCouplingNet
                 ColumnSums.Sum(dt + j / Panels.Width * panel, rows, sums + c.DtSums + j, sumsRow);
             ColumnSums.DotRows(c.Dh + first * c.DhRow, c.DhRow, c.H + first * c.HRow, c.HRow, rows, shape.Out, sums + c.HSums, sumsRow);
 
-            Product product = new()
-            {
-                A = dt,
-                ARow = Panels.Width,
-                AStep = 1,
-                ABlock = panel,
-                BBlock = Panels.Width * Panels.Width,
-                Block = Panels.Width,
-                CRow = Panels.Width,
-                CPanel = panel,
-                OperandRow = Panels.Width,
-                OperandPanel = panel,
-                Epilogue = Epilogue.Mask,
-                M = rows,
-                K = Taps * shape.Out,
-            };
-            Masked(ref product, c.W3T, a2, g2, sums + 2 * c.Width);
-
-            product.A = g2;
-            product.K = shape.Width;
-            Masked(ref product, c.W2T, a1, g1, sums);
-
-            product.A = g1;
-            product.B = c.W1T;
-            product.C = c.DPatches + (nint)first * c.Ins;
-            product.CRow = c.Ins;
-            product.CPanel = Panels.Width;
-            product.Epilogue = Epilogue.Store;
-            product.N = c.Ins;
+            Masked(dt, Taps * shape.Out, rows, c.W3T, a2, g2, sums + 2 * c.Width);
+            Masked(g2, shape.Width, rows, c.W2T, a1, g1, sums);
+            Product product = Product.OfPanels(g1, panel, rows, shape.Width, c.W1T, c.Ins);
+            product.ToRows(c.DPatches + (nint)first * c.Ins, c.Ins);
             c.Gemm.Multiply(ref product);
         }
 
-        /// <summary>g = (A·weight where a > 0) and its sums Σ g, Σ g·a.</summary>
-        private readonly void Masked(ref Product product, float* weight, float* a, float* g, float* sums)
+        /// <summary>to = (g·weight where a > 0), and the sums Σ to, Σ to·a.</summary>
+        private readonly void Masked(float* g, int depth, int rows, float* weight, float* a, float* to, float* sums)
         {
             ref readonly BackwardContext c = ref Context;
-            product.BPanel = (nint)product.K * Panels.Width;
             for (int column = 0; column < c.Width; column += Group)
             {
                 nint at = column / Panels.Width * c.Panel;
-                product.N = Math.Min(Group, c.Width - column);
-                product.B = weight + column / Panels.Width * product.BPanel;
-                product.C = g + at;
-                product.Operand = a + at;
+                int columns = Math.Min(Group, c.Width - column);
+                Product product = Product.OfPanels(g, c.Panel, rows, depth, weight + (nint)column * depth, columns);
+                product.ToPanels(to + at, c.Panel);
+                product.Mask(a + at, c.Panel);
                 c.Gemm.Multiply(ref product);
-                for (int j = 0; j < product.N; j += Panels.Width, at += c.Panel)
+                for (int j = column; j < column + columns; j += Panels.Width, at += c.Panel)
                 {
-                    ColumnSums.Sum(g + at, product.M, sums + column + j, c.SumCount);
-                    ColumnSums.Dot(g + at, a + at, product.M, sums + c.Width + column + j, c.SumCount);
+                    ColumnSums.Sum(to + at, rows, sums + j, c.SumCount);
+                    ColumnSums.Dot(to + at, a + at, rows, sums + c.Width + j, c.SumCount);
                 }
             }
         }
@@ -300,9 +276,9 @@ public sealed unsafe partial class HostCouplingNet
             product.Run(c.Gemm, pixels, c.IsFirstChunk, part, c.Parts);
 
             // Whole panels, so that no two workers write to one cache line.
-            int panels = c.SumCount / Panels.Width;
-            ColumnSums.Add(c.Sums, c.SumCount, ColumnSums.Blocks(pixels),
-                panels * part / c.Parts * Panels.Width, panels * (part + 1) / c.Parts * Panels.Width, c.Totals);
+            (int first, int end) = Workers.Share(c.SumCount / Panels.Width, part, c.Parts);
+            ColumnSums.Add(
+                c.Sums, c.SumCount, ColumnSums.Blocks(pixels), first * Panels.Width, end * Panels.Width, c.Totals);
         }
     }
 
@@ -314,8 +290,7 @@ public sealed unsafe partial class HostCouplingNet
         public readonly void Run(int part, int worker)
         {
             ref readonly BackwardContext c = ref Context;
-            int count = c.Tiles.Pixels;
-            int first = (int)((long)count * part / c.Parts), end = (int)((long)count * (part + 1) / c.Parts);
+            (int first, int end) = Workers.Share(c.Tiles.Pixels, part, c.Parts);
             new Patches(c.Pixels, mirrored: true).Sum(
                 c.DPatches, c.Ins, c.Shape.In, null, null, first, end - first, c.Dz1, c.Dz1Row);
             if (part > 0) return;

@@ -81,15 +81,6 @@ internal static unsafe class ColumnSums
     public static void Add(float* sums, nint sumsRow, int blocks, int first, int end, double* totals)
     {
         for (int block = 0; block < blocks; block++, sums += sumsRow)
-        {
-            int c = first;
-            for (; c + 4 <= end; c += 4)
-            {
-                (Vector128<double> low, Vector128<double> high) = Vector128.Widen(Vector128.Load(sums + c));
-                (Vector128.Load(totals + c) + low).Store(totals + c);
-                (Vector128.Load(totals + c + 2) + high).Store(totals + c + 2);
-            }
-            for (; c < end; c++) totals[c] += sums[c];
-        }
+            HostReduce.AddRow(sums + first, totals + first, end - first);
     }
 }

@@ -15,7 +15,24 @@ internal readonly unsafe struct Lanes128(Vector128<float> v) : ILanes<Lanes128>
     public static Lanes128 Load(float* address) => new(Vector128.Load(address));
 
     [MethodImpl(Inline)]
+    public static Lanes128 LoadFirst(float* address, int count)
+    {
+        if (count == 1) return new(Vector128.CreateScalar(*address));
+        if (count == 4) return Load(address);
+        return new(Vector128.Create(Vector64.Load(address), count == 2 ? Vector64<float>.Zero : Vector64.CreateScalar(address[2])));
+    }
+
+    [MethodImpl(Inline)]
     public void Store(float* address) => v.Store(address);
+
+    [MethodImpl(Inline)]
+    public void StoreFirst(float* address, int count)
+    {
+        if (count == 4) v.Store(address);
+        else if (count == 1) *address = v.ToScalar();
+        else v.GetLower().Store(address);
+        if (count == 3) address[2] = v.GetElement(2);
+    }
 
     [MethodImpl(Inline)]
     public static Lanes128 All(float value) => new(Vector128.Create(value));
@@ -37,6 +54,9 @@ internal readonly unsafe struct Lanes128(Vector128<float> v) : ILanes<Lanes128>
 
     [MethodImpl(Inline)]
     public static Lanes128 Fma(Lanes128 a, Lanes128 b, Lanes128 c) => new(Vector128.FusedMultiplyAdd(a.v, b.v, c.v));
+
+    [MethodImpl(Inline)]
+    public static Lanes128 MultiplyAdd(Lanes128 a, Lanes128 b, Lanes128 c) => new(Vector128.MultiplyAddEstimate(a.v, b.v, c.v));
 
     [MethodImpl(Inline)]
     public static Lanes128 Abs(Lanes128 a) => new(Vector128.Abs(a.v));

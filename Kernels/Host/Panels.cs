@@ -57,22 +57,18 @@ internal static unsafe class Panels
     public static void PackTransposed(float* source, nint sourceRow, int rows, int columns, float* rowScale, float* columnScale,
         float* target, nint panel, int first = 0)
     {
-        // A block of target is 4 KB, so that it stays in L1 while four of its columns at a time are written.
-        const int Block = 64;
-        for (int k = 0; k < rows; k += Block)
+        for (int n = 0; n < columns;)
         {
-            int count = Math.Min(Block, rows - k);
-            float* scale = rowScale is null ? null : rowScale + k;
-            for (int n = 0; n < columns;)
-            {
-                int lane = (first + n) % Width, width = lane <= Width - 4 && n + 4 <= columns ? 4 : 1;
-                float* to = target + (first + n) / Width * panel + k * Width + lane;
-                float* from = source + n * sourceRow + k;
-                float* factor = columnScale is null ? null : columnScale + n;
-                if (width == 4 && Sse.IsSupported) Transpose4(from, sourceRow, count, scale, factor, to);
-                else for (int i = 0; i < width; i++) Transpose1(from + i * sourceRow, count, scale, factor is null ? 1 : factor[i], to + i);
-                n += width;
-            }
+            // Panel by panel, so that each source row is read from end to end; a block of target, 4 KB, stays in L1 while four of its
+            // columns at a time are written.
+            const int Block = 64;
+            int lane = (first + n) % Width, width = Math.Min(Width - lane, columns - n);
+            float* from = source + n * sourceRow, to = target + (first + n) / Width * panel + lane;
+            float* factors = columnScale is null ? null : columnScale + n;
+            for (int k = 0; k < rows; k += Block)
+                TransposeBlock(from + k, sourceRow, Math.Min(Block, rows - k), width,
+                    rowScale is null ? null : rowScale + k, factors, to + k * Width);
+            n += width;
         }
     }
 
@@ -111,6 +107,20 @@ internal static unsafe class Panels
         }
     }
 
+    private static void TransposeBlock(
+        float* source, nint row, int count, int columns, float* rowScale, float* columnScale, float* target)
+    {
+        int n = 0;
+        for (; n + 4 <= columns && Sse.IsSupported; n += 4)
+            Transpose4(source + n * row, row, count, rowScale, columnScale is null ? null : columnScale + n, target + n);
+        for (; n < columns; n++)
+        {
+            float factor = columnScale is null ? 1 : columnScale[n];
+            for (int k = 0; k < count; k++)
+                target[k * Width + n] = source[n * row + k] * (rowScale is null ? 1 : rowScale[k]) * factor;
+        }
+    }
+
     private static void Transpose4(float* source, nint row, int count, float* rowScale, float* columnScale, float* target)
     {
         Vector128<float> one = Vector128<float>.One, f = columnScale is null ? one : Vector128.Load(columnScale);
@@ -131,10 +141,5 @@ internal static unsafe class Panels
         for (; k < count; k++)
             for (int n = 0; n < 4; n++)
                 target[k * Width + n] = source[n * row + k] * (rowScale is null ? 1 : rowScale[k]) * f[n];
-    }
-
-    private static void Transpose1(float* source, int count, float* rowScale, float factor, float* target)
-    {
-        for (int k = 0; k < count; k++) target[k * Width] = source[k] * (rowScale is null ? 1 : rowScale[k]) * factor;
     }
 }

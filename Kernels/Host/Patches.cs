@@ -106,7 +106,10 @@ internal readonly unsafe struct Patches(Pixels pixels, bool mirrored)
         {
             (int before, int inside, _) = run.Split(dy, dx);
             float* to = target + (nint)(run.Pixel - first) * Panels.Width;
-            for (int i = 0; i < run.Count; i++) to[i * Panels.Width] = i >= before && i < before + inside ? 0 : 1;
+            int i = 0;
+            for (; i < before; i++) to[i * Panels.Width] = 1;
+            for (; i < before + inside; i++) to[i * Panels.Width] = 0;
+            for (; i < run.Count; i++) to[i * Panels.Width] = 1;
         }
     }
 

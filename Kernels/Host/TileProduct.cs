@@ -15,7 +15,7 @@ internal unsafe struct TileProduct
     private const int GroupWidth = GroupPanels * Panels.Width;
 
     // Tiles that one product runs over: C is loaded and stored once for them.
-    private const int PassTiles = 2;
+    private const int PassTiles = 4;
 
     public float* A;
     public float* B;

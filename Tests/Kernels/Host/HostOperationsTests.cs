@@ -9,9 +9,10 @@ namespace GlowGpu.Tests.Kernels.Host;
 /// threads, and no managed allocation once sizes have been met. Shapes are large enough for several parts of work.
 /// </summary>
 [TestFixture]
-public sealed class HostOperationsTests
+public sealed partial class HostOperationsTests
 {
-    private static readonly Dictionary<string, Example> Examples = Couples().Concat(Gaussians()).Concat(Priors()).Concat(Others())
+    private static readonly Dictionary<string, Example> Examples =
+        Couples().Concat(Gaussians()).Concat(Priors()).Concat(Others()).Concat(Networks())
         .ToDictionary(static e => e.Name, static e => e.Example);
 
     private static IEnumerable<string> Names => Examples.Keys;
