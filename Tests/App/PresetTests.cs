@@ -63,7 +63,7 @@ public sealed class PresetTests
             {
                 LearningRate = 0.25,
                 Shuffle = false,
-                Dequantize = Model.Dequantization.Center,
+                Dequantize = GlowGpu.Model.Dequantization.Center,
                 Beta2 = 0.5,
                 Augment = "shift,flip",
                 Seed = ulong.MaxValue,

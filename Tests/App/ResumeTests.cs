@@ -96,27 +96,6 @@ public sealed class ResumeTests
             "--device", "cpu", "--json").Json().GetProperty("bits_per_dim").GetDouble();
     }
 
-    [Test]
-    public void Conditional_models_know_their_classes_by_name()
-    {
-        JsonElement trained = Train("run", "--steps 2 --classes auto --class-weight 0.01").Json();
-        Assert.That(trained.GetProperty("end").GetString(), Is.EqualTo("finished"));
-        string run = folder.File("run");
-        string[] names = [.. GlowGpu.Model.Data.DataSets.Open("demo", new()).Train.Classes];
-        byte[] byNumber = Sample("1", "a.npy"), byName = Sample(names[1].ToUpperInvariant(), "b.npy");
-        Assert.That(byName, Is.EqualTo(byNumber));
-        CommandRun.Of("sample", "--model", run, "--class", "dragon", "--out", folder.File("c.npy")).Fails(2,
-            $"glow sample: --class is 'dragon'; it must be a number from 0 to {names.Length - 1} or one of {string.Join(", ", names)} (see `glow sample --help`)");
-        JsonElement evaluated = CommandRun.Of("eval", "--model", run, "--data", "demo", "--limit", "4", "--device", "cpu", "--json").Json();
-        Assert.That(evaluated.GetProperty("class_errors").GetDouble(), Is.InRange(0, 1));
-
-        byte[] Sample(string label, string file)
-        {
-            CommandRun.Of("sample", "--model", run, "--class", label, "--count", "2", "--device", "cpu", "--out", folder.File(file)).Succeeds();
-            return File.ReadAllBytes(folder.File(file));
-        }
-    }
-
     private CommandRun Train(string name, string rest) =>
         CommandRun.Of([.. Start.Split(' '), folder.File(name), .. rest.Split(' '), "--json"]).Succeeds();
 
