@@ -11,7 +11,7 @@ public static class ModelCost
 
     /// <summary>
     /// Floating-point operations of one image's forward pass; a multiplication and an addition count as two. Convolutions
-    /// and channel mixing only: everything else is less than one percent. Sampling takes as many, a training step three times as many
+    /// and channel mixing only; element-wise work is left out. Sampling takes as many, a training step three times as many
     /// (backward: twice forward), with <see cref="Engine.MemoryMode.Reversible"/> four times.
     /// </summary>
     public static long ForwardFlops(GlowConfig config)

@@ -29,7 +29,9 @@ internal abstract class PlanOption(PlanPart part)
     /// <summary>The plan with the option's value in place, if given.</summary>
     public abstract TrainPlan Apply(ParseResult parse, TrainPlan plan);
 
-    /// <summary>When the option is given and says otherwise than a plan: the two values, the given one first.</summary>
+    /// <summary>
+    /// When the option is given and says otherwise than a plan: both in words, e.g. <c>--batch is 16</c> and <c>with 8</c>.
+    /// </summary>
     public abstract (string Given, string Fixed)? Contradiction(ParseResult parse, TrainPlan plan);
 }
 
@@ -54,7 +56,8 @@ internal sealed class PlanOption<T>(
         string fixedTo = Words(get(plan));
         string given = Words(get(Apply(parse, plan)));
         // "auto" fits whatever was decided.
-        return given == fixedTo || given == "auto" ? null : (given, fixedTo);
+        if (given == fixedTo || given == "auto") return null;
+        return typeof(T) == typeof(bool) ? ($"{option.Name} is given", "without it") : ($"{option.Name} is {given}", $"with {fixedTo}");
     }
 
     private static string Words(object? value) => value switch

@@ -21,7 +21,7 @@ internal sealed record TrainData(IImageSource Train, IImageSource? Validation, G
         IImageSource? validation = null;
         if (plan.Validation is null && pair.Test is not null)
             validation = pair.Test;
-        else if ((plan.Validation ?? UsualFraction) is > 0 and double fraction)
+        else if ((plan.Validation ?? Usual(train)) is > 0 and double fraction)
             (train, validation) = DataSets.Split(train, fraction, plan.Training.Seed);
         GlowConfig config = (plan.Model with
         {
@@ -33,6 +33,9 @@ internal sealed record TrainData(IImageSource Train, IImageSource? Validation, G
         if (validation is not null) DataFit.Check(config, validation);
         return new TrainData(train, validation, config);
     }
+
+    // Of a handful of images none can be spared.
+    private static double Usual(IImageSource train) => Math.Round(UsualFraction * train.Count) >= 1 ? UsualFraction : 0;
 
     private static int ClassesOf(TrainPlan plan, IImageSource train)
     {

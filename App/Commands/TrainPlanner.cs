@@ -46,7 +46,7 @@ internal sealed class TrainPlanner
                 ImageSize = config.Height == config.ImageWidth ? config.Height : null,
             };
             Refuse(parse, plan, static part => part == PlanPart.Shape,
-                (option, given, has) => $"{option} is {given}, but the model {init} has {has}; leave {option} out or start without --init");
+                (option, given, made) => $"{given}, but the model {init} was made {made}; leave {option} out or start without --init");
         }
         foreach (PlanOption argument in Arguments) plan = argument.Apply(parse, plan);
         if (plan.Data is null)
@@ -66,7 +66,7 @@ internal sealed class TrainPlanner
         TrainPlan plan = TrainPlan.Of(RunFolder.Create(run, resume: true).ReadConfig()
             ?? throw new GlowException($"{run}: holds no run to continue; leave out --resume to start one"), run);
         Refuse(parse, plan, static part => part != PlanPart.Free,
-            (option, given, has) => $"{option} is {given}, but the run in {run} was started with {has}; leave {option} out or start a new run");
+            (option, given, started) => $"{given}, but the run in {run} was started {started}; leave {option} out or start a new run");
         if (Arguments.Any(a => IsStop(a) && parse.IsGiven(a.Option)))
             plan = plan.With(static t => t with { Epochs = null, Steps = null, Minutes = null });
         foreach (PlanOption argument in Arguments.Where(static a => a.Part == PlanPart.Free)) plan = argument.Apply(parse, plan);

@@ -18,6 +18,8 @@ internal static class UsageErrors
         ParseError error = parse.Errors[0];
         if (error.SymbolResult is OptionResult { Tokens.Count: 0, IdentifierToken: not null } bare)
             return $"{bare.IdentifierToken.Value} needs a value: {bare.Option.HelpName}";
+        if (error.SymbolResult is OptionResult { IdentifierTokenCount: > 1 } repeated)
+            return $"{repeated.Option.Name} is given {Readable.Whole(repeated.IdentifierTokenCount)} times; once is enough";
         foreach (Option option in command.Options.Where(o => o.Required && !parse.IsGiven(o)))
             return $"{option.Name} {option.HelpName} is missing";
         foreach (Argument argument in command.Arguments)

@@ -45,7 +45,7 @@ internal static class Failure
     {
         GlowException => e.Message,
         OperationCanceledException => "stopped before it was done; nothing was written",
-        OutOfMemoryException => "out of memory; a smaller --batch or --memory reversible needs less",
+        OutOfMemoryException => "out of memory; a smaller --batch or, in training, --memory reversible needs less",
         IOException or UnauthorizedAccessException => e.Message,
         _ => $"an internal error, {e.GetType().Name}: {e.Message} (GLOW_DEBUG=1 shows where)",
     });

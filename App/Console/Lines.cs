@@ -33,5 +33,5 @@ internal static class Lines
 
     /// <summary>Memory of device and process.</summary>
     public static string Memory(TrainState state) =>
-        $"memory {Readable.Bytes(state.Header.DeviceBytes())} model, {Readable.Bytes(Environment.WorkingSet)} process";
+        $"memory {Readable.Bytes(state.PeakBytes)} model, {Readable.Bytes(Environment.WorkingSet)} process";
 }

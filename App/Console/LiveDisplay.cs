@@ -11,6 +11,7 @@ internal sealed class LiveDisplay(IAnsiConsole console) : ITrainView
     private const int BarCells = 44;
     private LiveDisplayContext? context;
     private TimeSpan next;
+    private TrainState? latest;
 
     /// <inheritdoc/>
     public void Show(Action training) => console
@@ -21,6 +22,7 @@ internal sealed class LiveDisplay(IAnsiConsole console) : ITrainView
             try
             {
                 training();
+                if (latest is not null) Update(latest, important: true);
             }
             finally
             {
@@ -31,6 +33,7 @@ internal sealed class LiveDisplay(IAnsiConsole console) : ITrainView
     /// <inheritdoc/>
     public void Update(TrainState state, bool important)
     {
+        latest = state;
         if (context is null || (!important && state.Elapsed < next)) return;
         next = state.Elapsed + Interval;
         context.UpdateTarget(Draw(state));
@@ -53,7 +56,7 @@ internal sealed class LiveDisplay(IAnsiConsole console) : ITrainView
         }
         string skipped = state.Skipped == 0 ? "" : $"   {state.Skipped} steps skipped (not finite)";
         Row(grid, "speed", $"{Readable.Short(state.ImagesPerSecond)} images/s", $"gradient norm {Readable.Short(state.Last?.GradNorm ?? 0)}{skipped}");
-        Row(grid, "memory", $"{Readable.Bytes(state.Header.DeviceBytes())} model", $"{Readable.Bytes(Environment.WorkingSet)} process");
+        Row(grid, "memory", $"{Readable.Bytes(state.PeakBytes)} model", $"{Readable.Bytes(Environment.WorkingSet)} process");
         return new Panel(new Rows(new Markup($"[bold]{Markup.Escape(state.Header.Title)}[/]"), Bar(state), grid))
             .Header($" {Markup.Escape(state.Header.Run)} ")
             .RoundedBorder();

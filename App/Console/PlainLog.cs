@@ -12,7 +12,7 @@ internal sealed class PlainLog(Terminal terminal) : ITrainView
     {
         training();
         // The last step is worth its line too.
-        if (pending is not null) terminal.Log(Lines.Step(pending));
+        Flush();
     }
 
     /// <inheritdoc/>
@@ -29,5 +29,15 @@ internal sealed class PlainLog(Terminal terminal) : ITrainView
     }
 
     /// <inheritdoc/>
-    public void Line(string text) => terminal.Log(text);
+    public void Line(string text)
+    {
+        Flush();
+        terminal.Log(text);
+    }
+
+    private void Flush()
+    {
+        if (pending is not null) terminal.Log(Lines.Step(pending));
+        pending = null;
+    }
 }

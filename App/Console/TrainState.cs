@@ -35,6 +35,9 @@ internal sealed class TrainState(TrainHeader header, long startStep)
     /// <summary>The best validation of this process.</summary>
     public ValidationMetrics? Best { get; private set; }
 
+    /// <summary>Most device memory that was held after a step.</summary>
+    public long PeakBytes { get; private set; }
+
     /// <summary>Updates that were skipped because they were not finite.</summary>
     public int Skipped { get; private set; }
 
@@ -51,6 +54,7 @@ internal sealed class TrainState(TrainHeader header, long startStep)
     public void Add(StepMetrics step)
     {
         Last = step;
+        PeakBytes = Math.Max(PeakBytes, Header.DeviceBytes());
         if (step.Skipped)
         {
             Skipped++;

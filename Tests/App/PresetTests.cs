@@ -1,4 +1,3 @@
-using GlowGpu.Model;
 using System.CommandLine;
 using GlowGpu.App.Commands;
 using NUnit.Framework;
@@ -64,7 +63,7 @@ public sealed class PresetTests
             {
                 LearningRate = 0.25,
                 Shuffle = false,
-                Dequantize = Dequantization.Center,
+                Dequantize = GlowGpu.Model.Dequantization.Center,
                 Beta2 = 0.5,
                 Augment = "shift,flip",
                 Seed = ulong.MaxValue,

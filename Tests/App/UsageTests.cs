@@ -11,6 +11,8 @@ public sealed class UsageTests
     [TestCase("eval --model m --data d --dequantise center", "glow eval: there is no option '--dequantise'; did you mean --dequantize? (see `glow eval --help`)")]
     [TestCase("devices here", "glow devices: there is no argument 'here' (see `glow devices --help`)")]
     [TestCase("eval --data d", "glow eval: --model M is missing (see `glow eval --help`)")]
+    [TestCase("eval --model m --data d --model n", "glow eval: --model is given 2 times; once is enough (see `glow eval --help`)")]
+    [TestCase("eval --model m --data d --json=yes", "glow eval: there is no argument 'yes' (see `glow eval --help`)")]
     [TestCase("eval --model m", "glow eval: --data D is missing (see `glow eval --help`)")]
     [TestCase("eval --model m --data", "glow eval: --data needs a value: D (see `glow eval --help`)")]
     [TestCase("sample --model m", "glow sample: --out GRID.png|DIR|X.npy is missing (see `glow sample --help`)")]
