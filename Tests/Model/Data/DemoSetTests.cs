@@ -120,7 +120,7 @@ public sealed class DemoSetTests
             double sum = mask.Sum(), x = mask.Select((m, k) => m * (k % 64 + 0.5) / 64).Sum() / sum, y = mask.Select((m, k) => m * (k / 64 + 0.5) / 64).Sum() / sum;
             Assert.That(x, Is.EqualTo(factors.X).Within(0.03), $"x of image {i}");
             // The middle of a cone's outline lies below half its height.
-            Assert.That(y, Is.EqualTo(factors.Y).Within(factors.Shape == DemoShape.Cone ? 0.13 : 0.04), $"y of image {i}");
+            Assert.That(y, Is.EqualTo(factors.Y).Within(factors.Shape == DemoShape.Cone ? 0.16 : 0.04), $"y of image {i}");
         }
     }
 
@@ -168,7 +168,7 @@ public sealed class DemoSetTests
         float[] mask = DemoRenderer.Coverage(Plain, Size);
         // Ground on one side of the sphere: how much darker it is under light from the left than from the right.
         double Darker(Func<int, bool> side) => Enumerable.Range(0, mask.Length)
-            .Where(i => mask[i] == 0 && i / Size >= Size / 2 && side(i % Size)).Sum(i => right[3 * i + 1] - (double)left[3 * i + 1]);
+            .Where(i => mask[i] == 0 && side(i % Size)).Sum(i => right[3 * i + 1] - (double)left[3 * i + 1]);
         Assert.That(Darker(x => x >= Size / 2), Is.GreaterThan(200));
         Assert.That(Darker(x => x < Size / 2), Is.LessThan(-200));
     }
