@@ -32,7 +32,9 @@ internal sealed class StepRunner : IDisposable
         double? average = options.PolyakEpochs > 0
             ? Math.Clamp(1 - 1 / (StepsPerEpoch * options.PolyakEpochs), 0, 1 - 1e-7)
             : null;
-        double beta2 = options.Beta2 ?? average ?? 0.999;
+        // Never below beta1: a second moment that forgets faster than the first lets the update of a parameter whose gradient
+        // fades grow as (beta1/beta2)^t. The formula would give that in sets of a few batches.
+        double beta2 = options.Beta2 ?? Math.Max(average ?? 0.999, options.Beta1);
         Optimizer = options.Optimizer == "adam"
             ? new Adam(backend, model.Parameters, options.Beta1, beta2, options.Epsilon, average)
             : new Adamax(backend, model.Parameters, options.Beta1, beta2, options.Epsilon, average);

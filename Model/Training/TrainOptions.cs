@@ -17,7 +17,7 @@ public sealed record TrainOptions
     /// <summary>Decay of the first moment.</summary>
     public double Beta1 { get; init; } = 0.9;
 
-    /// <summary>Decay of the second moment; null: 1 − 1/(steps_per_epoch·polyak_epochs).</summary>
+    /// <summary>Decay of the second moment; null: 1 − 1/(steps_per_epoch·polyak_epochs), but not below <see cref="Beta1"/>.</summary>
     public double? Beta2 { get; init; }
 
     /// <summary>ε of the optimizer.</summary>

@@ -10,7 +10,7 @@ namespace GlowGpu.Tests.Engine;
 internal static class CheckpointLoop
 {
     // Large enough that a save takes milliseconds, so that a random kill often lands inside one.
-    private const int Values = 300_000;
+    private const int Values = 100_000;
 
     /// <summary>Saves steps from the recovered one on, for ever.</summary>
     public static void Run(string folder)
@@ -21,15 +21,7 @@ internal static class CheckpointLoop
     }
 
     /// <summary>Starts <see cref="Run"/> in a process of its own.</summary>
-    public static Process Start(string folder)
-    {
-        ProcessStartInfo start = new("dotnet") { RedirectStandardError = true };
-        start.ArgumentList.Add("exec");
-        start.ArgumentList.Add(typeof(CheckpointLoop).Assembly.Location);
-        start.ArgumentList.Add("save-checkpoints");
-        start.ArgumentList.Add(folder);
-        return Process.Start(start)!;
-    }
+    public static Process Start(string folder) => Program.Start("save-checkpoints", folder);
 
     /// <summary>Saves both files of one step.</summary>
     public static void Save(Checkpoint checkpoint, long step) =>

@@ -125,7 +125,7 @@ public sealed class CheckpointTests
     [Category("Process")]
     public void A_process_killed_at_random_moments_never_leaves_an_unreadable_pair()
     {
-        const int kills = 12;
+        const int kills = 8;
         Random random = new(1);
         long last = -1;
         int interrupted = 0;
@@ -152,7 +152,7 @@ public sealed class CheckpointTests
         while (CurrentStep() < step)
         {
             Assert.That(child.HasExited, Is.False, () => $"the child ended by itself: {child.StandardError.ReadToEnd()}");
-            Assert.That(patience.Elapsed, Is.LessThan(TimeSpan.FromMinutes(1)), "the child saved nothing");
+            Assert.That(patience.Elapsed, Is.LessThan(TimeSpan.FromMinutes(5)), "the child saved nothing");
             Thread.Sleep(5);
         }
     }
