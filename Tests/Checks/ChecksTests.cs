@@ -90,10 +90,6 @@ public sealed class ChecksTests
         double[] x = new Draw(1).Normal(200).Wide();
         float[] gradient = [.. Gradient(x).Select(static g => 0.999f * g)];
         Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6)), Does.Contain("the gradient says"));
-        // However generous the tolerance, a term in h is not of second order.
-        gradient = [.. Gradient(x).Select(static g => 0.5f * g)];
-        Assert.That(Failure(() => GradientCheck.Check("x", v => 1e-3 * Loss(v) + v.Sum(), x, [.. gradient.Select(static g => 1 + 1e-3f * g)], 1e-3)),
-            Does.Contain("when h is halved").Or.Contain("the gradient says"));
     }
 
     [Test]

@@ -52,9 +52,12 @@ public sealed class OptimizerTests(TestDevice device)
     private static (double[] Values, double[] Average) Reference(string name)
     {
         double[] p = [.. Draws(17, 2).Select(static v => (double)v)], m = new double[17], v = new double[17], average = new double[17];
+        double zero = 1;
         for (int t = 1; t <= Steps; t++)
         {
             float[] g = Draws(17, (ulong)(100 + t));
+            double decay = Math.Min(Decay, (1.0 + t) / (10 + t));
+            zero *= decay;
             for (int i = 0; i < p.Length; i++)
             {
                 double gradient = g[i] * Scale(t);
@@ -70,10 +73,10 @@ public sealed class OptimizerTests(TestDevice device)
                     v[i] = Math.Max(Beta2 * v[i], Math.Abs(gradient) + Epsilon);
                     p[i] -= Rate(t) * corrected / v[i];
                 }
-                average[i] = Decay * average[i] + (1 - Decay) * p[i];
+                average[i] = decay * average[i] + (1 - decay) * p[i];
             }
         }
-        return (p, [.. average.Select(static a => a / (1 - Math.Pow(Decay, Steps)))]);
+        return (p, [.. average.Select(a => a / (1 - zero))]);
     }
 
     [TestCase("adam")]
