@@ -32,7 +32,7 @@ public static class DataSets
         }
         DataPair pair = PublishedSet.Named(data) is { } set ? OpenPublished(set, options)
             : File.Exists(data) ? new DataPair(OpenFile(data), null)
-            : Directory.Exists(data) ? OpenFolder(data, options.ImageSize)
+            : Directory.Exists(data) ? Guard(data, () => OpenFolder(data, options.ImageSize))
             : throw new GlowException($"{data}: there is no such file or folder; data may be {Kinds}");
         if (options.ImageSize is { } size && (pair.Train.Height != size || pair.Train.Width != size))
             throw new GlowException($"{data}: its images are {pair.Train.Height}×{pair.Train.Width} and are not resized to {size}; an image size goes with a folder of images or the demo set");
@@ -94,6 +94,19 @@ public static class DataSets
                 : $"{folder}: holds no data; it may hold PNG, JPEG or WebP images, idx(.gz) files, CIFAR binary batches, or a .npy, .npz or .safetensors file");
         }
         return ImageFolder.Open(folder, name, size);
+    }
+
+    // A folder, or one inside it, may not be listed.
+    private static DataPair Guard(string folder, Func<DataPair> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw InputFile.Unreadable(folder, e);
+        }
     }
 
     private static DataPair OpenArrays(string folder, string[] arrays)

@@ -80,15 +80,15 @@ internal readonly struct DemoScene<TShape>
     private float Lit(Vec point, float start)
     {
         if (!Enters(point, light, Penumbra, out float near, out float far)) return 1;
-        float lit = 1, t = MathF.Max(near, start);
+        float lit = 1, last = float.MaxValue, t = MathF.Max(near, start);
         for (int i = 0; i < 24 && t < far; i++)
         {
-            float d = solid.Distance(point + light * t);
+            float d = solid.Distance(point + light * t), open = Sharpness * d / t;
             if (d < 0.002f) return 0;
-            float open = Sharpness * d / t;
-            // Along a ray past a convex solid d is convex in t, so once d/t has grown it grows on.
-            if (open > lit && TShape.Shape != DemoShape.Torus) break;
+            // Along a ray the distance to a convex solid is convex in t, so d/t falls, then rises for good.
+            if (open > last && TShape.Shape != DemoShape.Torus) break;
             lit = MathF.Min(lit, open);
+            last = open;
             t += MathF.Max(d, 0.02f);
         }
         return lit * lit * (3 - 2 * lit);

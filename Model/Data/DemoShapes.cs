@@ -83,14 +83,14 @@ internal readonly struct Cone : IDemoShape
 {
     public static DemoShape Shape => DemoShape.Cone;
 
-    public static float HalfHeight => 1f;
+    public static float HalfHeight => 0.95f;
 
-    public static float Bound => 1.37f;
+    public static float Bound => 1.3f;
 
     public static float Distance(Vec p)
     {
         // In the half plane (distance from the axis, height) the cone is the triangle (0, top), (radius, bottom), (0, bottom).
-        const float round = 0.06f, radius = 0.92f - round, bottom = -1f + round, top = 1f - round, height = top - bottom;
+        const float round = 0.06f, radius = 0.86f - round, bottom = -0.95f + round, top = 0.95f - round, height = top - bottom;
         float q = MathF.Sqrt(p.X * p.X + p.Z * p.Z), y = p.Y;
         float t = Math.Clamp((q * radius + (top - y) * height) * (1 / (radius * radius + height * height)), 0, 1);
         float sx = q - radius * t, sy = y - (top - height * t);

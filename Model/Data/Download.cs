@@ -12,6 +12,9 @@ namespace GlowGpu.Model.Data;
 /// </summary>
 internal sealed class Download
 {
+    private const string PartMark = ".part-";
+    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
+
     private readonly PublishedSet set;
     private readonly string target;
     private readonly Action<string, long, long?>? progress;
@@ -32,11 +35,14 @@ internal sealed class Download
 
     private string Run()
     {
-        string work = $"{target}.part-{Environment.ProcessId}-{Guid.NewGuid():N}";
+        string work = $"{target}{PartMark}{Guid.NewGuid():N}";
         try
         {
             string ready = Directory.CreateDirectory(Path.Combine(work, "set")).FullName;
-            using HttpClient client = new(new SocketsHttpHandler { ConnectTimeout = patience }) { Timeout = Timeout.InfiniteTimeSpan };
+            RemoveAbandoned();
+            // A proxy is for the network: it cannot reach this machine's own servers.
+            using SocketsHttpHandler handler = new() { ConnectTimeout = patience, UseProxy = !set.Location.IsLoopback };
+            using HttpClient client = new(handler) { Timeout = Timeout.InfiniteTimeSpan };
             foreach (PublishedFile file in set.Files)
             {
                 string path = Path.Combine(set.Unpacks ? work : ready, file.Name);
@@ -154,6 +160,13 @@ internal sealed class Download
         catch (IOException) when (set.Members.All(m => File.Exists(Path.Combine(target, m))))
         {
         }
+    }
+
+    // What a killed process left; its download would otherwise lie there for ever.
+    private void RemoveAbandoned()
+    {
+        foreach (string folder in Directory.GetDirectories(Path.GetDirectoryName(target)!, $"{set.Name}{PartMark}*"))
+            if (DateTime.UtcNow - Directory.GetLastWriteTimeUtc(folder) > Abandoned) Remove(folder);
     }
 
     private static void Remove(string folder)

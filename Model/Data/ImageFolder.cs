@@ -33,20 +33,13 @@ public sealed class ImageFolder : ImageSource
     /// <exception cref="GlowException">There is no image, one is not readable, or sizes differ and no size was asked for.</exception>
     public static DataPair Open(string folder, string name, int? size)
     {
-        try
-        {
-            string train = Path.Combine(folder, "train");
-            string? test = TestNames.Select(n => Path.Combine(folder, n)).FirstOrDefault(Directory.Exists);
-            if (!Directory.Exists(train) || test is null) return new DataPair(Open(List(folder), name, size), null);
-            Listing first = List(train), second = List(test);
-            if (!first.Classes.SequenceEqual(second.Classes))
-                throw new GlowException($"{folder}: train has the classes {Text(first.Classes)} but {Path.GetFileName(test)} has {Text(second.Classes)}; both need the same sub-folders");
-            return new DataPair(Open(first, $"{name}/train", size), Open(second, $"{name}/test", size));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw InputFile.Unreadable(folder, e);
-        }
+        string train = Path.Combine(folder, "train");
+        string? test = TestNames.Select(n => Path.Combine(folder, n)).FirstOrDefault(Directory.Exists);
+        if (!Directory.Exists(train) || test is null) return new DataPair(Open(List(folder), name, size), null);
+        Listing first = List(train), second = List(test);
+        if (!first.Classes.SequenceEqual(second.Classes))
+            throw new GlowException($"{folder}: train has the classes {Text(first.Classes)} but {Path.GetFileName(test)} has {Text(second.Classes)}; both need the same sub-folders");
+        return new DataPair(Open(first, $"{name}/train", size), Open(second, $"{name}/test", size));
 
         static string Text(IReadOnlyList<string> classes) => classes.Count == 0 ? "none"
             : string.Join(", ", classes.Take(5)) + (classes.Count > 5 ? ", …" : "");

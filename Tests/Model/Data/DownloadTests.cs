@@ -110,6 +110,16 @@ public sealed class DownloadTests
     }
 
     [Test]
+    public void What_a_killed_download_left_is_cleared_after_a_day()
+    {
+        string old = Path.Combine(cache, "cifar10.part-old"), recent = Path.Combine(cache, "cifar10.part-recent"), other = Path.Combine(cache, "mine");
+        foreach (string left in new[] { old, recent, other }) File.WriteAllText(Path.Combine(Directory.CreateDirectory(left).FullName, "x"), "");
+        foreach (string left in new[] { old, other }) Directory.SetLastWriteTimeUtc(left, DateTime.UtcNow.AddDays(-2));
+        string where = Download.Fetch(Publish(Archive(CifarFiles())), cache);
+        Assert.That(Directory.GetDirectories(cache), Is.EquivalentTo(new[] { recent, other, where }));
+    }
+
+    [Test]
     public void Another_md5_than_published_keeps_nothing()
     {
         byte[] archive = Archive(CifarFiles());
