@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
 using GlowGpu.Engine;
 using GlowGpu.Kernels.Host;
+using GlowGpu.Model;
 using GlowGpu.Model.Data;
 using GlowGpu.Model.Training;
-using GlowGpu.Model;
 using NUnit.Framework;
 
 namespace GlowGpu.Tests.Model.Training;
