@@ -28,15 +28,19 @@ internal static class Presets
         "tiny" => new TrainPlan
         {
             Data = "demo",
-            Model = new GlowConfig { Levels = 3, Depth = 4, Width = 64 },
+            Model = new GlowConfig { Levels = 3, Depth = 8, Width = 64, NBits = 5 },
+            // Many small steps: in a few minutes the number of updates counts for more than the images in each.
             Training = new TrainOptions
             {
-                Batch = 32,
-                LearningRate = 2e-3,
-                WarmupEpochs = 0.5,
-                Minutes = 3.3,
-                SaveEvery = 200,
-                SampleEvery = 200,
+                Batch = 16,
+                Optimizer = "adam",
+                LearningRate = 1e-3,
+                Beta2 = 0.999,
+                WarmupEpochs = 0.2,
+                ClipNorm = 100,
+                Minutes = 3.6,
+                SaveEvery = 500,
+                SampleEvery = 500,
             },
         },
         "cifar10" => Published with { Data = "cifar10" },
