@@ -7,7 +7,7 @@ namespace GlowGpu.Tests.App;
 internal sealed class TinyRun : IDisposable
 {
     /// <summary>Everything but data, run folder and limits: small, and on the host.</summary>
-    public const string Small = "--levels 2 --depth 2 --width 8 --batch 8 --warmup-epochs 1 --device cpu --threads 1";
+    public const string Small = "--levels 2 --depth 2 --width 8 --bits 8 --batch 8 --warmup-epochs 1 --device cpu --threads 1";
 
     private readonly TemporaryFolder folder = new();
 
