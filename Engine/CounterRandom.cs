@@ -86,13 +86,19 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
     public int[] Permutation(int count)
     {
         int[] order = new int[count];
-        for (int i = 0; i < count; i++)
+        Permutation(order);
+        return order;
+    }
+
+    /// <summary>The same, into an array that is there already.</summary>
+    public void Permutation(Span<int> order)
+    {
+        for (int i = 0; i < order.Length; i++)
         {
             int j = (int)Below((uint)i + 1);
             order[i] = order[j];
             order[j] = i;
         }
-        return order;
     }
 
     private (double U, double V) UnitPair()

@@ -155,6 +155,9 @@ internal static partial class Shapes
         Row(name, "c", step.Maps.C, c);
     }
 
+    /// <summary>Where <see cref="IChannelMap.Prepare"/> writes the log-determinant.</summary>
+    public static void CheckChannelMapLogDet(View logDet) => Row("channel map", "logDet", logDet, 1);
+
     /// <summary>One step of <see cref="IChannelMap.Backward"/>.</summary>
     public static void CheckChannelMapBackward(ChannelMapStep step)
     {

@@ -1,11 +1,87 @@
+using GlowGpu.Engine;
+
 namespace GlowGpu.Model.Sampling;
 
 /// <summary>Draws latents and decodes them.</summary>
 public static class Sampler
 {
+    // Values of a chunk that is decoded at once: 64 images of 32 × 32 × 3. Larger chunks are no faster and need memory.
+    private const int ChunkValues = 64 * 32 * 32 * 3;
+
     /// <summary>N(0, T²) latents; image i depends on seed and i only, not on the count.</summary>
-    public static Latents Draw(GlowConfig config, int count, double temperature, ulong seed) => throw new NotImplementedException();
+    /// <exception cref="GlowException">The temperature is negative or not finite.</exception>
+    public static Latents Draw(GlowConfig config, int count, double temperature, ulong seed)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        if (!(temperature >= 0 && double.IsFinite(temperature)))
+            throw new GlowException($"sample: the temperature is {temperature}; it must be 0 or more");
+        ulong key = CounterRandom.DeriveKey(seed, "sample");
+        float[] image = new float[config.Dimensions];
+        float[][] eps = new float[config.Levels][];
+        for (int l = 0; l < eps.Length; l++) eps[l] = new float[checked(count * Length(config, l))];
+        for (int i = 0; i < count; i++)
+        {
+            new CounterRandom(key, (ulong)i * CounterRandom.NormalBlocks(image.Length)).Normal(image, temperature);
+            int begin = 0;
+            for (int l = 0; l < eps.Length; l++)
+            {
+                int length = Length(config, l);
+                image.AsSpan(begin, length).CopyTo(eps[l].AsSpan(i * length));
+                begin += length;
+            }
+        }
+        return new Latents(count, eps);
+    }
 
     /// <summary>Images <c>[N,H,W,C]</c>; class null: unconditional, or classes in turn for a conditional model.</summary>
-    public static byte[] Sample(Glow model, int count, double temperature, ulong seed, int? label = null) => throw new NotImplementedException();
+    /// <exception cref="GlowException">The temperature or the class is not one the model has.</exception>
+    public static byte[] Sample(Glow model, int count, double temperature, ulong seed, int? label = null) =>
+        Decode(model, Draw(model.Config, count, temperature, seed), Labels(model.Config, count, label));
+
+    /// <summary>Images <c>[N,H,W,C]</c> of any number of latents, a few at a time. <paramref name="labels"/> <c>[N]</c> or null.</summary>
+    /// <exception cref="GlowException">The model is conditional and there are no labels.</exception>
+    public static byte[] Decode(Glow model, Latents latents, float[]? labels, Action<int>? progress = null,
+        CancellationToken stop = default)
+    {
+        GlowConfig config = model.Config;
+        if (config.Classes > 0 && labels is null)
+            throw new GlowException($"decode: the model is conditional on {config.Classes} classes; a label for each image is needed");
+        byte[] images = new byte[checked(latents.Count * config.Dimensions)];
+        int chunk = Math.Clamp(ChunkValues / config.Dimensions, 1, latents.Count);
+        for (int first = 0; first < latents.Count; first += chunk)
+        {
+            stop.ThrowIfCancellationRequested();
+            int count = Math.Min(chunk, latents.Count - first);
+            float[] x = model.Decode(Part(config, latents, first, count), config.Classes > 0 ? labels.AsSpan(first, count).ToArray() : null);
+            Glow.ToBytes(x, config.NBits).CopyTo(images.AsSpan(first * config.Dimensions));
+            progress?.Invoke(first + count);
+        }
+        return images;
+    }
+
+    /// <summary>The class of each image as the model takes it: all the same, or in turn; null when unconditional.</summary>
+    /// <exception cref="GlowException">The model has no such class, or no classes at all.</exception>
+    public static float[]? Labels(GlowConfig config, int count, int? label)
+    {
+        if (label is int k && (k < 0 || k >= config.Classes))
+            throw new GlowException(config.Classes == 0
+                ? $"sample: class {k} was asked for, but the model is unconditional; leave the class out"
+                : $"sample: there is no class {k}; the model knows 0 to {config.Classes - 1}");
+        return config.Classes == 0 ? null : [.. Enumerable.Range(0, count).Select(i => (float)(label ?? i % config.Classes))];
+    }
+
+    private static Latents Part(GlowConfig config, Latents latents, int first, int count)
+    {
+        if (count == latents.Count) return latents;
+        float[][] eps = new float[config.Levels][];
+        for (int l = 0; l < eps.Length; l++)
+            eps[l] = latents.Eps[l].AsSpan(first * Length(config, l), count * Length(config, l)).ToArray();
+        return new Latents(count, eps);
+    }
+
+    private static int Length(GlowConfig config, int level)
+    {
+        (int h, int w, int c) = config.LatentShape(level);
+        return h * w * c;
+    }
 }

@@ -12,7 +12,11 @@ public sealed record StepMetrics(
 }
 
 /// <summary>One validation, as written to <c>metrics.jsonl</c>.</summary>
-public sealed record ValidationMetrics(long Step, double Epoch, double ValidationBitsPerDim, int Images, bool Best);
+public sealed record ValidationMetrics(long Step, double Epoch, double ValidationBitsPerDim, int Images, bool Best)
+{
+    /// <summary>Fraction of wrong class predictions, when the model is conditional.</summary>
+    public double? ClassErrors { get; init; }
+}
 
 /// <summary>Hears what a trainer does; called on the training thread.</summary>
 public interface ITrainObserver

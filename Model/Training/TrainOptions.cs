@@ -70,4 +70,49 @@ public sealed record TrainOptions
 
     /// <summary>Seeds parameters, data order, dequantisation and samples.</summary>
     public ulong Seed { get; init; }
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="GlowException">One is out of its range; the sentence says which and what is allowed.</exception>
+    public TrainOptions Validate()
+    {
+        AtLeast("batch", Batch, 1);
+        if (!(LearningRate > 0 && double.IsFinite(LearningRate)))
+            throw new GlowException($"options: learning_rate is {LearningRate}; it must be above 0");
+        if (Optimizer is not ("adam" or "adamax"))
+            throw new GlowException($"options: optimizer is '{Optimizer}'; it must be adam or adamax");
+        Decay("beta1", Beta1);
+        if (Beta2 is double beta2) Decay("beta2", beta2);
+        if (!((float)Epsilon > 0 && double.IsFinite(Epsilon)))
+            throw new GlowException($"options: epsilon is {Epsilon}; it must be above 0");
+        AtLeast("warmup_epochs", WarmupEpochs, 0);
+        AtLeast("polyak_epochs", PolyakEpochs, 0);
+        AtLeast("clip_norm", ClipNorm, 0);
+        AtLeast("epochs", Epochs ?? 0, 0);
+        AtLeast("steps", Steps ?? 0, 0);
+        AtLeast("minutes", Minutes ?? 0, 0);
+        AtLeast("class_weight", ClassWeight, 0);
+        AtLeast("save_every", SaveEvery, 1);
+        AtLeast("sample_every", SampleEvery, 1);
+        AtLeast("validate_every", ValidateEvery, 0);
+        AtLeast("temperature", Temperature, 0);
+        foreach (string kind in Augment.Split(','))
+        {
+            if (kind is not ("none" or "shift" or "flip"))
+                throw new GlowException($"options: augment is '{Augment}'; it must be none, shift, flip or shift,flip");
+        }
+        return this;
+    }
+
+    private static void AtLeast(string key, double value, double least)
+    {
+        if (!(value >= least && double.IsFinite(value)))
+            throw new GlowException($"options: {key} is {value}; it must be at least {least}");
+    }
+
+    // As a float32, in which the optimizer computes: one that rounds to 1 would divide by zero.
+    private static void Decay(string key, double value)
+    {
+        if (!((float)value >= 0 && (float)value < 1))
+            throw new GlowException($"options: {key} is {value}; it must be at least 0 and below 1");
+    }
 }

@@ -1,0 +1,65 @@
+namespace GlowGpu.Kernels.Gpu;
+
+/// <summary><see cref="IDequantize"/> on a GPU: one thread per Philox block, i.e. four elements.</summary>
+internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
+{
+    private readonly Kernel<Arguments> uniform = gpu.Declare<Arguments>(Uniform);
+    private readonly Kernel<Arguments> center = gpu.Declare<Arguments>(Center);
+
+    internal struct Arguments
+    {
+        public Matrix Bytes, X;
+        public int Count, Blocks;
+        public ulong Key, Counter;
+
+        /// <summary>2^-(8 − bits) and 2^-bits.</summary>
+        public float Shift, Bin;
+    }
+
+    /// <inheritdoc/>
+    public void Forward(View bytes, int bits, bool center, ulong key, ulong counter, View x)
+    {
+        Shapes.CheckDequantize(bytes, bits, x);
+        Arguments arguments = new()
+        {
+            Bytes = gpu.Matrix(bytes),
+            X = gpu.Matrix(x),
+            Count = (int)x.Count,
+            Blocks = GpuContext.CeilingDivide(x.Count, 4),
+            Key = key,
+            Counter = counter,
+            Shift = 1f / (1 << (8 - bits)),
+            Bin = 1f / (1 << bits),
+        };
+        if (center) this.center.ForEach(arguments.Count, arguments);
+        else uniform.ForEach(arguments.Blocks, arguments);
+    }
+
+    private static void Uniform(Arguments arguments)
+    {
+        for (int block = GridStride.First; block < arguments.Blocks; block += GridStride.Step)
+        {
+            (uint x0, uint x1, uint x2, uint x3) = Philox.Block(arguments.Key, arguments.Counter + (ulong)block);
+            int i = 4 * block;
+            Store(arguments, i, Philox.ToUnit(x0));
+            if (i + 1 < arguments.Count) Store(arguments, i + 1, Philox.ToUnit(x1));
+            if (i + 2 < arguments.Count) Store(arguments, i + 2, Philox.ToUnit(x2));
+            if (i + 3 < arguments.Count) Store(arguments, i + 3, Philox.ToUnit(x3));
+        }
+    }
+
+    private static void Center(Arguments arguments)
+    {
+        for (int i = GridStride.First; i < arguments.Count; i += GridStride.Step) Store(arguments, i, 0.5f);
+    }
+
+    /// <summary>
+    /// Every product is exact, being by a power of two; so the result has the same bits whether or not the device fuses
+    /// multiplications with additions.
+    /// </summary>
+    private static void Store(Arguments arguments, int i, float u)
+    {
+        int level = (int)(arguments.Bytes[i] * arguments.Shift);
+        arguments.X[i] = (level * arguments.Bin - 0.5f) + u * arguments.Bin;
+    }
+}

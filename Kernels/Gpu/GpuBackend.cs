@@ -1,0 +1,121 @@
+using System.Reflection;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace GlowGpu.Kernels.Gpu;
+
+/// <summary>
+/// The operation set on an ILGPU accelerator: CUDA, OpenCL, or (for tests) ILGPU's emulation on the CPU. Work is queued on
+/// one stream; only <see cref="IBuffer.Read"/>, <see cref="Synchronize"/> and <see cref="IChannelMap"/> wait for it, and
+/// the growth of scratch memory on a first step. Kernels use nothing that an OpenCL 2.0 device may lack: no warp
+/// operations, no double precision, no atomics. Sums run in one fixed order, so a repeated step repeats its bits.
+/// </summary>
+public sealed class GpuBackend : IBackend
+{
+    private readonly GpuContext gpu;
+    private readonly Views views;
+    private readonly GpuChannelMap channelMap;
+    private bool disposed;
+
+    /// <summary>A backend that owns the accelerator and the ILGPU context behind it.</summary>
+    /// <exception cref="NotSupportedException">The device's groups have fewer than four threads.</exception>
+    public GpuBackend(Accelerator accelerator)
+    {
+        ArgumentNullException.ThrowIfNull(accelerator);
+        gpu = new GpuContext(accelerator);
+        views = new Views(gpu);
+        TapConvolution taps = new(gpu);
+        ChannelAffine = new GpuChannelAffine(gpu);
+        channelMap = new GpuChannelMap(gpu);
+        CouplingNet = new GpuCouplingNet(gpu, taps);
+        Couple = new GpuCouple(gpu);
+        GaussianScore = new GpuGaussianScore(gpu);
+        ZeroConv = new GpuZeroConv(gpu, taps);
+        Prior = new GpuPrior(gpu, taps, views);
+        Squeeze = new GpuSqueeze(gpu);
+        ChannelStats = new GpuChannelStats(gpu);
+        ClassHead = new GpuClassHead(gpu);
+        Dequantize = new GpuDequantize(gpu);
+        OptimizerStep = new GpuOptimizerStep(gpu);
+    }
+
+    /// <inheritdoc/>
+    public string Name => $"{gpu.Accelerator.AcceleratorType.ToString().ToLowerInvariant()} ({gpu.Accelerator.Name.Trim()})";
+
+    /// <summary>The device.</summary>
+    public Accelerator Accelerator => gpu.Accelerator;
+
+    /// <inheritdoc/>
+    public IChannelAffine ChannelAffine { get; }
+
+    /// <inheritdoc/>
+    public IChannelMap ChannelMap => channelMap;
+
+    /// <inheritdoc/>
+    public ICouplingNet CouplingNet { get; }
+
+    /// <inheritdoc/>
+    public ICouple Couple { get; }
+
+    /// <inheritdoc/>
+    public IGaussianScore GaussianScore { get; }
+
+    /// <inheritdoc/>
+    public IZeroConv ZeroConv { get; }
+
+    /// <inheritdoc/>
+    public IPrior Prior { get; }
+
+    /// <inheritdoc/>
+    public ISqueeze Squeeze { get; }
+
+    /// <inheritdoc/>
+    public IChannelStats ChannelStats { get; }
+
+    /// <inheritdoc/>
+    public IClassHead ClassHead { get; }
+
+    /// <inheritdoc/>
+    public IDequantize Dequantize { get; }
+
+    /// <inheritdoc/>
+    public IOptimizerStep OptimizerStep { get; }
+
+    /// <summary>What tests reach below the operations with.</summary>
+    internal GpuContext Gpu => gpu;
+
+    /// <summary>Every kernel of the backend, compiled or not.</summary>
+    internal IReadOnlyList<MethodInfo> Kernels => gpu.Kernels;
+
+    /// <inheritdoc/>
+    public IBuffer Allocate(long length) => new GpuBuffer(gpu, length);
+
+    /// <inheritdoc/>
+    public void Synchronize() => gpu.Synchronize();
+
+    /// <inheritdoc/>
+    public void Fill(View target, float value)
+    {
+        Shapes.CheckFill(target);
+        views.Fill(target, value);
+    }
+
+    /// <inheritdoc/>
+    public void Copy(View source, View target)
+    {
+        Shapes.CheckCopy(source, target);
+        views.Copy(source, target);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        Context context = gpu.Accelerator.Context;
+        channelMap.Dispose();
+        gpu.Dispose();
+        gpu.Accelerator.Dispose();
+        context.Dispose();
+    }
+}

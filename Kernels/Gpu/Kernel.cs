@@ -1,0 +1,40 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace GlowGpu.Kernels.Gpu;
+
+/// <summary>
+/// A kernel of the backend. It takes all its arguments as one struct, so that declaring, launching and enumerating
+/// kernels is the same for each. Compiled for the device on its first launch, then held.
+/// </summary>
+internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> method) where TArguments : struct
+{
+    private Action<AcceleratorStream, KernelConfig, TArguments>? launcher;
+
+    /// <summary>Queues the kernel over <paramref name="groups"/> groups of <paramref name="threads"/> threads.</summary>
+    public void Launch(Index3D groups, Index3D threads, TArguments arguments)
+    {
+        if (groups.Size == 0) return;
+        gpu.Accelerator.Bind();
+        launcher ??= gpu.Accelerator.LoadKernel(method);
+        launcher(gpu.Stream, new KernelConfig(groups, threads), arguments);
+    }
+
+    /// <summary>
+    /// Queues a kernel that walks <paramref name="count"/> independent items with <see cref="GridStride"/>.
+    /// </summary>
+    public void ForEach(int count, TArguments arguments)
+    {
+        if (count == 0) return;
+        int groups = Math.Min(GpuContext.CeilingDivide(count, gpu.GroupSize), gpu.MaxGroups);
+        Launch(new Index3D(groups, 1, 1), new Index3D(gpu.GroupSize, 1, 1), arguments);
+    }
+}
+
+/// <summary>How the threads of a launch share a list of items: each takes every Step-th one, from First on.</summary>
+internal static class GridStride
+{
+    public static int First => Grid.IdxX * Group.DimX + Group.IdxX;
+
+    public static int Step => Grid.DimX * Group.DimX;
+}

@@ -1,0 +1,18 @@
+namespace GlowGpu.Kernels.Gpu;
+
+/// <summary>The nine taps of a 3×3 convolution, row by row; tap t reads the pixel (t/3 − 1, t%3 − 1) away.</summary>
+internal static class Taps
+{
+    public const int Count = 9;
+
+    /// <summary>Whether the pixel that tap reads from row <paramref name="pixel"/> (or, direction −1, is read from) lies in its image.</summary>
+    public static bool Inside(int pixel, int tap, int direction, int h, int w)
+    {
+        int x = pixel % w + direction * (tap % 3 - 1);
+        int y = pixel / w % h + direction * (tap / 3 - 1);
+        return x >= 0 && x < w && y >= 0 && y < h;
+    }
+
+    /// <summary>Distance in rows from a pixel to the one its tap reads.</summary>
+    public static int Offset(int tap, int w) => (tap / 3 - 1) * w + tap % 3 - 1;
+}

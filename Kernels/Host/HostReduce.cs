@@ -1,0 +1,88 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace GlowGpu.Kernels.Host;
+
+/// <summary>Sums of float32 values in double, in an order that depends on the length alone.</summary>
+internal static unsafe class HostReduce
+{
+    /// <summary>Σ x.</summary>
+    public static double Sum(float* x, long count)
+    {
+        // Four sums: one chain of additions would wait for itself.
+        Vector<double> s0 = default, s1 = default, s2 = default, s3 = default;
+        int width = Vector<float>.Count;
+        long i = 0;
+        for (; i + 2 * width <= count; i += 2 * width)
+        {
+            Vector.Widen(Load<float>(x + i), out Vector<double> a, out Vector<double> b);
+            Vector.Widen(Load<float>(x + i + width), out Vector<double> c, out Vector<double> d);
+            s0 += a;
+            s1 += b;
+            s2 += c;
+            s3 += d;
+        }
+        double sum = Vector.Sum(s0 + s1 + (s2 + s3));
+        for (; i < count; i++) sum += x[i];
+        return sum;
+    }
+
+    /// <summary>Σ x².</summary>
+    public static double SumOfSquares(float* x, long count)
+    {
+        Vector<double> s0 = default, s1 = default, s2 = default, s3 = default;
+        int width = Vector<float>.Count;
+        long i = 0;
+        for (; i + 2 * width <= count; i += 2 * width)
+        {
+            Vector.Widen(Load<float>(x + i), out Vector<double> a, out Vector<double> b);
+            Vector.Widen(Load<float>(x + i + width), out Vector<double> c, out Vector<double> d);
+            s0 = Vector.FusedMultiplyAdd(a, a, s0);
+            s1 = Vector.FusedMultiplyAdd(b, b, s1);
+            s2 = Vector.FusedMultiplyAdd(c, c, s2);
+            s3 = Vector.FusedMultiplyAdd(d, d, s3);
+        }
+        double sum = Vector.Sum(s0 + s1 + (s2 + s3));
+        for (; i < count; i++) sum += (double)x[i] * x[i];
+        return sum;
+    }
+
+    /// <summary>sums[c] += row[c].</summary>
+    public static void AddRow(float* row, double* sums, int count)
+    {
+        int width = Vector<float>.Count, half = Vector<double>.Count, i = 0;
+        for (; i + width <= count; i += width)
+        {
+            Vector.Widen(Load<float>(row + i), out Vector<double> low, out Vector<double> high);
+            Store(sums + i, Load<double>(sums + i) + low);
+            Store(sums + i + half, Load<double>(sums + i + half) + high);
+        }
+        for (; i < count; i++) sums[i] += row[i];
+    }
+
+    /// <summary>sums[c] += (row[c] + shift[c])².</summary>
+    public static void AddSquaresOfRow(float* row, float* shift, double* sums, int count)
+    {
+        int width = Vector<float>.Count, half = Vector<double>.Count, i = 0;
+        for (; i + width <= count; i += width)
+        {
+            Vector.Widen(Load<float>(row + i), out Vector<double> low, out Vector<double> high);
+            Vector.Widen(Load<float>(shift + i), out Vector<double> shiftLow, out Vector<double> shiftHigh);
+            low += shiftLow;
+            high += shiftHigh;
+            Store(sums + i, Vector.FusedMultiplyAdd(low, low, Load<double>(sums + i)));
+            Store(sums + i + half, Vector.FusedMultiplyAdd(high, high, Load<double>(sums + i + half)));
+        }
+        for (; i < count; i++)
+        {
+            double v = (double)row[i] + shift[i];
+            sums[i] += v * v;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector<T> Load<T>(T* p) where T : unmanaged => Unsafe.ReadUnaligned<Vector<T>>(p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(double* p, Vector<double> v) => Unsafe.WriteUnaligned(p, v);
+}

@@ -1,0 +1,34 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace GlowGpu.Kernels.Host;
+
+/// <summary>Vector instruction sets that the host's matrix kernels are written for.</summary>
+public enum SimdLevel
+{
+    /// <summary>128-bit vectors that every .NET target has (SSE, NEON, WebAssembly), in software where it has none.</summary>
+    Portable,
+
+    /// <summary>256-bit vectors with fused multiply-add.</summary>
+    Avx2,
+
+    /// <summary>512-bit vectors.</summary>
+    Avx512,
+}
+
+/// <summary>What this machine can run.</summary>
+public static class SimdLevels
+{
+    /// <summary>The widest level of this machine.</summary>
+    public static SimdLevel Best =>
+        IsSupported(SimdLevel.Avx512) ? SimdLevel.Avx512 : IsSupported(SimdLevel.Avx2) ? SimdLevel.Avx2 : SimdLevel.Portable;
+
+    /// <summary>True when this machine can run a level's instructions.</summary>
+    public static bool IsSupported(SimdLevel level) => level switch
+    {
+        // IsHardwareAccelerated is false on chips that lower their clock for 512-bit vectors: there AVX2 is the better choice.
+        SimdLevel.Avx512 => Avx512F.IsSupported && Vector512.IsHardwareAccelerated,
+        SimdLevel.Avx2 => Avx2.IsSupported && Fma.IsSupported,
+        _ => true,
+    };
+}

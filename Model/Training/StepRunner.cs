@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using GlowGpu.Engine;
+using GlowGpu.Kernels;
+using GlowGpu.Model.Data;
+
+namespace GlowGpu.Model.Training;
+
+/// <summary>One training step after the other: batch, loss and gradients, check, update.</summary>
+internal sealed class StepRunner : IDisposable
+{
+    private readonly Glow model;
+    private readonly TrainOptions options;
+    private readonly BatchLoader loader;
+    private readonly Schedule schedule;
+    private readonly IBuffer squares;
+    private readonly ulong noiseKey;
+    private Batch? peeked;
+
+    /// <summary>Steps from batch <paramref name="firstBatch"/> of the data order on.</summary>
+    public StepRunner(Glow model, IImageSource train, TrainOptions options, long firstBatch)
+    {
+        this.model = model;
+        this.options = options;
+        noiseKey = CounterRandom.DeriveKey(options.Seed, "dequantize");
+        IBackend backend = model.Device.Backend;
+        loader = new BatchLoader(train, options.Batch, options.Shuffle, options.Augment, options.Seed, firstBatch);
+        StepsPerEpoch = loader.BatchesPerEpoch;
+        schedule = new Schedule(options.LearningRate, StepsPerEpoch * options.WarmupEpochs);
+        squares = backend.Allocate(1);
+
+        // Capped where a float32 still tells the decay from 1.
+        double? average = options.PolyakEpochs > 0
+            ? Math.Clamp(1 - 1 / (StepsPerEpoch * options.PolyakEpochs), 0, 1 - 1e-7)
+            : null;
+        double beta2 = options.Beta2 ?? average ?? 0.999;
+        Optimizer = options.Optimizer == "adam"
+            ? new Adam(backend, model.Parameters, options.Beta1, beta2, options.Epsilon, average)
+            : new Adamax(backend, model.Parameters, options.Beta1, beta2, options.Epsilon, average);
+    }
+
+    /// <summary>Steps per epoch.</summary>
+    public long StepsPerEpoch { get; }
+
+    /// <summary>Moments and average.</summary>
+    public IOptimizer Optimizer { get; }
+
+    /// <summary>The batch of the last step, or the one just peeked at; valid until the step after the next.</summary>
+    public (Batch Batch, Noise Noise)? Last { get; private set; }
+
+    /// <summary>The batch that the next step will use.</summary>
+    public (Batch Batch, Noise Noise) Peek(TrainingState state)
+    {
+        peeked ??= loader.Next();
+        Last = (peeked, new Noise(options.Dequantize, noiseKey, state.NoiseCounter));
+        return Last.Value;
+    }
+
+    /// <summary>Does the step after <paramref name="state"/> and moves it on. Without a finite loss and gradient nothing is updated.</summary>
+    public StepMetrics Run(ref TrainingState state)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        (Batch batch, Noise noise) = Peek(state);
+        peeked = null;
+        (BatchResult? result, double norm) = Differentiate(batch, noise);
+        long step = state.Step + 1;
+        double rate = schedule.At(step);
+        bool skip = !(double.IsFinite(result?.Loss ?? double.NaN) && double.IsFinite(norm));
+        if (!skip) Optimizer.Step(rate, options.ClipNorm > 0 && norm > options.ClipNorm ? options.ClipNorm / norm : 1);
+        state = state with
+        {
+            Step = step,
+            Updates = Optimizer.Updates,
+            NoiseCounter = state.NoiseCounter + CounterRandom.UniformBlocks((long)batch.Count * model.Config.Dimensions),
+            SkippedInRow = skip ? state.SkippedInRow + 1 : 0,
+        };
+        double milliseconds = Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
+        return new StepMetrics(step, step / (double)StepsPerEpoch, result?.Loss ?? double.NaN, result?.BitsPerDim ?? double.NaN,
+            norm, rate, milliseconds, batch.Count * 1000 / milliseconds)
+        {
+            ClassErrors = model.Config.Classes > 0 ? result?.ClassErrors : null,
+            Skipped = skip,
+        };
+    }
+
+    /// <summary>Whether the weights give a finite loss on the last batch: what a step's own loss says only of the weights before it.</summary>
+    public bool WeightsAreGood()
+    {
+        if (Last is not (Batch batch, Noise noise)) return true;
+        try
+        {
+            return double.IsFinite(model.Evaluate(batch, noise, options.ClassWeight).Loss);
+        }
+        catch (ArithmeticException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>What is to blame when the last step was not finite, as a clause.</summary>
+    public string Culprit()
+    {
+        (Batch batch, Noise noise) = Last!.Value;
+        try
+        {
+            return model.FirstNonFiniteLayer(batch, noise) is { } layer
+                ? $"the first layer whose output is not finite is {layer}"
+                : "every layer's output is finite, but the gradient is not";
+        }
+        catch (ArithmeticException e)
+        {
+            // A channel mixing matrix that cannot be inverted is found before any layer runs; the message begins with its step.
+            return $"the first layer whose output is not finite is {e.Message.Split(';')[0]}";
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Optimizer.Dispose();
+        squares.Dispose();
+        loader.Dispose();
+    }
+
+    private (BatchResult? Result, double GradientNorm) Differentiate(Batch batch, Noise noise)
+    {
+        try
+        {
+            BatchResult result = model.LossAndGradients(batch, noise, options.Memory, options.ClassWeight);
+            View sum = View.Dense(squares, 0, 1, 1);
+            model.Device.Backend.OptimizerStep.SumOfSquares(model.Parameters.Gradients, sum);
+            return (result, Math.Sqrt(sum.ToArray()[0]));
+        }
+        catch (ArithmeticException)
+        {
+            // Weights that are not finite, or a channel mixing matrix that has become singular.
+            return (null, double.NaN);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+using GlowGpu.Kernels;
+using GlowGpu.Tests.Checks;
+using GlowGpu.Tests.Reference;
+using NUnit.Framework;
+
+namespace GlowGpu.Tests.Kernels;
+
+[TestFixture]
+public sealed class OptimizerStepTests
+{
+    private const int Steps = 4;
+    private const double Relative = 16 * Tolerance.Ulp;
+
+    /// <summary>So many parameters, with or without a Polyak average.</summary>
+    public sealed record Case(bool Adamax, int Count, bool Average, float GradientScale) : ITestShape
+    {
+        public bool Tiny => Count <= 100;
+
+        public override string ToString() => $"{(Adamax ? "adamax" : "adam")} {Count}{(Average ? " averaged" : "")} ×{GradientScale}";
+    }
+
+    private static IEnumerable<Case> Shapes =>
+        from adamax in new[] { false, true }
+        from count in new[] { 1, 7, 16, 33, 97, 1025, 70_001 }
+        from average in new[] { false, true }
+        select new Case(adamax, count, average, average ? 0.25f : 1);
+
+    private static IEnumerable<int> Lengths => [1, 2, 15, 16, 17, 100, 4097, 100_003];
+
+    private static IEnumerable<TestCaseData> Cases => Devices.With(Shapes);
+
+    private static IEnumerable<TestCaseData> SumCases =>
+        from length in Lengths from device in Devices.All where device.Kind != DeviceKind.Emulator || length <= 100 select new TestCaseData(device, length);
+
+    [TestCaseSource(nameof(Cases))]
+    public void FollowsThePublishedAlgorithm(TestDevice device, Case shape)
+    {
+        Results got = Run(device.Backend, shape);
+        Draw draw = new(shape.Count);
+        double[] p = draw.Normal(shape.Count).Wide(), average = p.ToArray(), m = new double[shape.Count], v = new double[shape.Count];
+        for (int t = 1; t <= Steps; t++)
+        {
+            OptimizerSettings s = Settings(shape, t);
+            double[] g = [.. draw.Normal(shape.Count, 0.01).Wide().Select(x => x * s.GradientScale)];
+            if (shape.Adamax) OptimizerReference.Adamax(p, g, m, v, s.Rate, s.Beta1, s.Beta2, s.Epsilon, t);
+            else OptimizerReference.Adam(p, g, m, v, s.Rate, s.Beta1, s.Beta2, s.Epsilon, t);
+            for (int i = 0; i < p.Length; i++) average[i] = s.AverageDecay * average[i] + (1 - (double)s.AverageDecay) * p[i];
+        }
+        Tolerance.Close("parameters", got["p"], p, Relative);
+        Tolerance.Close("first moment", got["m"], m, Relative);
+        Tolerance.Close("second moment", got["v"], v, Relative);
+        if (shape.Average) Tolerance.Close("average", got["average"], average, Relative);
+    }
+
+    [TestCaseSource(nameof(Shapes))]
+    public void DevicesAgree(Case shape) => Agreement.Check(shape, backend => Run(backend, shape), Relative);
+
+    [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
+    public void UntouchedParametersStayWhereTheyAre(TestDevice device)
+    {
+        // Gaps between tensors and weights without influence have gradient zero for ever.
+        float[] values = new Draw(1).Normal(50);
+        foreach (bool adamax in new[] { false, true })
+        {
+            using Guarded memory = new(device.Backend);
+            View p = memory.InOut("p", values, 1, 50), g = memory.Input("g", new float[50]);
+            View m = memory.InOut("m", new float[50], 1, 50), v = memory.InOut("v", new float[50], 1, 50);
+            OptimizerSettings settings = Settings(new Case(adamax, 50, false, 1), 1);
+            if (adamax) device.Backend.OptimizerStep.Adamax(p, g, m, v, View.None, settings);
+            else device.Backend.OptimizerStep.Adam(p, g, m, v, View.None, settings);
+            memory.Check();
+            Tolerance.SameBits("p", memory.Read(p), values);
+        }
+    }
+
+    [TestCaseSource(nameof(SumCases))]
+    public void SumOfSquaresIsAccurate(TestDevice device, int length)
+    {
+        float[] x = new Draw(length).Normal(length, 3);
+        Tolerance.Close("sum", SumOfSquares(device.Backend, x), x.Sum(static v => (double)v * v), 8 * Tolerance.Ulp);
+    }
+
+    [TestCaseSource(nameof(Lengths))]
+    public void SumOfSquaresAgrees(int length)
+    {
+        float[] x = new Draw(length).Normal(length);
+        Agreement.Check(new Case(false, length, false, 1), backend => new Results { ["sum"] = [SumOfSquares(backend, x)] }, 8 * Tolerance.Ulp);
+    }
+
+    [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
+    public void SumOfSquaresShowsWhatIsNotFinite(TestDevice device)
+    {
+        float[] bad = [float.NaN, float.PositiveInfinity, float.NegativeInfinity];
+        foreach (float value in bad)
+            foreach (int at in new[] { 0, 17, 63, 64, 90 })
+            {
+                float[] x = new Draw(at).Normal(91);
+                x[at] = value;
+                Assert.That(float.IsFinite(SumOfSquares(device.Backend, x)), Is.False, $"{value} at {at}");
+            }
+    }
+
+    private static float SumOfSquares(IBackend backend, float[] values)
+    {
+        using Guarded memory = new(backend);
+        View x = memory.Input("x", values), result = memory.Output("result", 1, 1);
+        backend.OptimizerStep.SumOfSquares(x, result);
+        // A result that is not a number may well hold the bits of the garbage it replaced.
+        float sum = memory.Read(result)[0];
+        if (float.IsFinite(sum)) memory.Check();
+        return sum;
+    }
+
+    private static OptimizerSettings Settings(Case shape, long step) =>
+        new(1e-3f * step, 0.9f, 0.999f, 1e-8f, step, shape.GradientScale, 0.95f);
+
+    private static Results Run(IBackend backend, Case shape)
+    {
+        Draw draw = new(shape.Count);
+        float[] values = draw.Normal(shape.Count), zero = new float[shape.Count];
+        using Guarded memory = new(backend);
+        View p = memory.InOut("p", values, 1, shape.Count), g = memory.InOut("g", zero, 1, shape.Count);
+        View m = memory.InOut("m", zero, 1, shape.Count), v = memory.InOut("v", zero, 1, shape.Count);
+        View average = shape.Average ? memory.InOut("average", values, 1, shape.Count) : View.None;
+        for (int t = 1; t <= Steps; t++)
+        {
+            float[] gradient = draw.Normal(shape.Count, 0.01);
+            g.Write(gradient);
+            if (shape.Adamax) backend.OptimizerStep.Adamax(p, g, m, v, average, Settings(shape, t));
+            else backend.OptimizerStep.Adam(p, g, m, v, average, Settings(shape, t));
+            Tolerance.SameBits("gradient", memory.Read(g), gradient);
+        }
+        memory.Check();
+        Results results = new() { ["p"] = memory.Read(p), ["m"] = memory.Read(m), ["v"] = memory.Read(v) };
+        if (shape.Average) results["average"] = memory.Read(average);
+        return results;
+    }
+}
