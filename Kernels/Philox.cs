@@ -29,5 +29,6 @@ public static class Philox
     }
 
     /// <summary>A word as a float32 in [0, 1): its upper 24 bits.</summary>
-    public static float ToUnit(uint word) => (word >> 8) * (1f / 16777216f);
+    // By way of int: the conversion of a uint would go through double, which a device may lack.
+    public static float ToUnit(uint word) => (int)(word >> 8) * (1f / 16777216f);
 }

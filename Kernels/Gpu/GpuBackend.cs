@@ -40,7 +40,7 @@ public sealed class GpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public string Name => $"{gpu.Accelerator.AcceleratorType.ToString().ToLowerInvariant()} ({gpu.Accelerator.Name.Trim()})";
+    public string Name => gpu.Accelerator.Name.Trim();
 
     /// <summary>The device.</summary>
     public Accelerator Accelerator => gpu.Accelerator;
