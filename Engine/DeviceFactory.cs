@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
 using GlowGpu.Kernels.Host;
 using ILGPU.Runtime;
