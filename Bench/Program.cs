@@ -1,6 +1,19 @@
-ScottPlot.Plot plot = new();
-var s = plot.Add.Scatter(new double[] { 4, 8, 16 }, new double[] { 1, 2, 4 });
-s.LegendText = "stored";
-plot.XLabel("K"); plot.Title("peak memory"); plot.ShowLegend();
-plot.SavePng("/tmp/bp/p.png", 800, 500);
-return 0;
+using BenchmarkDotNet.Running;
+using GlowGpu.Bench;
+
+const string Usage = """
+    bench ops [BenchmarkDotNet arguments, e.g. --filter *CouplingNet*]     operations of the host backend
+    bench curve RUN OUT.png                                                bits/dim of a run folder over its steps
+    """;
+
+switch (args)
+{
+    case ["ops", .. string[] rest]:
+        BenchmarkSwitcher.FromAssembly(typeof(Curve).Assembly).Run(rest);
+        return 0;
+    case ["curve", string run, string picture]:
+        return Curve.Draw(run, picture);
+    default:
+        Console.Error.WriteLine(Usage);
+        return 2;
+}

@@ -67,7 +67,7 @@ public abstract class Optimizer : IOptimizer
     {
         Updates++;
         Apply(parameters.Values, parameters.Gradients, Average?.View ?? View.None,
-            new OptimizerSettings((float)rate, beta1, beta2, epsilon, Updates, (float)gradientScale, Average?.Decay ?? 0));
+            new OptimizerSettings((float)rate, beta1, beta2, epsilon, Updates, (float)gradientScale, Average?.DecayOf(Updates) ?? 0));
         if (Average is not null) Average.Updates = Updates;
         parameters.Touch();
     }

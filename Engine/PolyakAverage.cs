@@ -3,8 +3,9 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Engine;
 
 /// <summary>
-/// Exponential moving average of the parameters, started at zero: <c>a ← d·a + (1 − d)·p</c> after each update. What it stands
-/// for is <c>a / (1 − d^t)</c>: the zero it started from is divided out.
+/// Exponential moving average of the parameters, started at zero: <c>a ← d_t·a + (1 − d_t)·p</c> after update t, with
+/// <c>d_t = min(d, (1 + t)/(10 + t))</c>, so that a young run averages over about its last tenth and not over its first,
+/// worst weights. What it stands for is <c>a / (1 − Π d_t)</c>: the zero it started from is divided out.
 /// </summary>
 public sealed class PolyakAverage : IDisposable
 {
@@ -22,8 +23,11 @@ public sealed class PolyakAverage : IDisposable
         View = View.Dense(buffer, 0, 1, parameters.Length);
     }
 
-    /// <summary>d.</summary>
+    /// <summary>d, which d_t rises to.</summary>
     public float Decay { get; }
+
+    /// <summary>d_t of update t = 1, 2, ….</summary>
+    public float DecayOf(long update) => Math.Min(Decay, (1f + update) / (10f + update));
 
     /// <summary>t, the number of updates averaged over.</summary>
     public long Updates { get; internal set; }
@@ -39,7 +43,7 @@ public sealed class PolyakAverage : IDisposable
     {
         if (Updates == 0) return new Scope(parameters, null);
         float[] raw = parameters.Values.ToArray();
-        double scale = 1 / (1 - Math.Pow(Decay, Updates));
+        double scale = 1 / (1 - WeightOfZero());
         float[] piece = new float[Math.Min(View.Count, PieceElements)];
         for (long done = 0; done < View.Count; done += piece.Length)
         {
@@ -54,6 +58,13 @@ public sealed class PolyakAverage : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => buffer.Dispose();
+
+    private double WeightOfZero()
+    {
+        double product = 1;
+        for (long t = 1; t <= Updates && product > 0; t++) product *= DecayOf(t);
+        return product;
+    }
 
     private sealed class Scope(ParameterSet parameters, float[]? raw) : IDisposable
     {

@@ -144,19 +144,26 @@ public sealed class Glow : IDisposable
     {
         Begin(batch.Count);
         flow.Prepare(Parameters.Version);
-        FlowPass pass = new(Device, null, View.None, 0);
-        View sum = pass.Rent(1, 1);
+        FlowPass pass = new(Device, null, Device.Arena.Rent(1, batch.Count), 0);
+        Device.Backend.Fill(pass.LogLikelihood, 0);
+        View sum = pass.Rent(1, 1), labels = RentLabels(batch.Labels, batch.Count);
         string? first = null;
-        Tensor z = flow.Forward(Dequantize(batch, noise), pass, null, (name, output) =>
-        {
-            if (first is not null) return;
-            Device.Backend.OptimizerStep.SumOfSquares(output.Data, sum);
-            if (!float.IsFinite(sum.ToArray()[0])) first = name;
-        });
+        Tensor z = flow.Forward(Dequantize(batch, noise), pass, null, Inspect);
+        flow.Prior.Forward(z, labels, pass, View.None);
+        Inspect("prior", pass.LogLikelihood);
         z.ReleaseData();
+        pass.Return(labels);
         pass.Return(sum);
+        pass.Return(pass.LogLikelihood);
         Device.Arena.EndStep();
         return first;
+
+        void Inspect(string name, View output)
+        {
+            if (first is not null) return;
+            Device.Backend.OptimizerStep.SumOfSquares(output, sum);
+            if (!float.IsFinite(sum.ToArray()[0])) first = name;
+        }
     }
 
     /// <summary>clip(floor((x+½)·n_bins)·256/n_bins, 0, 255).</summary>

@@ -83,9 +83,9 @@ internal sealed class GlowFlow : IDisposable
 
     /// <summary>
     /// Image → last latent. <paramref name="eps"/> holds a view (or None) per level for the latents that splits factor out;
-    /// <paramref name="inspect"/> sees every layer's name and output.
+    /// <paramref name="inspect"/> sees every layer's name and what it made: its output, of a split the log-likelihoods so far.
     /// </summary>
-    public Tensor Forward(Tensor x, FlowPass pass, View[]? eps, Action<string, Tensor>? inspect = null)
+    public Tensor Forward(Tensor x, FlowPass pass, View[]? eps, Action<string, View>? inspect = null)
     {
         pass.Tape?.Record(new MapNode(device.Backend, maps, pass.Gradient * x.Pixels.N));
         for (int l = 0; l < levels.Count; l++)
@@ -94,9 +94,11 @@ internal sealed class GlowFlow : IDisposable
             foreach (IFlowLayer layer in levels[l].Steps)
             {
                 x = layer.Forward(x, pass);
-                inspect?.Invoke(layer.Name, x);
+                inspect?.Invoke(layer.Name, x.Data);
             }
-            if (levels[l].Split is { } split) x = split.Forward(x, pass, eps is null ? View.None : eps[l]);
+            if (levels[l].Split is not { } split) continue;
+            x = split.Forward(x, pass, eps is null ? View.None : eps[l]);
+            inspect?.Invoke(split.Name, pass.LogLikelihood);
         }
         return x;
     }

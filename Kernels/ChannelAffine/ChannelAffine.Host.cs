@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Kernels;
@@ -7,7 +8,7 @@ namespace GlowGpu.Kernels;
 /// tile, dy are laid out in panels. Backward walks the pixels once: fixed blocks of them each add up their own dw and
 /// db, which are then summed in order, so that results do not depend on the number of workers.
 /// </summary>
-public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
+public sealed unsafe class HostChannelAffine : IChannelAffine
 {
     // Rows of a tile: 64 × 384 channels of x and dy are 192 KB, inside L2.
     private const int TileRows = 64;
@@ -18,15 +19,15 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
 
     private readonly Workers workers;
     private readonly HostGemm gemm;
-    private readonly Scratch scratch = new();
+    private readonly KeptMemory<float> scratch = new();
 
-    /// <summary>The operation on a team of workers, with this machine's widest vectors.</summary>
+    /// <summary>The operation on a team of workers, with the widest vectors of the processor.</summary>
     public HostChannelAffine(Workers workers) : this(workers, SimdLevels.Best)
     {
     }
 
     /// <summary>The operation with vectors of a given width.</summary>
-    /// <exception cref="NotSupportedException">The machine does not have such vectors.</exception>
+    /// <exception cref="NotSupportedException">The processor does not have such vectors.</exception>
     public HostChannelAffine(Workers workers, SimdLevel level)
     {
         this.workers = workers;
@@ -38,7 +39,7 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
     {
         Shapes.CheckChannelAffine(x, w, b, y);
         int channels = x.Cols, padded = Panels.Pad(channels);
-        float* packed = scratch.Reserve(Panels.Length(channels, channels) + padded);
+        float* packed = scratch.Take(Panels.Length(channels, channels) + padded);
         float* bias = packed + Panels.Length(channels, channels);
         nint panel = (nint)channels * Panels.Width;
         Panels.Copy(HostBuffer.Address(w), channels, channels, channels, packed, panel);
@@ -85,17 +86,13 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
             Db = HostBuffer.Address(db),
         };
         long length = context.Place(null, workers.Count);
-        context.Place(scratch.Reserve(length), workers.Count);
-        new Span<float>(context.Ones, channels).Fill(1);
+        context.Place(scratch.Take(length), workers.Count);
         nint panel = (nint)channels * Panels.Width;
-        Panels.PackTransposed(HostBuffer.Address(w), channels, channels, channels, context.Ones, context.WT, panel);
+        Panels.PackTransposed(HostBuffer.Address(w), channels, channels, channels, null, null, context.WT, panel);
         Panels.ClearPadding(context.WT, panel, channels, channels);
         workers.Run(context.Blocks, new BlockWork { Context = context });
         workers.Run(workers.Count, new ReduceWork { Context = context });
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => scratch.Dispose();
 
     private struct ApplyWork : IWork
     {
@@ -107,24 +104,10 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
 
         public readonly void Run(int tile, int worker)
         {
-            Product product = new()
-            {
-                A = X + Tiles.First(tile) * XRow,
-                ARow = XRow,
-                AStep = 1,
-                B = W,
-                BPanel = (nint)Channels * Panels.Width,
-                Block = Channels,
-                C = Y + Tiles.First(tile) * YRow,
-                CRow = YRow,
-                CPanel = Panels.Width,
-                Operand = B,
-                OperandPanel = Panels.Width,
-                Epilogue = Epilogue.Bias,
-                M = Tiles.Height(tile),
-                N = Channels,
-                K = Channels,
-            };
+            int first = Tiles.First(tile);
+            Product product = Product.OfRows(X + first * XRow, XRow, Tiles.Height(tile), Channels, W, Channels);
+            product.ToRows(Y + first * YRow, YRow);
+            product.AddBias(B, relu: false);
             Gemm.Multiply(ref product);
         }
     }
@@ -136,11 +119,12 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
         public float* Dy, X, Dx, Dw, Db;
         public nint DyRow, XRow, DxRow;
 
-        /// <summary>Ones; wᵀ in panels; a tile of dy in panels for each worker; dw in panels for each block.</summary>
-        public float* Ones, WT, DyTile, DwBlocks;
+        /// <summary>wᵀ in panels; a tile of dy in panels for each worker; dw in panels for each block.</summary>
+        public float* WT, DyTile, DwBlocks;
 
-        /// <summary>db for each block.</summary>
-        public double* DbBlocks;
+        /// <summary>Sums of dy over every sixteen pixels, and over all.</summary>
+        public float* Sums;
+        public double* Totals;
 
         public readonly int Padded => Panels.Pad(Channels);
 
@@ -151,12 +135,12 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
         /// <summary>Lays the scratch memory out and returns its length.</summary>
         public long Place(float* start, int workers)
         {
-            ScratchLayout layout = new(start);
-            Ones = layout.Take(Channels);
+            MemoryLayout layout = new(start);
             WT = layout.Take(DwLength);
             DyTile = layout.Take(workers * TileLength);
             DwBlocks = layout.Take(Blocks * DwLength);
-            DbBlocks = (double*)layout.Take(2L * Blocks * Padded);
+            Sums = layout.Take((long)ColumnSums.Blocks(Rows) * Padded);
+            Totals = (double*)layout.Take(2L * Padded);
             return layout.Length;
         }
     }
@@ -172,29 +156,13 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
             int channels = c.Channels;
             float* tile = c.DyTile + worker * c.TileLength;
             nint panel = TileRows * Panels.Width;
-            double* db = c.DbBlocks + (nint)block * c.Padded;
-            new Span<double>(db, c.Padded).Clear();
             int first = block * c.Block, end = Math.Min(first + c.Block, c.Rows);
             for (int row = first; row < end; row += TileRows)
             {
                 int rows = Math.Min(TileRows, end - row);
                 float* dy = c.Dy + row * c.DyRow;
-                Product input = new()
-                {
-                    A = dy,
-                    ARow = c.DyRow,
-                    AStep = 1,
-                    B = c.WT,
-                    BPanel = (nint)channels * Panels.Width,
-                    Block = channels,
-                    C = c.Dx + row * c.DxRow,
-                    CRow = c.DxRow,
-                    CPanel = Panels.Width,
-                    Epilogue = Epilogue.Store,
-                    M = rows,
-                    N = channels,
-                    K = channels,
-                };
+                Product input = Product.OfRows(dy, c.DyRow, rows, channels, c.WT, channels);
+                input.ToRows(c.Dx + row * c.DxRow, c.DxRow);
                 c.Gemm.Multiply(ref input);
 
                 Panels.Copy(dy, c.DyRow, rows, channels, tile, panel);
@@ -216,8 +184,10 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
                     K = rows,
                 };
                 c.Gemm.Multiply(ref weight);
+
+                float* db = c.Sums + (nint)(row / ColumnSums.Block) * c.Padded;
                 for (int j = 0; j < c.Padded; j += Panels.Width)
-                    ColumnSums.Add(tile + j / Panels.Width * panel, 0, null, 0, rows, TileRows, db + j, null);
+                    ColumnSums.Sum(tile + j / Panels.Width * panel, rows, db + j, c.Padded);
             }
         }
     }
@@ -231,31 +201,34 @@ public sealed unsafe class HostChannelAffine : IChannelAffine, IDisposable
         {
             ref readonly BackwardContext c = ref Context;
             int channels = c.Channels;
-            nint panel = (nint)channels * Panels.Width;
-            int first = channels * part / c.Parts, rows = channels * (part + 1) / c.Parts - first;
-            float* total = c.DwBlocks + first * Panels.Width;
-            for (int j = 0; j < c.Padded / Panels.Width; j++)
+            (int first, int end) = Workers.Share(channels, part, c.Parts);
+            float* sum = stackalloc float[Panels.Width];
+            for (int row = first; row < end; row++)
             {
-                Span<float> sum = new(total + j * panel, rows * Panels.Width);
-                for (int block = 1; block < c.Blocks; block++)
-                    Add(sum, new ReadOnlySpan<float>(total + block * c.DwLength + j * panel, rows * Panels.Width));
+                for (int column = 0; column < channels; column += Panels.Width)
+                {
+                    SumBlocks(c.DwBlocks + (nint)column * channels + row * Panels.Width, c.DwLength, c.Blocks, sum);
+                    int n = Math.Min(Panels.Width, channels - column);
+                    new Span<float>(sum, n).CopyTo(new Span<float>(c.Dw + (nint)row * channels + column, n));
+                }
             }
-            Panels.Unpack(total, panel, 0, rows, channels, c.Ones, c.Dw + (nint)first * channels, channels);
             if (part > 0) return;
-            for (int j = 0; j < channels; j++)
-            {
-                double sum = 0;
-                for (int block = 0; block < c.Blocks; block++) sum += c.DbBlocks[(nint)block * c.Padded + j];
-                c.Db[j] = (float)sum;
-            }
+            new Span<double>(c.Totals, c.Padded).Clear();
+            ColumnSums.Add(c.Sums, c.Padded, ColumnSums.Blocks(c.Rows), 0, channels, c.Totals);
+            for (int j = 0; j < channels; j++) c.Db[j] = (float)c.Totals[j];
         }
 
-        private static void Add(Span<float> sum, ReadOnlySpan<float> x)
+        private static void SumBlocks(float* first, nint distance, int blocks, float* sum)
         {
-            int i = 0;
-            for (; i <= sum.Length - System.Numerics.Vector<float>.Count; i += System.Numerics.Vector<float>.Count)
-                (new System.Numerics.Vector<float>(sum[i..]) + new System.Numerics.Vector<float>(x[i..])).CopyTo(sum[i..]);
-            for (; i < sum.Length; i++) sum[i] += x[i];
+            Vector256<float> low = Vector256.Load(first), high = Vector256.Load(first + 8);
+            for (int block = 1; block < blocks; block++)
+            {
+                first += distance;
+                low += Vector256.Load(first);
+                high += Vector256.Load(first + 8);
+            }
+            low.Store(sum);
+            high.Store(sum + 8);
         }
     }
 }

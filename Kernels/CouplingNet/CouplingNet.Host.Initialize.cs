@@ -21,7 +21,7 @@ public sealed unsafe partial class HostCouplingNet
             Z1Row = z1.Stride,
         };
         long length = work.Place(null);
-        work.Place(scratch.Reserve(length));
+        work.Place(scratch.Take(length));
         new Span<float>(work.Scales.S1, (int)Scales.Measure(shape)).Fill(1);
         PackInto(shape, parameters, work.Scales, work.Packed);
         int panels = Panels.Count(shape.Width);
@@ -31,7 +31,7 @@ public sealed unsafe partial class HostCouplingNet
         workers.Run(panels, statistics);
 
         work.Bias = HostBuffer.Address(parameters.Bias1);
-        work.Logs = HostBuffer.Address(parameters.Logs1);
+        LayerScale.Of(parameters.Logs1, work.Scales.S1);
         workers.Run(work.Tiles.Count, work);
         statistics = statistics with { Layer = work.Pre2, Bias = parameters.Bias2, Logs = parameters.Logs2 };
         workers.Run(panels, statistics);
@@ -48,7 +48,7 @@ public sealed unsafe partial class HostCouplingNet
         public Tiles Tiles;
         public float* Z1;
         public nint Z1Row;
-        public float* Bias, Logs;
+        public float* Bias;
         public Scales Scales;
         public Packed Packed;
 
@@ -63,7 +63,7 @@ public sealed unsafe partial class HostCouplingNet
 
         public long Place(float* start)
         {
-            ScratchLayout layout = new(start);
+            MemoryLayout layout = new(start);
             Scales = new Scales(Shape, layout.Take(Scales.Measure(Shape)));
             Packed = new Packed(Shape, layout.Take(new Packed(Shape, null).Length));
             patches = layout.Take(Tiles.Count * PatchLength);
@@ -77,41 +77,24 @@ public sealed unsafe partial class HostCouplingNet
             int first = Tiles.First(tile), rows = Tiles.Height(tile);
             nint panel = (nint)Tiles.Rows * Panels.Width;
             float* patch = patches + tile * PatchLength, pre1 = Pre1 + tile * HiddenLength;
-            Product product = new()
-            {
-                A = patch,
-                ARow = Panels.Width,
-                AStep = 1,
-                ABlock = panel,
-                B = Packed.W1,
-                BBlock = Panels.Width * Panels.Width,
-                BPanel = (nint)Taps * Shape.In1 * Panels.Width,
-                Block = Panels.Width,
-                C = pre1,
-                CRow = Panels.Width,
-                CPanel = panel,
-                Epilogue = Epilogue.Store,
-                M = rows,
-                N = Panels.Pad(Shape.Width),
-                K = Taps * Shape.In1,
-            };
+            int width = Panels.Pad(Shape.Width);
+            Product product;
             if (Bias is null)
             {
                 new Patches(Pixels, mirrored: false).Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, rows, patch, panel);
+                product = Product.OfPanels(patch, panel, rows, Taps * Shape.In1, Packed.W1, width);
+                product.ToPanels(pre1, panel);
                 Gemm.Multiply(ref product);
                 return;
             }
             for (int c = 0; c < Shape.Width; c++)
             {
                 float* x = pre1 + c / Panels.Width * panel + c % Panels.Width;
-                float bias = Bias[c], scale = MathF.Exp(3 * Logs[c]);
+                float bias = Bias[c], scale = Scales.S1[c];
                 for (int r = 0; r < rows; r++) x[r * Panels.Width] = Math.Max((x[r * Panels.Width] + bias) * scale, 0);
             }
-            product.A = pre1;
-            product.B = Packed.W2;
-            product.BPanel = (nint)Shape.Width * Panels.Width;
-            product.C = Pre2 + tile * HiddenLength;
-            product.K = Shape.Width;
+            product = Product.OfPanels(pre1, panel, rows, Shape.Width, Packed.W2, width);
+            product.ToPanels(Pre2 + tile * HiddenLength, panel);
             Gemm.Multiply(ref product);
         }
     }

@@ -7,21 +7,21 @@ namespace GlowGpu.Kernels;
 /// its hidden activations stay in L2; a second pass adds up the nine taps of the last convolution. Everything per channel is folded
 /// into the packed weights, so that a hidden layer ends in bias and ReLU.
 /// </summary>
-public sealed unsafe partial class HostCouplingNet : ICouplingNet, IDisposable
+public sealed unsafe partial class HostCouplingNet : ICouplingNet
 {
     private const int Taps = Patches.Taps;
 
     private readonly Workers workers;
     private readonly HostGemm gemm;
-    private readonly Scratch scratch = new();
+    private readonly KeptMemory<float> scratch = new();
 
-    /// <summary>The operation on a team of workers, with this machine's widest vectors.</summary>
+    /// <summary>The operation on a team of workers, with the widest vectors of the processor.</summary>
     public HostCouplingNet(Workers workers) : this(workers, SimdLevels.Best)
     {
     }
 
     /// <summary>The operation with vectors of a given width.</summary>
-    /// <exception cref="NotSupportedException">The machine does not have such vectors.</exception>
+    /// <exception cref="NotSupportedException">The processor does not have such vectors.</exception>
     public HostCouplingNet(Workers workers, SimdLevel level)
     {
         this.workers = workers;
@@ -42,9 +42,9 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet, IDisposable
     public void Pack(CouplingNetShape shape, CouplingNetParameters parameters, View packed)
     {
         Shapes.CheckCouplingNetPack(shape, parameters, packed, PackedLength(shape));
-        float* memory = scratch.Reserve(Scales.Measure(shape));
+        float* memory = scratch.Take(Scales.Measure(shape));
         Scales scales = new(shape, memory);
-        scales.Fold(shape, parameters);
+        scales.Compute(parameters);
         PackInto(shape, parameters, scales, new Packed(shape, HostBuffer.Address(packed)));
     }
 
@@ -78,9 +78,6 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet, IDisposable
         });
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => scratch.Dispose();
-
     private void PackInto(CouplingNetShape shape, CouplingNetParameters parameters, Scales scales, Packed packed)
     {
         workers.Run(Taps, new PackWork { Shape = shape, Parameters = parameters, Scales = scales, Packed = packed });
@@ -97,7 +94,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet, IDisposable
 
         public Packed(CouplingNetShape shape, float* start)
         {
-            ScratchLayout layout = new(start);
+            MemoryLayout layout = new(start);
             W1 = layout.Take(Panels.Length(Patches.Taps * shape.In1, shape.Width));
             Bias1 = layout.Take(Panels.Pad(shape.Width));
             W2 = layout.Take(Panels.Length(shape.Width, shape.Width));
@@ -116,7 +113,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet, IDisposable
 
         public Scales(CouplingNetShape shape, float* start)
         {
-            ScratchLayout layout = new(start);
+            MemoryLayout layout = new(start);
             S1 = layout.Take(shape.Width);
             S2 = layout.Take(shape.Width);
             S3 = layout.Take(shape.Out);
@@ -124,16 +121,11 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet, IDisposable
 
         public static long Measure(CouplingNetShape shape) => 2 * Panels.Pad(shape.Width) + Panels.Pad(shape.Out);
 
-        public void Fold(CouplingNetShape shape, CouplingNetParameters parameters)
+        public void Compute(CouplingNetParameters parameters)
         {
-            Exp(HostBuffer.Address(parameters.Logs1), S1, shape.Width);
-            Exp(HostBuffer.Address(parameters.Logs2), S2, shape.Width);
-            Exp(HostBuffer.Address(parameters.Logs3), S3, shape.Out);
-        }
-
-        private static void Exp(float* logs, float* scale, int count)
-        {
-            for (int i = 0; i < count; i++) scale[i] = MathF.Exp(3 * logs[i]);
+            LayerScale.Of(parameters.Logs1, S1);
+            LayerScale.Of(parameters.Logs2, S2);
+            LayerScale.Of(parameters.Logs3, S3);
         }
     }
 
@@ -154,7 +146,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet, IDisposable
             Panels.Pack(HostBuffer.Address(Parameters.W1) + (nint)tap * in1 * width, width, in1, width, Scales.S1, w1, panel);
             Panels.ClearPadding(w1, panel, in1, width);
 
-            int first = width * tap / Taps, rows = width * (tap + 1) / Taps - first;
+            (int first, int end) = Workers.Share(width, tap, Taps);
+            int rows = end - first;
             float* w2 = Packed.W2 + (nint)first * Panels.Width;
             panel = (nint)width * Panels.Width;
             Panels.Pack(HostBuffer.Address(Parameters.W2) + (nint)first * width, width, rows, width, Scales.S2, w2, panel);
@@ -202,11 +195,11 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet, IDisposable
         private readonly nint HiddenLength => (nint)Panels.Length(Tiles.Rows, Shape.Width);
 
         /// <summary>Scratch: the taps, and for each worker a tile's patches and, unless they are saved, activations.</summary>
-        public void Place(Scratch scratch, int workers)
+        public void Place(KeptMemory<float> scratch, int workers)
         {
             nint taps = (nint)Panels.Length(Pixels.Count, Patches.Taps * Shape.Out);
             localLength = PatchLength + (Saved is null ? 2 * HiddenLength : 0);
-            Taps = scratch.Reserve(taps + workers * localLength);
+            Taps = scratch.Take(taps + workers * localLength);
             local = Taps + taps;
         }
 
@@ -221,43 +214,18 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet, IDisposable
 
             new Patches(Pixels, mirrored: false).Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, rows, patches, panel);
 
-            Product product = new()
-            {
-                A = patches,
-                ARow = Panels.Width,
-                AStep = 1,
-                ABlock = panel,
-                B = Packed.W1,
-                BBlock = Panels.Width * Panels.Width,
-                BPanel = (nint)Patches.Taps * in1 * Panels.Width,
-                Block = Panels.Width,
-                C = a1,
-                CRow = Panels.Width,
-                CPanel = panel,
-                Operand = Packed.Bias1,
-                OperandPanel = Panels.Width,
-                Epilogue = Epilogue.BiasRelu,
-                M = rows,
-                N = width,
-                K = Patches.Taps * in1,
-            };
+            Product product = Product.OfPanels(patches, panel, rows, Patches.Taps * in1, Packed.W1, width);
+            product.ToPanels(a1, panel);
+            product.AddBias(Packed.Bias1, relu: true);
             Gemm.Multiply(ref product);
 
-            product.A = a1;
-            product.B = Packed.W2;
-            product.BPanel = (nint)Shape.Width * Panels.Width;
-            product.C = a2;
-            product.Operand = Packed.Bias2;
-            product.K = Shape.Width;
+            product = Product.OfPanels(a1, panel, rows, Shape.Width, Packed.W2, width);
+            product.ToPanels(a2, panel);
+            product.AddBias(Packed.Bias2, relu: true);
             Gemm.Multiply(ref product);
 
-            product.A = a2;
-            product.B = Packed.W3;
-            product.C = Taps + (nint)first * outs;
-            product.CRow = outs;
-            product.CPanel = Panels.Width;
-            product.Epilogue = Epilogue.Store;
-            product.N = outs;
+            product = Product.OfPanels(a2, panel, rows, Shape.Width, Packed.W3, outs);
+            product.ToRows(Taps + (nint)first * outs, outs);
             Gemm.Multiply(ref product);
         }
     }
@@ -274,8 +242,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet, IDisposable
 
         public readonly void Run(int part, int worker)
         {
-            int count = Pixels.Count;
-            int first = (int)((long)count * part / Parts), end = (int)((long)count * (part + 1) / Parts);
+            (int first, int end) = Workers.Share(Pixels.Count, part, Parts);
             new Patches(Pixels, mirrored: false).Sum(Taps, Panels.Pad(Patches.Taps * Shape.Out), Shape.Out,
                 Shape.EdgeBias ? Packed.Edge3 : null, Packed.Bias3, first, end - first, H, HRow);
         }

@@ -14,18 +14,21 @@ public sealed unsafe class HostBackend : IBackend
 
     /// <summary>A backend on so many threads, the caller's included; by default one for each physical core.</summary>
     /// <exception cref="ArgumentException">Fewer than one thread.</exception>
-    public HostBackend(int? threads = null)
+    public HostBackend(int? threads = null) : this(threads, SimdLevels.Best) { }
+
+    /// <summary>A backend whose matrix products use narrower vectors than the processor has.</summary>
+    internal HostBackend(int? threads, SimdLevel level)
     {
         int count = threads ?? HostProcessor.PhysicalCores;
         if (count < 1) throw new ArgumentException($"cpu: threads is {count}; at least 1 is needed");
         Workers = new Workers(count);
         Name = $"cpu ({count} {(count == 1 ? "thread" : "threads")}, {HostProcessor.Vectors})";
-        ChannelAffine = new HostChannelAffine(Workers);
+        ChannelAffine = new HostChannelAffine(Workers, level);
         ChannelMap = new HostChannelMap(Workers);
-        CouplingNet = new HostCouplingNet(Workers);
+        CouplingNet = new HostCouplingNet(Workers, level);
         Couple = new HostCouple(Workers);
         GaussianScore = new HostGaussianScore(Workers);
-        ZeroConv = new HostZeroConv(Workers);
+        ZeroConv = new HostZeroConv(Workers, level);
         Prior = new HostPrior(Workers);
         Squeeze = new HostSqueeze(Workers);
         ChannelStats = new HostChannelStats(Workers);

@@ -39,34 +39,33 @@ internal sealed unsafe partial class HostGemm
     /// <summary>One C tile; <paramref name="last"/> is the number of valid columns in its last vector.</summary>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Kernel<TSimd, TVec, TRows, TVectors>(Product* p, float* a, float* b, float* c, float* operand, int last)
-        where TSimd : struct, ISimd<TVec>
-        where TVec : struct
+    private static void Kernel<V, TRows, TVectors>(Product* p, float* a, float* b, float* c, float* operand, int last)
+        where V : struct, ILanes<V>
         where TRows : struct, INumber
         where TVectors : struct, INumber
     {
-        TVec c00 = default, c01 = default, c02 = default, c10 = default, c11 = default, c12 = default;
-        TVec c20 = default, c21 = default, c22 = default, c30 = default, c31 = default, c32 = default;
-        TVec c40 = default, c41 = default, c42 = default, c50 = default, c51 = default, c52 = default;
-        TVec c60 = default, c61 = default, c62 = default, c70 = default, c71 = default, c72 = default;
+        V c00 = default, c01 = default, c02 = default, c10 = default, c11 = default, c12 = default;
+        V c20 = default, c21 = default, c22 = default, c30 = default, c31 = default, c32 = default;
+        V c40 = default, c41 = default, c42 = default, c50 = default, c51 = default, c52 = default;
+        V c60 = default, c61 = default, c62 = default, c70 = default, c71 = default, c72 = default;
 
         nint cRow = p->CRow;
-        nint cVec = TSimd.Lanes == Panels.Width ? p->CPanel : TSimd.Lanes;
+        nint cVec = V.Count == Panels.Width ? p->CPanel : V.Count;
         if (p->Epilogue == Epilogue.Accumulate)
         {
-            LoadRow<TSimd, TVec, TVectors>(c, cVec, ref c00, ref c01, ref c02);
-            if (TRows.Value > 1) LoadRow<TSimd, TVec, TVectors>(c + cRow, cVec, ref c10, ref c11, ref c12);
-            if (TRows.Value > 2) LoadRow<TSimd, TVec, TVectors>(c + 2 * cRow, cVec, ref c20, ref c21, ref c22);
-            if (TRows.Value > 3) LoadRow<TSimd, TVec, TVectors>(c + 3 * cRow, cVec, ref c30, ref c31, ref c32);
-            if (TRows.Value > 4) LoadRow<TSimd, TVec, TVectors>(c + 4 * cRow, cVec, ref c40, ref c41, ref c42);
-            if (TRows.Value > 5) LoadRow<TSimd, TVec, TVectors>(c + 5 * cRow, cVec, ref c50, ref c51, ref c52);
-            if (TRows.Value > 6) LoadRow<TSimd, TVec, TVectors>(c + 6 * cRow, cVec, ref c60, ref c61, ref c62);
-            if (TRows.Value > 7) LoadRow<TSimd, TVec, TVectors>(c + 7 * cRow, cVec, ref c70, ref c71, ref c72);
+            LoadRow<V, TVectors>(c, cVec, last, ref c00, ref c01, ref c02);
+            if (TRows.Value > 1) LoadRow<V, TVectors>(c + cRow, cVec, last, ref c10, ref c11, ref c12);
+            if (TRows.Value > 2) LoadRow<V, TVectors>(c + 2 * cRow, cVec, last, ref c20, ref c21, ref c22);
+            if (TRows.Value > 3) LoadRow<V, TVectors>(c + 3 * cRow, cVec, last, ref c30, ref c31, ref c32);
+            if (TRows.Value > 4) LoadRow<V, TVectors>(c + 4 * cRow, cVec, last, ref c40, ref c41, ref c42);
+            if (TRows.Value > 5) LoadRow<V, TVectors>(c + 5 * cRow, cVec, last, ref c50, ref c51, ref c52);
+            if (TRows.Value > 6) LoadRow<V, TVectors>(c + 6 * cRow, cVec, last, ref c60, ref c61, ref c62);
+            if (TRows.Value > 7) LoadRow<V, TVectors>(c + 7 * cRow, cVec, last, ref c70, ref c71, ref c72);
         }
 
         nint row = p->ARow, step = p->AStep;
         nint row2 = 2 * row, row3 = 3 * row, row4 = 4 * row;
-        nint bVec = TSimd.Lanes == Panels.Width ? p->BPanel : TSimd.Lanes;
+        nint bVec = V.Count == Panels.Width ? p->BPanel : V.Count;
         nint bVec2 = 2 * bVec;
         int block = p->Block;
         for (int rest = p->K; rest > 0; rest -= block)
@@ -76,20 +75,20 @@ internal sealed unsafe partial class HostGemm
             float* bNext = b + p->BBlock;
             for (; n > 0; n--)
             {
-                TVec b0 = TSimd.Load(b), b1 = default, b2 = default;
-                if (TVectors.Value > 1) b1 = TSimd.Load(b + bVec);
-                if (TVectors.Value > 2) b2 = TSimd.Load(b + bVec2);
-                MultiplyRow<TSimd, TVec, TVectors>(a, b0, b1, b2, ref c00, ref c01, ref c02);
-                if (TRows.Value > 1) MultiplyRow<TSimd, TVec, TVectors>(a + row, b0, b1, b2, ref c10, ref c11, ref c12);
-                if (TRows.Value > 2) MultiplyRow<TSimd, TVec, TVectors>(a + row2, b0, b1, b2, ref c20, ref c21, ref c22);
-                if (TRows.Value > 3) MultiplyRow<TSimd, TVec, TVectors>(a + row3, b0, b1, b2, ref c30, ref c31, ref c32);
+                V b0 = V.Load(b), b1 = default, b2 = default;
+                if (TVectors.Value > 1) b1 = V.Load(b + bVec);
+                if (TVectors.Value > 2) b2 = V.Load(b + bVec2);
+                MultiplyRow<V, TVectors>(a, b0, b1, b2, ref c00, ref c01, ref c02);
+                if (TRows.Value > 1) MultiplyRow<V, TVectors>(a + row, b0, b1, b2, ref c10, ref c11, ref c12);
+                if (TRows.Value > 2) MultiplyRow<V, TVectors>(a + row2, b0, b1, b2, ref c20, ref c21, ref c22);
+                if (TRows.Value > 3) MultiplyRow<V, TVectors>(a + row3, b0, b1, b2, ref c30, ref c31, ref c32);
                 if (TRows.Value > 4)
                 {
                     float* a4 = a + row4;
-                    MultiplyRow<TSimd, TVec, TVectors>(a4, b0, b1, b2, ref c40, ref c41, ref c42);
-                    if (TRows.Value > 5) MultiplyRow<TSimd, TVec, TVectors>(a4 + row, b0, b1, b2, ref c50, ref c51, ref c52);
-                    if (TRows.Value > 6) MultiplyRow<TSimd, TVec, TVectors>(a4 + row2, b0, b1, b2, ref c60, ref c61, ref c62);
-                    if (TRows.Value > 7) MultiplyRow<TSimd, TVec, TVectors>(a4 + row3, b0, b1, b2, ref c70, ref c71, ref c72);
+                    MultiplyRow<V, TVectors>(a4, b0, b1, b2, ref c40, ref c41, ref c42);
+                    if (TRows.Value > 5) MultiplyRow<V, TVectors>(a4 + row, b0, b1, b2, ref c50, ref c51, ref c52);
+                    if (TRows.Value > 6) MultiplyRow<V, TVectors>(a4 + row2, b0, b1, b2, ref c60, ref c61, ref c62);
+                    if (TRows.Value > 7) MultiplyRow<V, TVectors>(a4 + row3, b0, b1, b2, ref c70, ref c71, ref c72);
                 }
                 a += step;
                 b += Panels.Width;
@@ -100,69 +99,71 @@ internal sealed unsafe partial class HostGemm
 
         Epilogue epilogue = p->Epilogue;
         nint oRow = p->OperandRow;
-        nint oVec = TSimd.Lanes == Panels.Width ? p->OperandPanel : TSimd.Lanes;
-        FinishRow<TSimd, TVec, TVectors>(epilogue, c, cVec, operand, oVec, last, c00, c01, c02);
-        if (TRows.Value > 1) FinishRow<TSimd, TVec, TVectors>(epilogue, c + cRow, cVec, operand + oRow, oVec, last, c10, c11, c12);
-        if (TRows.Value > 2) FinishRow<TSimd, TVec, TVectors>(epilogue, c + 2 * cRow, cVec, operand + 2 * oRow, oVec, last, c20, c21, c22);
-        if (TRows.Value > 3) FinishRow<TSimd, TVec, TVectors>(epilogue, c + 3 * cRow, cVec, operand + 3 * oRow, oVec, last, c30, c31, c32);
-        if (TRows.Value > 4) FinishRow<TSimd, TVec, TVectors>(epilogue, c + 4 * cRow, cVec, operand + 4 * oRow, oVec, last, c40, c41, c42);
-        if (TRows.Value > 5) FinishRow<TSimd, TVec, TVectors>(epilogue, c + 5 * cRow, cVec, operand + 5 * oRow, oVec, last, c50, c51, c52);
-        if (TRows.Value > 6) FinishRow<TSimd, TVec, TVectors>(epilogue, c + 6 * cRow, cVec, operand + 6 * oRow, oVec, last, c60, c61, c62);
-        if (TRows.Value > 7) FinishRow<TSimd, TVec, TVectors>(epilogue, c + 7 * cRow, cVec, operand + 7 * oRow, oVec, last, c70, c71, c72);
+        nint oVec = V.Count == Panels.Width ? p->OperandPanel : V.Count;
+        FinishRow<V, TVectors>(epilogue, c, cVec, operand, oVec, last, c00, c01, c02);
+        if (TRows.Value > 1) FinishRow<V, TVectors>(epilogue, c + cRow, cVec, operand + oRow, oVec, last, c10, c11, c12);
+        if (TRows.Value > 2) FinishRow<V, TVectors>(epilogue, c + 2 * cRow, cVec, operand + 2 * oRow, oVec, last, c20, c21, c22);
+        if (TRows.Value > 3) FinishRow<V, TVectors>(epilogue, c + 3 * cRow, cVec, operand + 3 * oRow, oVec, last, c30, c31, c32);
+        if (TRows.Value > 4) FinishRow<V, TVectors>(epilogue, c + 4 * cRow, cVec, operand + 4 * oRow, oVec, last, c40, c41, c42);
+        if (TRows.Value > 5) FinishRow<V, TVectors>(epilogue, c + 5 * cRow, cVec, operand + 5 * oRow, oVec, last, c50, c51, c52);
+        if (TRows.Value > 6) FinishRow<V, TVectors>(epilogue, c + 6 * cRow, cVec, operand + 6 * oRow, oVec, last, c60, c61, c62);
+        if (TRows.Value > 7) FinishRow<V, TVectors>(epilogue, c + 7 * cRow, cVec, operand + 7 * oRow, oVec, last, c70, c71, c72);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void LoadRow<TSimd, TVec, TVectors>(float* c, nint cVec, ref TVec c0, ref TVec c1, ref TVec c2)
-        where TSimd : struct, ISimd<TVec>
-        where TVec : struct
+    private static void LoadRow<V, TVectors>(
+        float* c, nint cVec, int last, ref V c0, ref V c1, ref V c2)
+        where V : struct, ILanes<V>
         where TVectors : struct, INumber
     {
-        c0 = TSimd.Load(c);
-        if (TVectors.Value > 1) c1 = TSimd.Load(c + cVec);
-        if (TVectors.Value > 2) c2 = TSimd.Load(c + 2 * cVec);
+        if (TVectors.Value > 1) c0 = V.Load(c);
+        if (TVectors.Value > 2) c1 = V.Load(c + cVec);
+        float* end = c + (TVectors.Value - 1) * cVec;
+        V x = last == V.Count ? V.Load(end) : V.LoadFirst(end, last);
+        if (TVectors.Value == 1) c0 = x;
+        else if (TVectors.Value == 2) c1 = x;
+        else c2 = x;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void MultiplyRow<TSimd, TVec, TVectors>(float* a, TVec b0, TVec b1, TVec b2, ref TVec c0, ref TVec c1, ref TVec c2)
-        where TSimd : struct, ISimd<TVec>
-        where TVec : struct
+    private static void MultiplyRow<V, TVectors>(float* a, V b0, V b1, V b2, ref V c0, ref V c1, ref V c2)
+        where V : struct, ILanes<V>
         where TVectors : struct, INumber
     {
-        TVec x = TSimd.Broadcast(*a);
-        c0 = TSimd.MultiplyAdd(x, b0, c0);
-        if (TVectors.Value > 1) c1 = TSimd.MultiplyAdd(x, b1, c1);
-        if (TVectors.Value > 2) c2 = TSimd.MultiplyAdd(x, b2, c2);
+        V x = V.All(*a);
+        c0 = V.MultiplyAdd(x, b0, c0);
+        if (TVectors.Value > 1) c1 = V.MultiplyAdd(x, b1, c1);
+        if (TVectors.Value > 2) c2 = V.MultiplyAdd(x, b2, c2);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void FinishRow<TSimd, TVec, TVectors>(
-        Epilogue epilogue, float* c, nint cVec, float* operand, nint oVec, int last, TVec c0, TVec c1, TVec c2)
-        where TSimd : struct, ISimd<TVec>
-        where TVec : struct
+    private static void FinishRow<V, TVectors>(
+        Epilogue epilogue, float* c, nint cVec, float* operand, nint oVec, int last, V c0, V c1, V c2)
+        where V : struct, ILanes<V>
         where TVectors : struct, INumber
     {
         if (epilogue >= Epilogue.Bias)
         {
-            c0 = Finish<TSimd, TVec>(epilogue, operand, c0);
-            if (TVectors.Value > 1) c1 = Finish<TSimd, TVec>(epilogue, operand + oVec, c1);
-            if (TVectors.Value > 2) c2 = Finish<TSimd, TVec>(epilogue, operand + 2 * oVec, c2);
+            c0 = Finish<V>(epilogue, operand, c0);
+            if (TVectors.Value > 1) c1 = Finish<V>(epilogue, operand + oVec, c1);
+            if (TVectors.Value > 2) c2 = Finish<V>(epilogue, operand + 2 * oVec, c2);
         }
-        if (TVectors.Value > 1) TSimd.Store(c, c0);
-        if (TVectors.Value > 2) TSimd.Store(c + cVec, c1);
+        if (TVectors.Value > 1) c0.Store(c);
+        if (TVectors.Value > 2) c1.Store(c + cVec);
         float* end = c + (TVectors.Value - 1) * cVec;
-        TVec x = TVectors.Value == 1 ? c0 : TVectors.Value == 2 ? c1 : c2;
-        if (last == TSimd.Lanes) TSimd.Store(end, x);
-        else TSimd.StoreFirst(end, x, last);
+        V x = TVectors.Value == 1 ? c0 : TVectors.Value == 2 ? c1 : c2;
+        if (last == V.Count) x.Store(end);
+        else x.StoreFirst(end, last);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVec Finish<TSimd, TVec>(Epilogue epilogue, float* operand, TVec x)
-        where TSimd : struct, ISimd<TVec>
-        where TVec : struct
+    private static V Finish<V>(Epilogue epilogue, float* operand, V x)
+        where V : struct, ILanes<V>
     {
-        TVec y = TSimd.Load(operand);
-        if (epilogue == Epilogue.Mask) return TSimd.Where(y, x);
-        x = TSimd.Add(x, y);
-        return epilogue == Epilogue.BiasRelu ? TSimd.Relu(x) : x;
+        V y = V.Load(operand);
+        V zero = V.All(0);
+        if (epilogue == Epilogue.Mask) return V.Where(V.Less(zero, y), x, zero);
+        x += y;
+        return epilogue == Epilogue.BiasRelu ? V.Max(zero, x) : x;
     }
 }

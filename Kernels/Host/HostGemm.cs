@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics;
-
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>What happens to a tile of a product while it is still in registers.</summary>
@@ -29,7 +27,7 @@ internal enum Epilogue
 /// <item>B, in <see cref="Panels"/>: element (k, n) at <c>B + (n / 16)·BPanel + (k / Block)·BBlock + (k % Block)·16 + n % 16</c>; its
 /// last panel must be whole in memory.</item>
 /// <item>C: element (m, n) at <c>C + (n / 16)·CPanel + m·CRow + n % 16</c>: panels, or rows when CPanel = 16. Nothing beyond
-/// column N is touched; <see cref="Epilogue.Accumulate"/> needs N in whole panels.</item>
+/// column N is touched.</item>
 /// <item>Operand, whole panels: the bias (OperandRow = 0) or the gate, addressed like C.</item>
 /// </list>
 /// </summary>
@@ -45,6 +43,70 @@ internal unsafe struct Product
     public nint OperandRow, OperandPanel;
     public int M, N, K, Block;
     public Epilogue Epilogue;
+
+    /// <summary>A in panels so far apart, times whole panels of B; C and what happens to it are still to be set.</summary>
+    public static Product OfPanels(float* a, nint aPanel, int m, int k, float* b, int n) => new()
+    {
+        A = a,
+        ARow = Panels.Width,
+        AStep = 1,
+        ABlock = aPanel,
+        Block = Panels.Width,
+        B = b,
+        BPanel = (nint)k * Panels.Width,
+        BBlock = Panels.Width * Panels.Width,
+        M = m,
+        N = n,
+        K = k,
+    };
+
+    /// <summary>A in rows so far apart, times whole panels of B.</summary>
+    public static Product OfRows(float* a, nint aRow, int m, int k, float* b, int n) => new()
+    {
+        A = a,
+        ARow = aRow,
+        AStep = 1,
+        Block = k,
+        B = b,
+        BPanel = (nint)k * Panels.Width,
+        M = m,
+        N = n,
+        K = k,
+    };
+
+    /// <summary>Sets C to panels so far apart.</summary>
+    public void ToPanels(float* c, nint cPanel)
+    {
+        C = c;
+        CRow = Panels.Width;
+        CPanel = cPanel;
+    }
+
+    /// <summary>Sets C to rows so far apart.</summary>
+    public void ToRows(float* c, nint cRow)
+    {
+        C = c;
+        CRow = cRow;
+        CPanel = Panels.Width;
+    }
+
+    /// <summary>Ends in adding a bias of whole panels, and a ReLU if asked for.</summary>
+    public void AddBias(float* bias, bool relu)
+    {
+        Operand = bias;
+        OperandRow = 0;
+        OperandPanel = Panels.Width;
+        Epilogue = relu ? Epilogue.BiasRelu : Epilogue.Bias;
+    }
+
+    /// <summary>Ends in zeroing what lies where the gate, in panels so far apart, is not above zero.</summary>
+    public void Mask(float* gate, nint gatePanel)
+    {
+        Operand = gate;
+        OperandRow = Panels.Width;
+        OperandPanel = gatePanel;
+        Epilogue = Epilogue.Mask;
+    }
 }
 
 /// <summary>
@@ -64,7 +126,7 @@ internal sealed unsafe partial class HostGemm
     public HostGemm(SimdLevel level)
     {
         if (!SimdLevels.IsSupported(level))
-            throw new NotSupportedException($"host: this machine cannot run {level} instructions; {SimdLevels.Best} is its widest level");
+            throw new NotSupportedException($"host: this processor cannot run {level} instructions; {SimdLevels.Best} is its widest level");
         Level = level;
         (rows, vectors, lanes) = level switch
         {
@@ -76,15 +138,15 @@ internal sealed unsafe partial class HostGemm
         switch (level)
         {
             case SimdLevel.Avx512:
-                Add<Simd512, Vector512<float>, Eight>();
-                AddTails<Simd512, Vector512<float>>();
+                Add<Lanes512, Eight>();
+                AddTails<Lanes512>();
                 break;
             case SimdLevel.Avx2:
-                Add<Simd256, Vector256<float>, Six>();
-                AddTails<Simd256, Vector256<float>>();
+                Add<Lanes256, Six>();
+                AddTails<Lanes256>();
                 break;
             default:
-                AddTails<Simd128, Vector128<float>>();
+                AddTails<Lanes128>();
                 break;
         }
     }
@@ -120,18 +182,18 @@ internal sealed unsafe partial class HostGemm
         }
     }
 
-    private void AddTails<TSimd, TVec>() where TSimd : struct, ISimd<TVec> where TVec : struct
+    private void AddTails<V>() where V : struct, ILanes<V>
     {
-        Add<TSimd, TVec, Four>();
-        Add<TSimd, TVec, Two>();
-        Add<TSimd, TVec, One>();
+        Add<V, Four>();
+        Add<V, Two>();
+        Add<V, One>();
     }
 
-    private void Add<TSimd, TVec, TRows>() where TSimd : struct, ISimd<TVec> where TVec : struct where TRows : struct, INumber
+    private void Add<V, TRows>() where V : struct, ILanes<V> where TRows : struct, INumber
     {
         int i = TRows.Value * MaxVectors;
-        kernels[i] = &Kernel<TSimd, TVec, TRows, One>;
-        kernels[i + 1] = &Kernel<TSimd, TVec, TRows, Two>;
-        kernels[i + 2] = &Kernel<TSimd, TVec, TRows, Three>;
+        kernels[i] = &Kernel<V, TRows, One>;
+        kernels[i + 1] = &Kernel<V, TRows, Two>;
+        kernels[i + 2] = &Kernel<V, TRows, Three>;
     }
 }

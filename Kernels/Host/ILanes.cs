@@ -13,8 +13,14 @@ internal unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Count floats from an address of any alignment.</summary>
     static abstract T Load(float* address);
 
+    /// <summary>The first <paramref name="count"/> floats (1 … Count), then zeros; reads nothing beyond.</summary>
+    static abstract T LoadFirst(float* address, int count);
+
     /// <summary>Writes Count floats to an address of any alignment.</summary>
     void Store(float* address);
+
+    /// <summary>Writes the first <paramref name="count"/> floats (1 … Count) and nothing beyond.</summary>
+    void StoreFirst(float* address, int count);
 
     /// <summary>The same value in every lane.</summary>
     static abstract T All(float value);
@@ -31,6 +37,12 @@ internal unsafe interface ILanes<T> where T : struct, ILanes<T>
 
     /// <summary>a·b + c, rounded once.</summary>
     static abstract T Fma(T a, T b, T c);
+
+    /// <summary>
+    /// a·b + c, rounded once where the processor has an instruction for it and twice elsewhere: for long sums, where emulating
+    /// <see cref="Fma"/> would take most of the time. The one operation whose bits depend on the processor.
+    /// </summary>
+    static abstract T MultiplyAdd(T a, T b, T c);
 
     static abstract T Abs(T a);
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace GlowGpu.Kernels.Host;
 
@@ -15,7 +16,14 @@ internal readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
     public static Lanes256 Load(float* address) => new(Vector256.Load(address));
 
     [MethodImpl(Inline)]
+    public static Lanes256 LoadFirst(float* address, int count) =>
+        new(Avx.MaskLoad(address, First(count)));
+
+    [MethodImpl(Inline)]
     public void Store(float* address) => v.Store(address);
+
+    [MethodImpl(Inline)]
+    public void StoreFirst(float* address, int count) => Avx.MaskStore(address, First(count), v);
 
     [MethodImpl(Inline)]
     public static Lanes256 All(float value) => new(Vector256.Create(value));
@@ -37,6 +45,9 @@ internal readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
 
     [MethodImpl(Inline)]
     public static Lanes256 Fma(Lanes256 a, Lanes256 b, Lanes256 c) => new(Vector256.FusedMultiplyAdd(a.v, b.v, c.v));
+
+    [MethodImpl(Inline)]
+    public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) => new(Vector256.MultiplyAddEstimate(a.v, b.v, c.v));
 
     [MethodImpl(Inline)]
     public static Lanes256 Abs(Lanes256 a) => new(Vector256.Abs(a.v));
@@ -96,6 +107,10 @@ internal readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
             new(Vector256.Shuffle(Vector256.Create(even.v.GetLower(), odd.v.GetLower()), order)),
             new(Vector256.Shuffle(Vector256.Create(even.v.GetUpper(), odd.v.GetUpper()), order)));
     }
+
+    [MethodImpl(Inline)]
+    private static Vector256<float> First(int count) =>
+        Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
 
     [MethodImpl(Inline)]
     private static Vector256<float> PowerOfTwo(Vector256<float> n) =>

@@ -16,7 +16,14 @@ internal readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 Load(float* address) => new(Vector512.Load(address));
 
     [MethodImpl(Inline)]
+    public static Lanes512 LoadFirst(float* address, int count) =>
+        new(Avx512F.MaskLoad(address, First(count), Vector512<float>.Zero));
+
+    [MethodImpl(Inline)]
     public void Store(float* address) => v.Store(address);
+
+    [MethodImpl(Inline)]
+    public void StoreFirst(float* address, int count) => Avx512F.MaskStore(address, First(count), v);
 
     [MethodImpl(Inline)]
     public static Lanes512 All(float value) => new(Vector512.Create(value));
@@ -38,6 +45,9 @@ internal readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 
     [MethodImpl(Inline)]
     public static Lanes512 Fma(Lanes512 a, Lanes512 b, Lanes512 c) => new(Vector512.FusedMultiplyAdd(a.v, b.v, c.v));
+
+    [MethodImpl(Inline)]
+    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) => new(Vector512.MultiplyAddEstimate(a.v, b.v, c.v));
 
     [MethodImpl(Inline)]
     public static Lanes512 Abs(Lanes512 a) => new(Vector512.Abs(a.v));
@@ -98,6 +108,10 @@ internal readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
             new(Vector512.Shuffle(Vector512.Create(even.v.GetLower(), odd.v.GetLower()), order)),
             new(Vector512.Shuffle(Vector512.Create(even.v.GetUpper(), odd.v.GetUpper()), order)));
     }
+
+    [MethodImpl(Inline)]
+    private static Vector512<float> First(int count) =>
+        Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
 
     [MethodImpl(Inline)]
     private static Vector512<float> PowerOfTwo(Vector512<float> n) =>

@@ -4,18 +4,50 @@ using System.Runtime.CompilerServices;
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// Products of small row-major double matrices in cache: what the blocked algorithms of <see cref="SmallMatrix"/> spend
-/// their time in. A tile of 4 rows × 2 vectors stays in registers over the whole inner dimension, so that a
-/// multiply-add costs less than one load. Every element is summed in the order of the inner index, whatever the tile.
+/// Products of small row-major double matrices: what the blocked algorithms of <see cref="SmallMatrix"/> spend their time in.
+/// A tile of 4 rows × 3 vectors stays in registers over a block of the inner dimension, and the columns of B that it
+/// meets are packed: rows of B that lie a multiple of some kilobytes apart would share the same few lines of the first cache.
+/// The order of summation depends on the shape alone.
 /// </summary>
 internal static unsafe class MatrixProduct
 {
+    private const int TileRows = 4, TileVectors = 3;
+    private const int InnerBlock = 128;
+
+    // Packing reads B once more; with fewer rows than this to use it on, it does not pay.
+    private const int PackRows = 12;
+
     /// <summary>C += sign·A·B, A <c>[m,k]</c>, B <c>[k,n]</c>, C <c>[m,n]</c>, rows lda, ldb, ldc apart; C overlaps neither.</summary>
+    [SkipLocalsInit]
     public static void Add(int m, int n, int k, double sign, double* a, int lda, double* b, int ldb, double* c, int ldc)
     {
-        int i = 0;
-        for (; i + 4 <= m; i += 4) Rows4(n, k, sign, a + (long)i * lda, lda, b, ldb, c + (long)i * ldc, ldc);
-        for (; i < m; i++) Row(n, k, sign, a + (long)i * lda, b, ldb, c + (long)i * ldc);
+        int width = TileVectors * Vector<double>.Count;
+        double* packed = stackalloc double[InnerBlock * width];
+        int fullRows = m / TileRows * TileRows, fullColumns = n / width * width;
+        for (int q = 0; q < k; q += InnerBlock)
+        {
+            int inner = Math.Min(InnerBlock, k - q);
+            double* left = a + q, top = b + (long)q * ldb;
+            for (int j = 0; j < fullColumns; j += width)
+            {
+                double* panel = top + j;
+                int ldp = ldb;
+                if (m >= PackRows)
+                {
+                    Pack(inner, width, panel, ldb, packed);
+                    panel = packed;
+                    ldp = width;
+                }
+                for (int i = 0; i < fullRows; i += TileRows)
+                    AddTile(inner, sign, left + (long)i * lda, lda, panel, ldp, c + (long)i * ldc + j, ldc);
+            }
+            // What is left of rows and columns.
+            for (int i = 0; i < m; i++)
+            {
+                int j = i < fullRows ? fullColumns : 0;
+                if (j < n) AddRow(n - j, inner, sign, left + (long)i * lda, top + j, ldb, c + (long)i * ldc + j);
+            }
+        }
     }
 
     /// <summary>y[0..n) += factor·x[0..n).</summary>
@@ -28,52 +60,64 @@ internal static unsafe class MatrixProduct
         for (; i < n; i++) y[i] = Math.FusedMultiplyAdd(factor, x[i], y[i]);
     }
 
-    private static void Rows4(int n, int k, double sign, double* a, int lda, double* b, int ldb, double* c, int ldc)
+    /// <summary>x[0..n) /= divisor.</summary>
+    public static void Divide(int n, double divisor, double* x)
+    {
+        int i = 0;
+        Vector<double> d = new(divisor);
+        for (; i + Vector<double>.Count <= n; i += Vector<double>.Count) Store(x + i, Load(x + i) / d);
+        for (; i < n; i++) x[i] /= divisor;
+    }
+
+    private static void Pack(int rows, int width, double* b, int ldb, double* packed)
+    {
+        for (int q = 0; q < rows; q++, b += ldb, packed += width)
+            for (int v = 0; v < width; v += Vector<double>.Count) Store(packed + v, Load(b + v));
+    }
+
+    private static void AddTile(int k, double sign, double* a, int lda, double* b, int ldb, double* c, int ldc)
     {
         int width = Vector<double>.Count;
         double* a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
-        double* c1 = c + ldc, c2 = c1 + ldc, c3 = c2 + ldc;
-        int j = 0;
-        for (; j + 2 * width <= n; j += 2 * width)
+        Vector<double> s00 = default, s01 = default, s02 = default, s10 = default, s11 = default, s12 = default;
+        Vector<double> s20 = default, s21 = default, s22 = default, s30 = default, s31 = default, s32 = default;
+        for (int q = 0; q < k; q++, b += ldb)
         {
-            Vector<double> s00 = Load(c + j), s01 = Load(c + j + width);
-            Vector<double> s10 = Load(c1 + j), s11 = Load(c1 + j + width);
-            Vector<double> s20 = Load(c2 + j), s21 = Load(c2 + j + width);
-            Vector<double> s30 = Load(c3 + j), s31 = Load(c3 + j + width);
-            double* row = b + j;
-            for (int q = 0; q < k; q++, row += ldb)
-            {
-                Vector<double> b0 = Load(row), b1 = Load(row + width);
-                Vector<double> f = new(sign * a[q]);
-                s00 = Vector.FusedMultiplyAdd(f, b0, s00);
-                s01 = Vector.FusedMultiplyAdd(f, b1, s01);
-                f = new(sign * a1[q]);
-                s10 = Vector.FusedMultiplyAdd(f, b0, s10);
-                s11 = Vector.FusedMultiplyAdd(f, b1, s11);
-                f = new(sign * a2[q]);
-                s20 = Vector.FusedMultiplyAdd(f, b0, s20);
-                s21 = Vector.FusedMultiplyAdd(f, b1, s21);
-                f = new(sign * a3[q]);
-                s30 = Vector.FusedMultiplyAdd(f, b0, s30);
-                s31 = Vector.FusedMultiplyAdd(f, b1, s31);
-            }
-            Store(c + j, s00);
-            Store(c + j + width, s01);
-            Store(c1 + j, s10);
-            Store(c1 + j + width, s11);
-            Store(c2 + j, s20);
-            Store(c2 + j + width, s21);
-            Store(c3 + j, s30);
-            Store(c3 + j + width, s31);
+            Vector<double> b0 = Load(b), b1 = Load(b + width), b2 = Load(b + 2 * width);
+            Vector<double> f = new(a[q]);
+            s00 = Vector.FusedMultiplyAdd(f, b0, s00);
+            s01 = Vector.FusedMultiplyAdd(f, b1, s01);
+            s02 = Vector.FusedMultiplyAdd(f, b2, s02);
+            f = new(a1[q]);
+            s10 = Vector.FusedMultiplyAdd(f, b0, s10);
+            s11 = Vector.FusedMultiplyAdd(f, b1, s11);
+            s12 = Vector.FusedMultiplyAdd(f, b2, s12);
+            f = new(a2[q]);
+            s20 = Vector.FusedMultiplyAdd(f, b0, s20);
+            s21 = Vector.FusedMultiplyAdd(f, b1, s21);
+            s22 = Vector.FusedMultiplyAdd(f, b2, s22);
+            f = new(a3[q]);
+            s30 = Vector.FusedMultiplyAdd(f, b0, s30);
+            s31 = Vector.FusedMultiplyAdd(f, b1, s31);
+            s32 = Vector.FusedMultiplyAdd(f, b2, s32);
         }
-        if (j == n) return;
-        Row(n - j, k, sign, a, b + j, ldb, c + j);
-        Row(n - j, k, sign, a1, b + j, ldb, c1 + j);
-        Row(n - j, k, sign, a2, b + j, ldb, c2 + j);
-        Row(n - j, k, sign, a3, b + j, ldb, c3 + j);
+        AddTo(c, sign, s00, s01, s02);
+        AddTo(c + ldc, sign, s10, s11, s12);
+        AddTo(c + 2L * ldc, sign, s20, s21, s22);
+        AddTo(c + 3L * ldc, sign, s30, s31, s32);
     }
 
-    private static void Row(int n, int k, double sign, double* a, double* b, int ldb, double* c)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddTo(double* c, double sign, Vector<double> s0, Vector<double> s1, Vector<double> s2)
+    {
+        int width = Vector<double>.Count;
+        Vector<double> f = new(sign);
+        Store(c, Vector.FusedMultiplyAdd(f, s0, Load(c)));
+        Store(c + width, Vector.FusedMultiplyAdd(f, s1, Load(c + width)));
+        Store(c + 2 * width, Vector.FusedMultiplyAdd(f, s2, Load(c + 2 * width)));
+    }
+
+    private static void AddRow(int n, int k, double sign, double* a, double* b, int ldb, double* c)
     {
         for (int q = 0; q < k; q++) Axpy(n, sign * a[q], b + (long)q * ldb, c);
     }

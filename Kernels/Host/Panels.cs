@@ -50,41 +50,25 @@ internal static unsafe class Panels
         }
     }
 
-    /// <summary>target[r, c] = source[r, first + c]·scale[c]: the inverse of <see cref="Pack"/>.</summary>
-    public static void Unpack(
-        float* source, nint panel, int first, int rows, int columns, float* scale, float* target, nint targetRow)
-    {
-        for (int c = 0; c < columns;)
-        {
-            int lane = (first + c) % Width, n = Math.Min(Width - lane, columns - c);
-            float* from = source + (first + c) / Width * panel + lane;
-            for (int r = 0; r < rows; r++) Scale(from + r * Width, scale + c, target + c + r * targetRow, n);
-            c += n;
-        }
-    }
-
     /// <summary>
-    /// target[k, first + n] = source[n, k]·scale[k] for n below <paramref name="columns"/> and k below
-    /// <paramref name="rows"/>: packs the transpose.
+    /// target[k, first + n] = source[n, k]·rowScale[k]·columnScale[n] for n below <paramref name="columns"/> and k below
+    /// <paramref name="rows"/>: packs the transpose. A null scale is 1.
     /// </summary>
-    public static void PackTransposed(
-        float* source, nint sourceRow, int rows, int columns, float* scale, float* target, nint panel, int first = 0)
+    public static void PackTransposed(float* source, nint sourceRow, int rows, int columns, float* rowScale, float* columnScale,
+        float* target, nint panel, int first = 0)
     {
         for (int n = 0; n < columns;)
         {
-            int lane = (first + n) % Width;
-            float* to = target + (first + n) / Width * panel + lane;
-            float* from = source + n * sourceRow;
-            if (lane <= Width - 4 && n + 4 <= columns && Sse.IsSupported)
-            {
-                Transpose4(from, sourceRow, rows, scale, to);
-                n += 4;
-            }
-            else
-            {
-                for (int k = 0; k < rows; k++) to[k * Width] = from[k] * scale[k];
-                n++;
-            }
+            // Panel by panel, so that each source row is read from end to end; a block of target, 4 KB, stays in L1 while four of its
+            // columns at a time are written.
+            const int Block = 64;
+            int lane = (first + n) % Width, width = Math.Min(Width - lane, columns - n);
+            float* from = source + n * sourceRow, to = target + (first + n) / Width * panel + lane;
+            float* factors = columnScale is null ? null : columnScale + n;
+            for (int k = 0; k < rows; k += Block)
+                TransposeBlock(from + k, sourceRow, Math.Min(Block, rows - k), width,
+                    rowScale is null ? null : rowScale + k, factors, to + k * Width);
+            n += width;
         }
     }
 
@@ -97,31 +81,65 @@ internal static unsafe class Panels
         for (int r = 0; r < rows; r++) new Span<float>(last + r * Width + lane, Width - lane).Clear();
     }
 
-    private static void Scale(float* source, float* scale, float* target, int n)
+    /// <summary>target[i] = source[i]·scale[i] for i below n, which is at most 16. Two vectors that overlap cover any n.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Scale(float* source, float* scale, float* target, int n)
     {
-        int i = 0;
-        for (; i + 8 <= n; i += 8) (Vector256.Load(source + i) * Vector256.Load(scale + i)).Store(target + i);
-        for (; i + 4 <= n; i += 4) (Vector128.Load(source + i) * Vector128.Load(scale + i)).Store(target + i);
-        for (; i < n; i++) target[i] = source[i] * scale[i];
+        if (n >= 8)
+        {
+            int last = n - 8;
+            Vector256<float> a = Vector256.Load(source) * Vector256.Load(scale);
+            Vector256<float> b = Vector256.Load(source + last) * Vector256.Load(scale + last);
+            a.Store(target);
+            b.Store(target + last);
+        }
+        else if (n >= 4)
+        {
+            int last = n - 4;
+            Vector128<float> a = Vector128.Load(source) * Vector128.Load(scale);
+            Vector128<float> b = Vector128.Load(source + last) * Vector128.Load(scale + last);
+            a.Store(target);
+            b.Store(target + last);
+        }
+        else
+        {
+            for (int i = 0; i < n; i++) target[i] = source[i] * scale[i];
+        }
     }
 
-    private static void Transpose4(float* source, nint row, int count, float* scale, float* target)
+    private static void TransposeBlock(
+        float* source, nint row, int count, int columns, float* rowScale, float* columnScale, float* target)
     {
+        int n = 0;
+        for (; n + 4 <= columns && Sse.IsSupported; n += 4)
+            Transpose4(source + n * row, row, count, rowScale, columnScale is null ? null : columnScale + n, target + n);
+        for (; n < columns; n++)
+        {
+            float factor = columnScale is null ? 1 : columnScale[n];
+            for (int k = 0; k < count; k++)
+                target[k * Width + n] = source[n * row + k] * (rowScale is null ? 1 : rowScale[k]) * factor;
+        }
+    }
+
+    private static void Transpose4(float* source, nint row, int count, float* rowScale, float* columnScale, float* target)
+    {
+        Vector128<float> one = Vector128<float>.One, f = columnScale is null ? one : Vector128.Load(columnScale);
         int k = 0;
         for (; k + 4 <= count; k += 4)
         {
-            Vector128<float> s = Vector128.Load(scale + k);
+            Vector128<float> s = rowScale is null ? one : Vector128.Load(rowScale + k);
             Vector128<float> a = Vector128.Load(source + k) * s, b = Vector128.Load(source + row + k) * s;
             Vector128<float> c = Vector128.Load(source + 2 * row + k) * s, d = Vector128.Load(source + 3 * row + k) * s;
             Vector128<float> ab = Sse.UnpackLow(a, b), cd = Sse.UnpackLow(c, d);
-            Sse.MoveLowToHigh(ab, cd).Store(target + k * Width);
-            Sse.MoveHighToLow(cd, ab).Store(target + (k + 1) * Width);
+            (Sse.MoveLowToHigh(ab, cd) * f).Store(target + k * Width);
+            (Sse.MoveHighToLow(cd, ab) * f).Store(target + (k + 1) * Width);
             ab = Sse.UnpackHigh(a, b);
             cd = Sse.UnpackHigh(c, d);
-            Sse.MoveLowToHigh(ab, cd).Store(target + (k + 2) * Width);
-            Sse.MoveHighToLow(cd, ab).Store(target + (k + 3) * Width);
+            (Sse.MoveLowToHigh(ab, cd) * f).Store(target + (k + 2) * Width);
+            (Sse.MoveHighToLow(cd, ab) * f).Store(target + (k + 3) * Width);
         }
         for (; k < count; k++)
-            for (int n = 0; n < 4; n++) target[k * Width + n] = source[n * row + k] * scale[k];
+            for (int n = 0; n < 4; n++)
+                target[k * Width + n] = source[n * row + k] * (rowScale is null ? 1 : rowScale[k]) * f[n];
     }
 }

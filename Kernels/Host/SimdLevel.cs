@@ -16,14 +16,14 @@ public enum SimdLevel
     Avx512,
 }
 
-/// <summary>What this machine can run.</summary>
+/// <summary>What this processor can run.</summary>
 public static class SimdLevels
 {
-    /// <summary>The widest level of this machine.</summary>
+    /// <summary>The widest level of this processor.</summary>
     public static SimdLevel Best =>
         IsSupported(SimdLevel.Avx512) ? SimdLevel.Avx512 : IsSupported(SimdLevel.Avx2) ? SimdLevel.Avx2 : SimdLevel.Portable;
 
-    /// <summary>True when this machine can run a level's instructions.</summary>
+    /// <summary>True when this processor can run a level's instructions.</summary>
     public static bool IsSupported(SimdLevel level) => level switch
     {
         // IsHardwareAccelerated is false on chips that lower their clock for 512-bit vectors: there AVX2 is the better choice.

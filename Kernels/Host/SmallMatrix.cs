@@ -113,7 +113,7 @@ public static unsafe class SmallMatrix
                 {
                     double pivot = u[(long)k * n + k];
                     double* row = p + (long)k * m;
-                    for (int j = 0; j < m; j++) row[j] /= pivot;
+                    MatrixProduct.Divide(m, pivot, row);
                     for (int i = k0; i < k; i++) MatrixProduct.Axpy(m, -u[(long)i * n + k], row, p + (long)i * m);
                 }
             }

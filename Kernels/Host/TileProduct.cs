@@ -2,9 +2,8 @@ namespace GlowGpu.Kernels.Host;
 
 /// <summary>
 /// A weight gradient: C[M,N] = Σ over pixels of A[p,m]·B[p,n], where A and B lie tile after tile, each tile in
-/// <see cref="Panels"/>, and C is one matrix in panels. The workers divide C among themselves and each walks all pixels, so
-/// that every element is one sum over the pixels in ascending order: bit for bit the same for any number of workers and any
-/// height of the tiles.
+/// <see cref="Panels"/>. The workers divide C among themselves and each walks all pixels, so that every element is one sum over
+/// the pixels in ascending order: bit for bit the same for any number of workers and any height of the tiles.
 /// </summary>
 /// <remarks>
 /// A unit of work is 16 rows × 48 columns of C. The units are numbered row by row and dealt out in contiguous runs; a worker
@@ -16,15 +15,17 @@ internal unsafe struct TileProduct
     private const int GroupWidth = GroupPanels * Panels.Width;
 
     // Tiles that one product runs over: C is loaded and stored once for them.
-    private const int PassTiles = 2;
+    private const int PassTiles = 4;
 
     public float* A;
     public float* B;
-    public float* C;
-    public nint ATile, BTile;
-    public int M, N, TileRows;
 
-    private readonly int RowUnits => Panels.Count(M);
+    /// <summary>C in rows (CPanel = 16) or panels, as in <see cref="Product"/>; its columns beyond N are not touched.</summary>
+    public float* C;
+
+    public nint ATile, BTile;
+    public nint CRow, CPanel;
+    public int M, N, TileRows;
 
     private readonly int Groups => (N + GroupWidth - 1) / GroupWidth;
 
@@ -43,8 +44,8 @@ internal unsafe struct TileProduct
             BPanel = (nint)TileRows * Panels.Width,
             BBlock = BTile,
             Block = TileRows,
-            CRow = Panels.Width,
-            CPanel = (nint)M * Panels.Width,
+            CRow = CRow,
+            CPanel = CPanel,
         };
         for (int first = 0; first < pixels; first += pass)
         {
@@ -54,44 +55,41 @@ internal unsafe struct TileProduct
             for (int group = 0; group < Groups; group++)
             {
                 (int unit, int end) = Units(group, part, parts);
-                product.N = Panels.Pad(Math.Min(GroupWidth, N - group * GroupWidth));
+                product.N = Math.Min(GroupWidth, N - group * GroupWidth);
                 product.B = B + tile * BTile + group * GroupPanels * product.BPanel;
                 for (; unit < end; unit++)
                 {
                     product.M = Math.Min(Panels.Width, M - unit * Panels.Width);
                     product.A = A + tile * ATile + unit * product.BPanel;
-                    product.C = C + group * GroupPanels * product.CPanel + unit * Panels.Width * Panels.Width;
+                    product.C = C + group * GroupPanels * CPanel + unit * Panels.Width * CRow;
                     gemm.Multiply(ref product);
                 }
             }
         }
     }
 
-    /// <summary>Writes a worker's share of C as rows: target[m, n] = C[m, n]·scale[n].</summary>
-    public readonly void Finish(float* scale, float* target, int part, int parts) =>
-        Finish(scale, N, target, 0, N, part, parts);
-
     /// <summary>
-    /// Writes a worker's share of C where columns come in blocks of <paramref name="width"/>, one for each tap:
-    /// target[block·blockDistance + m·targetRow + c] = C[m, block·width + c]·scale[c].
+    /// Writes a worker's share of C, kept in panels, where columns come in blocks of <paramref name="width"/>, one for each tap:
+    /// target[block·blockDistance + m·width + c] = C[m, block·width + c]·scale[c] for the first <paramref name="blocks"/> blocks.
     /// </summary>
-    public readonly void Finish(
-        float* scale, int width, float* target, nint blockDistance, nint targetRow, int part, int parts)
+    public readonly void Finish(int blocks, int width, float* scale, float* target, nint blockDistance, int part, int parts)
     {
-        nint panel = (nint)M * Panels.Width;
         for (int group = 0; group < Groups; group++)
         {
             (int unit, int end) = Units(group, part, parts);
-            if (unit == end) continue;
-            int row = unit * Panels.Width;
-            int rows = Math.Min(end * Panels.Width, M) - row;
-            int column = group * GroupWidth, last = Math.Min(column + GroupWidth, N);
-            while (column < last)
+            int endRow = Math.Min(end * Panels.Width, M);
+            int firstColumn = group * GroupWidth, endColumn = Math.Min(firstColumn + GroupWidth, blocks * width);
+            for (int row = unit * Panels.Width; row < endRow; row++)
             {
-                int block = column / width, c = column % width, n = Math.Min(width - c, last - column);
-                Panels.Unpack(C + row * Panels.Width, panel, column, rows, n, scale + c,
-                    target + block * blockDistance + row * targetRow + c, targetRow);
-                column += n;
+                for (int column = firstColumn; column < endColumn;)
+                {
+                    (int block, int c) = Math.DivRem(column, width);
+                    int lane = column % Panels.Width;
+                    int n = Math.Min(Math.Min(Panels.Width - lane, width - c), endColumn - column);
+                    Panels.Scale(C + column / Panels.Width * CPanel + row * CRow + lane, scale + c,
+                        target + block * blockDistance + (nint)row * width + c, n);
+                    column += n;
+                }
             }
         }
     }
@@ -99,9 +97,9 @@ internal unsafe struct TileProduct
     /// <summary>The run of 16-row units of one column group that belongs to a worker: units row·Groups + group in its share.</summary>
     private readonly (int First, int End) Units(int group, int part, int parts)
     {
-        long units = (long)RowUnits * Groups;
-        long first = units * part / parts, end = units * (part + 1) / parts;
         int groups = Groups;
+        long units = (long)Panels.Count(M) * groups;
+        long first = units * part / parts, end = units * (part + 1) / parts;
         return ((int)((first - group + groups - 1) / groups), (int)((end - group + groups - 1) / groups));
     }
 }

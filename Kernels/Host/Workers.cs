@@ -82,6 +82,10 @@ public sealed unsafe class Workers : IDisposable
         if (failure is not null) throw new AggregateException(failure);
     }
 
+    /// <summary>The run [First, End) of <paramref name="count"/> things that falls to one of so many equal parts.</summary>
+    public static (int First, int End) Share(int count, int part, int parts) =>
+        ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -96,8 +100,7 @@ public sealed unsafe class Workers : IDisposable
     private static void Deal<TWork>(Workers team, int worker) where TWork : struct, IWork
     {
         ref TWork job = ref Unsafe.AsRef<TWork>(team.work);
-        int first = (int)((long)team.parts * worker / team.Count);
-        int end = (int)((long)team.parts * (worker + 1) / team.Count);
+        (int first, int end) = Share(team.parts, worker, team.Count);
         for (int part = first; part < end; part++) job.Run(part, worker);
     }
 

@@ -7,21 +7,21 @@ namespace GlowGpu.Kernels;
 /// multiplies dh by the transposed weights, adds up the taps that meet in a pixel, and sums the weight gradient over all pixels in
 /// order.
 /// </summary>
-public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
+public sealed unsafe class HostZeroConv : IZeroConv
 {
     private const int Taps = Patches.Taps;
 
     private readonly Workers workers;
     private readonly HostGemm gemm;
-    private readonly Scratch scratch = new();
+    private readonly KeptMemory<float> scratch = new();
 
-    /// <summary>The operation on a team of workers, with this machine's widest vectors.</summary>
+    /// <summary>The operation on a team of workers, with the widest vectors of the processor.</summary>
     public HostZeroConv(Workers workers) : this(workers, SimdLevels.Best)
     {
     }
 
     /// <summary>The operation with vectors of a given width.</summary>
-    /// <exception cref="NotSupportedException">The machine does not have such vectors.</exception>
+    /// <exception cref="NotSupportedException">The processor does not have such vectors.</exception>
     public HostZeroConv(Workers workers, SimdLevel level)
     {
         this.workers = workers;
@@ -35,8 +35,8 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
     public void Pack(ZeroConvShape shape, ZeroConvParameters parameters, View packed)
     {
         Shapes.CheckZeroConvPack(shape, parameters, packed, PackedLength(shape));
-        float* scale = scratch.Reserve(Panels.Pad(shape.Out));
-        Scale(shape, parameters, scale);
+        float* scale = scratch.Take(Panels.Pad(shape.Out));
+        LayerScale.Of(parameters.Logs, scale);
         Packed p = new(shape, HostBuffer.Address(packed));
         int rows = Taps * shape.In1;
         nint panel = (nint)rows * Panels.Width;
@@ -62,7 +62,7 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
             H = HostBuffer.Address(h),
             HRow = h.Stride,
         };
-        work.Patches = scratch.Reserve(workers.Count * work.PatchLength);
+        work.Patches = scratch.Take(workers.Count * work.PatchLength);
         workers.Run(work.Tiles.Count, work);
     }
 
@@ -89,25 +89,16 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
             DxRow = dx.Stride,
         };
         long length = context.Place(null);
-        context.Place(scratch.Reserve(length));
-        Scale(shape, parameters, context.Scale);
+        context.Place(scratch.Take(length));
+        LayerScale.Of(parameters.Logs, context.Scale);
         nint panel = (nint)shape.Out * Panels.Width;
         for (int tap = 0; tap < Taps; tap++)
             Panels.PackTransposed(HostBuffer.Address(parameters.W) + (nint)tap * shape.In1 * shape.Out, shape.Out, shape.Out, shape.In,
-                context.Scale, context.WT, panel, tap * shape.In);
+                context.Scale, null, context.WT, panel, tap * shape.In);
         Panels.ClearPadding(context.WT, panel, shape.Out, Taps * shape.In);
 
         workers.Run(context.Tiles.Count, new TileWork { Context = context });
         workers.Run(workers.Count, new GradientWork { Context = context });
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => scratch.Dispose();
-
-    private static void Scale(ZeroConvShape shape, ZeroConvParameters parameters, float* scale)
-    {
-        float* logs = HostBuffer.Address(parameters.Logs);
-        for (int o = 0; o < shape.Out; o++) scale[o] = MathF.Exp(3 * logs[o]);
     }
 
     /// <summary>W <c>[9·In1, Out]</c> in panels and the bias, both times exp(3·logs).</summary>
@@ -118,7 +109,7 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
 
         public Packed(ZeroConvShape shape, float* start)
         {
-            ScratchLayout layout = new(start);
+            MemoryLayout layout = new(start);
             W = layout.Take(Panels.Length(Taps * shape.In1, shape.Out));
             Bias = layout.Take(Panels.Pad(shape.Out));
             Length = layout.Length;
@@ -143,26 +134,9 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
             nint panel = (nint)Tiles.Rows * Panels.Width;
             float* patches = Patches + worker * PatchLength;
             new Patches(Pixels, mirrored: false).Gather(X, XRow, Shape.In, Shape.EdgeBias, first, rows, patches, panel);
-            Product product = new()
-            {
-                A = patches,
-                ARow = Panels.Width,
-                AStep = 1,
-                ABlock = panel,
-                B = Packed.W,
-                BBlock = Panels.Width * Panels.Width,
-                BPanel = (nint)Taps * Shape.In1 * Panels.Width,
-                Block = Panels.Width,
-                C = H + first * HRow,
-                CRow = HRow,
-                CPanel = Panels.Width,
-                Operand = Packed.Bias,
-                OperandPanel = Panels.Width,
-                Epilogue = Epilogue.Bias,
-                M = rows,
-                N = Shape.Out,
-                K = Taps * Shape.In1,
-            };
+            Product product = Product.OfPanels(patches, panel, rows, Taps * Shape.In1, Packed.W, Shape.Out);
+            product.ToRows(H + first * HRow, HRow);
+            product.AddBias(Packed.Bias, relu: false);
             Gemm.Multiply(ref product);
         }
     }
@@ -179,14 +153,17 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
         public float* X, H, Dh, Dx;
         public nint XRow, HRow, DhRow, DxRow;
 
-        /// <summary>exp(3·logs); the folded weights transposed, <c>[Out, 9·In]</c> (no edge); their gradient before scaling.</summary>
-        public float* Scale, WT, DW;
+        /// <summary>exp(3·logs); the folded weights transposed, <c>[Out, 9·In]</c> (no edge).</summary>
+        public float* Scale, WT;
 
-        /// <summary>dh·Wᵀ of all pixels, rows of 9·In padded to whole panels; all tiles of patches and of dh, in panels.</summary>
-        public float* DPatches, Patch, DhPanels;
+        /// <summary>dh·Wᵀ of all pixels, rows of 9·In padded to whole panels; all tiles of patches and of g = dh·exp(3·logs), in panels.</summary>
+        public float* DPatches, Patch, G;
 
-        /// <summary>Σ dh, Σ dh·h.</summary>
-        public double* Sums;
+        /// <summary>Rows [Σ g, Σ dh·h] of every block of pixels, and their total over all.</summary>
+        public float* Sums;
+        public double* Totals;
+
+        public readonly int SumCount => 2 * Panels.Pad(Shape.Out);
 
         public readonly int Ins => Panels.Pad(Taps * Shape.In);
 
@@ -197,14 +174,14 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
         /// <summary>Lays the scratch memory out and returns its length.</summary>
         public long Place(float* start)
         {
-            ScratchLayout layout = new(start);
+            MemoryLayout layout = new(start);
             Scale = layout.Take(Shape.Out);
             WT = layout.Take(Panels.Length(Shape.Out, Taps * Shape.In));
-            DW = layout.Take(Panels.Length(Taps * Shape.In1, Shape.Out));
             DPatches = layout.Take(Panels.Length(Pixels.Count, Taps * Shape.In));
             Patch = layout.Take(Tiles.Count * PatchLength);
-            DhPanels = layout.Take(Tiles.Count * OutLength);
-            Sums = (double*)layout.Take(4L * Panels.Pad(Shape.Out));
+            G = layout.Take(Tiles.Count * OutLength);
+            Sums = layout.Take((long)ColumnSums.Blocks(Pixels.Count) * SumCount);
+            Totals = (double*)layout.Take(2L * SumCount);
             return layout.Length;
         }
     }
@@ -222,26 +199,21 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
             nint panel = (nint)c.Tiles.Rows * Panels.Width;
             new Patches(c.Pixels, mirrored: false).Gather(
                 c.X, c.XRow, shape.In, shape.EdgeBias, first, rows, c.Patch + tile * c.PatchLength, panel);
-            Product product = new()
-            {
-                A = c.Dh + first * c.DhRow,
-                ARow = c.DhRow,
-                AStep = 1,
-                B = c.WT,
-                BPanel = (nint)shape.Out * Panels.Width,
-                Block = shape.Out,
-                C = c.DPatches + (nint)first * c.Ins,
-                CRow = c.Ins,
-                CPanel = Panels.Width,
-                Epilogue = Epilogue.Store,
-                M = rows,
-                N = c.Ins,
-                K = shape.Out,
-            };
+            float* dh = c.Dh + first * c.DhRow;
+            Product product = Product.OfRows(dh, c.DhRow, rows, shape.Out, c.WT, c.Ins);
+            product.ToRows(c.DPatches + (nint)first * c.Ins, c.Ins);
             c.Gemm.Multiply(ref product);
-            float* panels = c.DhPanels + tile * c.OutLength;
-            Panels.Copy(product.A, c.DhRow, rows, shape.Out, panels, panel);
-            Panels.ClearPadding(panels, panel, rows, shape.Out);
+
+            float* g = c.G + tile * c.OutLength;
+            Panels.Pack(dh, c.DhRow, rows, shape.Out, c.Scale, g, panel);
+            Panels.ClearPadding(g, panel, rows, shape.Out);
+
+            int padded = Panels.Pad(shape.Out);
+            float* sums = c.Sums + (nint)(first / ColumnSums.Block) * c.SumCount;
+            for (int j = 0; j < padded; j += Panels.Width)
+                ColumnSums.Sum(g + j / Panels.Width * panel, rows, sums + j, c.SumCount);
+            ColumnSums.DotRows(
+                dh, c.DhRow, c.H + first * c.HRow, c.HRow, rows, shape.Out, sums + padded, c.SumCount);
         }
     }
 
@@ -254,7 +226,7 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
         {
             ref readonly BackwardContext c = ref Context;
             int count = c.Tiles.Pixels, outs = c.Shape.Out;
-            int first = (int)((long)count * part / c.Parts), end = (int)((long)count * (part + 1) / c.Parts);
+            (int first, int end) = Workers.Share(count, part, c.Parts);
             new Patches(c.Pixels, mirrored: true).Sum(
                 c.DPatches, c.Ins, c.Shape.In, null, null, first, end - first, c.Dx, c.DxRow);
 
@@ -262,29 +234,25 @@ public sealed unsafe class HostZeroConv : IZeroConv, IDisposable
             {
                 A = c.Patch,
                 ATile = c.PatchLength,
-                B = c.DhPanels,
+                B = c.G,
                 BTile = c.OutLength,
-                C = c.DW,
+                C = HostBuffer.Address(c.Gradients.W),
+                CRow = outs,
+                CPanel = Panels.Width,
                 M = Taps * c.Shape.In1,
                 N = outs,
                 TileRows = c.Tiles.Rows,
             };
             weight.Run(c.Gemm, count, begin: true, part, c.Parts);
-            weight.Finish(c.Scale, HostBuffer.Address(c.Gradients.W), part, c.Parts);
             if (part > 0) return;
 
-            int padded = Panels.Pad(outs);
-            nint panel = (nint)c.Tiles.Rows * Panels.Width;
-            double* sums = c.Sums, products = c.Sums + padded;
-            new Span<double>(sums, padded).Clear();
-            for (int j = 0; j < padded; j += Panels.Width)
-                ColumnSums.Add(c.DhPanels + j / Panels.Width * panel, c.OutLength, null, 0, count, c.Tiles.Rows, sums + j, null);
-            ColumnSums.Dot(c.Dh, c.DhRow, c.H, c.HRow, count, outs, products);
+            new Span<double>(c.Totals, c.SumCount).Clear();
+            ColumnSums.Add(c.Sums, c.SumCount, ColumnSums.Blocks(count), 0, c.SumCount, c.Totals);
             float* dBias = HostBuffer.Address(c.Gradients.Bias), dLogs = HostBuffer.Address(c.Gradients.Logs);
             for (int o = 0; o < outs; o++)
             {
-                dBias[o] = (float)(sums[o] * c.Scale[o]);
-                dLogs[o] = (float)(3 * products[o]);
+                dBias[o] = (float)c.Totals[o];
+                dLogs[o] = (float)(3 * c.Totals[Panels.Pad(outs) + o]);
             }
         }
     }

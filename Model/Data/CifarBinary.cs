@@ -115,7 +115,7 @@ public static class CifarBinary
             : base(name, labels.Sum(l => l.Length), Side, Side, 3, labels.SelectMany(l => l).ToArray(), ClassesOf(kind, Path.GetDirectoryName(Path.GetFullPath(paths[0]))!))
         {
             labelBytes = kind.LabelBytes;
-            files = paths.Select(p => new FilePixels(p, 0)).ToArray();
+            files = paths.Select((p, i) => new FilePixels(p, 0, (long)labels[i].Length * kind.RecordBytes)).ToArray();
             ends = new int[paths.Length];
             for (int i = 0, end = 0; i < ends.Length; i++) ends[i] = end += labels[i].Length;
         }

@@ -3,7 +3,7 @@ using GlowGpu.Engine;
 namespace GlowGpu.Model.Data;
 
 /// <summary>Whether a model can take the images of a set.</summary>
-internal static class DataFit
+public static class DataFit
 {
     /// <summary>Checks size, channels and classes.</summary>
     /// <exception cref="GlowException">They differ; the sentence says both.</exception>

@@ -63,15 +63,9 @@ public static partial class IdxFiles
         {
             (long[] dimensions, int header) = ReadHeader(path, stream, "images", 3, 4);
             ArrayShape shape = ArrayShape.Of(path, dimensions);
-            if (packed)
-            {
-                (MemoryPixels unpacked, long length) = MemoryPixels.Load(stream, shape.Bytes);
-                if (length < shape.Bytes) throw EndsEarly(path, length, shape.Bytes);
-                return (shape, (PixelStore)unpacked);
-            }
-            var file = new FilePixels(path, header);
-            if (file.FileLength - header < shape.Bytes) throw EndsEarly(path, file.FileLength - header, shape.Bytes);
-            return (shape, file);
+            if (!packed) return (shape, (PixelStore)new FilePixels(path, header, shape.Bytes));
+            (MemoryPixels unpacked, long length) = MemoryPixels.Load(stream, shape.Bytes);
+            return length < shape.Bytes ? throw InputFile.EndsEarly(path, length, shape.Bytes) : (shape, unpacked);
         });
     }
 
@@ -81,7 +75,7 @@ public static partial class IdxFiles
         if (dimensions[0] != count)
             throw new GlowException($"{path}: holds {dimensions[0]} labels, but {Path.GetFileName(imagesPath)} holds {count} images; they do not belong together");
         (MemoryPixels bytes, long length) = MemoryPixels.Load(stream, count);
-        if (length < count) throw EndsEarly(path, length, count);
+        if (length < count) throw InputFile.EndsEarly(path, length, count);
         var raw = new byte[count];
         bytes.Read(0, raw);
         return Array.ConvertAll(raw, b => (int)b);
@@ -103,9 +97,6 @@ public static partial class IdxFiles
         }
         return (dimensions, 4 + 4 * dimensions.Length);
     }
-
-    private static GlowException EndsEarly(string path, long have, long need) =>
-        new($"{path}: ends after {have} of {need} bytes of data; the file is truncated");
 
     // train-images-idx3-ubyte(.gz) → train-labels-idx1-ubyte(.gz), packed or not.
     private static string? LabelsBeside(string path)

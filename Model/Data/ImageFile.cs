@@ -101,9 +101,9 @@ public static class ImageFile
         try
         {
             using (File.OpenHandle(path)) { }
-            codec = SKCodec.Create(path, out SKCodecResult result);
+            codec = SKCodec.Create(path);
             if (codec is null || codec.EncodedFormat is not (SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Webp))
-                throw new GlowException(result == SKCodecResult.IncompleteInput ? Truncated(path) : $"{path}: not a readable PNG, JPEG or WebP image");
+                throw new GlowException($"{path}: not a readable PNG, JPEG or WebP image");
             long pixels = (long)codec.Info.Width * codec.Info.Height;
             if (pixels > MaxPixels)
                 throw new GlowException($"{path}: {codec.Info.Height}×{codec.Info.Width} pixels are more than an image may have here ({MaxPixels})");
@@ -124,8 +124,6 @@ public static class ImageFile
         }
     }
 
-    private static string Truncated(string path) => $"{path}: the image is truncated; it must be copied or downloaded again";
-
     // RGB, over white where transparent.
     private static byte[] Decode(SKCodec codec, string path)
     {
@@ -133,9 +131,8 @@ public static class ImageFile
         var info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null);
         using var bitmap = new SKBitmap();
         if (!bitmap.TryAllocPixels(info)) throw new GlowException($"{path}: no memory for {info.Height}×{info.Width} pixels");
-        SKCodecResult result = codec.GetPixels(info, bitmap.GetPixels());
-        if (result != SKCodecResult.Success)
-            throw new GlowException(result == SKCodecResult.IncompleteInput ? Truncated(path) : $"{path}: the image is broken ({result})");
+        if (codec.GetPixels(info, bitmap.GetPixels()) != SKCodecResult.Success)
+            throw new GlowException($"{path}: the image is truncated or damaged; it must be copied or downloaded again");
         ReadOnlySpan<byte> rgba = bitmap.GetPixelSpan();
         var rgb = new byte[info.Width * info.Height * 3];
         for (int y = 0, to = 0; y < info.Height; y++)

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using GlowGpu.Engine;
 
 namespace GlowGpu.Model.Data;
@@ -67,13 +66,11 @@ public sealed class ImageFolder : ImageSource
     }
 
     /// <summary>
-    /// The file's path below the folder and its contents stand for the pixels: reading a file is far cheaper than decoding it, and it determines
-    /// them together with the size, which is hashed too.
+    /// The SHA-256 of the file's contents stands for the pixels: reading a file is far cheaper than decoding it, and with the size, which is hashed
+    /// too, it determines them.
     /// </summary>
     protected internal override void AppendContent(IncrementalHash hash, int index, Span<byte> pixels)
     {
-        hash.AppendData(Encoding.UTF8.GetBytes(listing.Files[index]));
-        hash.AppendData([0]);
         hash.AppendData(InputFile.ReadStream(FilePath(index), SHA256.HashData));
     }
 

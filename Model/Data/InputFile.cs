@@ -48,4 +48,8 @@ internal static class InputFile
         e is FileNotFoundException or DirectoryNotFoundException
             ? $"{path}: there is no such file"
             : $"{path}: cannot be read ({e.Message.TrimEnd('.')})", e);
+
+    /// <summary>The sentence for a file with less data than its header says.</summary>
+    public static GlowException EndsEarly(string what, long have, long need) =>
+        new($"{what}: ends after {have} of {need} bytes of data; the file is truncated");
 }

@@ -58,10 +58,8 @@ public static class NumpyFile
     {
         NumpyHeader header = InputFile.ReadStream(path, stream => NumpyHeader.Read(path, stream));
         ArrayShape shape = ImagesShape(path, header);
-        var pixels = new FilePixels(path, header.Bytes);
-        long have = pixels.FileLength - header.Bytes;
-        return have < shape.Bytes ? throw EndsEarly(path, have, shape.Bytes)
-            : new ImageArray(name, pixels, shape.Count, shape.Height, shape.Width, shape.Channels, null, []);
+        var pixels = new FilePixels(path, header.Bytes, shape.Bytes);
+        return new ImageArray(name, pixels, shape.Count, shape.Height, shape.Width, shape.Channels, null, []);
     }
 
     private static ImageArray OpenArchive(string path, string name) => InputFile.ReadStream(path, stream =>
@@ -89,7 +87,7 @@ public static class NumpyFile
         using Stream stream = entry.Open();
         ArrayShape shape = ImagesShape(what, NumpyHeader.Read(what, stream));
         (MemoryPixels pixels, long have) = MemoryPixels.Load(stream, shape.Bytes);
-        return have < shape.Bytes ? throw EndsEarly(what, have, shape.Bytes) : (shape, pixels);
+        return have < shape.Bytes ? throw InputFile.EndsEarly(what, have, shape.Bytes) : (shape, pixels);
     }
 
     private static ArrayShape ImagesShape(string what, NumpyHeader header)
@@ -114,7 +112,7 @@ public static class NumpyFile
         int size = kind[1] - '0';
         var bytes = new byte[(long)count * size];
         int have = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        if (have < bytes.Length) throw EndsEarly(what, have, bytes.Length);
+        if (have < bytes.Length) throw InputFile.EndsEarly(what, have, bytes.Length);
         var labels = new int[count];
         for (int i = 0; i < count; i++)
         {
@@ -135,7 +133,4 @@ public static class NumpyFile
         }
         return labels;
     }
-
-    private static GlowException EndsEarly(string what, long have, long need) =>
-        new($"{what}: ends after {have} of {need} bytes of data; the file is truncated");
 }

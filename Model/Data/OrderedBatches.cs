@@ -5,7 +5,7 @@ namespace GlowGpu.Model.Data;
 /// <summary>
 /// Every image of a set once, in order, the last batch as small as it comes. The next batch is read while one is in use.
 /// </summary>
-internal static class OrderedBatches
+public static class OrderedBatches
 {
     /// <summary>
     /// Number of the first image and the batch, with <paramref name="labels"/> or without. A batch is valid until the next one is

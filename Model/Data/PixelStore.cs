@@ -12,12 +12,23 @@ internal abstract class PixelStore
 }
 
 /// <summary>Bytes read from a file when asked for: sets larger than memory work, and the system caches what is in use.</summary>
-internal sealed class FilePixels(string path, long start) : PixelStore
+internal sealed class FilePixels : PixelStore
 {
-    private readonly SafeFileHandle handle = InputFile.Open(path);
+    private readonly string path;
+    private readonly long start;
+    private readonly SafeFileHandle handle;
 
-    /// <summary>Length of the file.</summary>
-    public long FileLength => RandomAccess.GetLength(handle);
+    /// <summary>The <paramref name="length"/> bytes of a file from <paramref name="start"/> on.</summary>
+    /// <exception cref="GlowException">The file cannot be opened or does not have so many.</exception>
+    public FilePixels(string path, long start, long length)
+    {
+        (this.path, this.start) = (path, start);
+        handle = InputFile.Open(path);
+        long have = RandomAccess.GetLength(handle) - start;
+        if (have >= length) return;
+        handle.Dispose();
+        throw InputFile.EndsEarly(path, have, length);
+    }
 
     /// <inheritdoc/>
     public override void Read(long offset, Span<byte> target)

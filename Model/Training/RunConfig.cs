@@ -21,8 +21,8 @@ public sealed record DataDescription(string Name, string Hash, int Images)
 /// <summary>What <c>config.json</c> of a run folder holds.</summary>
 public sealed record RunConfig
 {
-    // What may differ when a run is resumed: when it ends, and what it writes along the way.
-    private static readonly string[] Free = ["epochs", "steps", "minutes", "save_every", "sample_every", "validate_every", "temperature"];
+    // What may differ when a run is resumed: when it ends, what it writes along the way, and where its images lie.
+    private static readonly string[] Free = ["epochs", "steps", "minutes", "save_every", "sample_every", "validate_every", "temperature", "source"];
 
     private static readonly JsonSerializerOptions Options = new()
     {

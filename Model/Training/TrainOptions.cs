@@ -71,6 +71,9 @@ public sealed record TrainOptions
     /// <summary>Seeds parameters, data order, dequantisation and samples.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>Where the images come from, for a resume; null when whoever trains keeps that elsewhere.</summary>
+    public DataSource? Source { get; init; }
+
     /// <summary>Checks every value.</summary>
     /// <exception cref="GlowException">One is out of its range; the sentence says which and what is allowed.</exception>
     public TrainOptions Validate()

@@ -11,25 +11,15 @@ public sealed class Results : Dictionary<string, float[]>;
 /// </summary>
 public static class Agreement
 {
-    /// <summary>Runs on every device that the shape fits.</summary>
-    public static void Check(ITestShape shape, Func<IBackend, Results> run, double relative, bool isNetwork = false)
+    /// <summary>Runs twice on the device, and once on the host with one thread.</summary>
+    public static void Check(TestDevice device, Func<IBackend, Results> run, double relative, bool isNetwork = false)
     {
-        Results? host = null;
-        foreach (TestDevice device in Devices.For(shape))
+        Results first = run(device.Backend), second = run(device.Backend), host = run(Devices.Host.Backend);
+        foreach ((string name, float[] values) in first)
         {
-            if (device.Kind == DeviceKind.Reference) continue;
-            Results first = run(device.Backend), second = run(device.Backend);
-            foreach ((string name, float[] values) in first) Tolerance.SameBits($"second run on {device}: {name}", second[name], values);
-            if (host is null)
-            {
-                host = first;
-                continue;
-            }
-            foreach ((string name, float[] values) in host)
-            {
-                if (device.Kind == DeviceKind.Host) Tolerance.SameBits($"{device}: {name}", first[name], values);
-                else Tolerance.Close($"{device}: {name}", first[name], values.Wide(), isNetwork ? device.Network(relative) : relative);
-            }
+            Tolerance.SameBits($"second run on {device}: {name}", second[name], values);
+            if (device.Kind == DeviceKind.Host) Tolerance.SameBits($"{device}: {name}", values, host[name]);
+            else Tolerance.Close($"{device}: {name}", values, host[name].Wide(), isNetwork ? device.Network(relative) : relative);
         }
     }
 }

@@ -22,7 +22,7 @@ public sealed record PixelShape(int N, int H, int W, int C) : ITestShape
     public int P => Pixels.Count;
 
     /// <inheritdoc/>
-    public bool Tiny => P * C <= 200;
+    public bool Tiny => P * C <= 1500;
 
     /// <inheritdoc/>
     public override string ToString() => $"[{N},{H},{W},{C}]";

@@ -33,9 +33,9 @@ public sealed class ChannelAffineTests
         GradientCheck.Check("b", v => Loss(Apply(data, x, w, v)), b, got["db"], Sum(shape.P));
     }
 
-    [TestCaseSource(nameof(Shapes))]
-    public void DevicesAgree(PixelShape shape) =>
-        Agreement.Check(shape, backend => Run(backend, new Data(shape)), Sum(Math.Max(shape.P, shape.C)));
+    [TestCaseSource(nameof(Cases))]
+    public void DevicesAgree(TestDevice device, PixelShape shape) =>
+        Agreement.Check(device, backend => Run(backend, new Data(shape)), Sum(Math.Max(shape.P, shape.C)));
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void PermutationMapsMoveChannelsExactly(TestDevice device)

@@ -11,7 +11,7 @@ public readonly record struct StepShape(int Channels, ChannelMixing Mixing, int 
 public sealed record ChannelMapCase(StepShape[] Steps) : ITestShape
 {
     /// <inheritdoc/>
-    public bool Tiny => Steps.All(static s => s.Channels <= 12);
+    public bool Tiny => Steps.All(static s => s.Channels <= 48);
 
     /// <inheritdoc/>
     public override string ToString() => string.Join(" + ", Steps.Select(static s => $"{s.Mixing} {s.Channels}"));

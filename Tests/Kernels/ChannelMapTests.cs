@@ -26,8 +26,6 @@ public sealed class ChannelMapTests
     private static IEnumerable<TestCaseData> GradientCases =>
         Devices.With(Shapes.Append(Several).Where(static s => s.Steps.All(static t => t.Channels <= 48)));
 
-    private static IEnumerable<ChannelMapCase> Agreeing => Shapes.Append(Several);
-
     [TestCaseSource(nameof(Cases))]
     public void PrepareFoldsActNormIntoTheMixing(TestDevice device, ChannelMapCase shape)
     {
@@ -76,8 +74,8 @@ public sealed class ChannelMapTests
         }
     }
 
-    [TestCaseSource(nameof(Agreeing))]
-    public void DevicesAgree(ChannelMapCase shape) => Agreement.Check(shape, backend =>
+    [TestCaseSource(nameof(Cases))]
+    public void DevicesAgree(TestDevice device, ChannelMapCase shape) => Agreement.Check(device, backend =>
     {
         using ChannelMapMemory memory = new(backend, shape);
         memory.Prepare();

@@ -27,9 +27,9 @@ public sealed class ChannelStatsTests
         }
     }
 
-    [TestCaseSource(nameof(Shapes))]
-    public void DevicesAgree(PixelShape shape) =>
-        Agreement.Check(shape, backend => Run(backend, shape, Values(shape), Layout.Dense), Relative);
+    [TestCaseSource(nameof(Cases))]
+    public void DevicesAgree(TestDevice device, PixelShape shape) =>
+        Agreement.Check(device, backend => Run(backend, shape, Values(shape), Layout.Dense), Relative);
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void LargeMeanDoesNotEatTheVariance(TestDevice device)

@@ -64,8 +64,8 @@ public sealed class ClassHeadTests
         GradientCheck.Check("logs", v => Loss(z, w, bias, v), logs, got["dlogs"], shape.Relative);
     }
 
-    [TestCaseSource(nameof(Shapes))]
-    public void DevicesAgree(Case shape) => Agreement.Check(shape, backend => Run(backend, new Data(shape)), shape.Relative);
+    [TestCaseSource(nameof(Cases))]
+    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device, backend => Run(backend, new Data(shape)), shape.Relative);
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void ExtremeLogitsStayFinite(TestDevice device)

@@ -80,8 +80,14 @@ public sealed class CoupleTests
         GradientCheck.Check("h", v => Loss(data.Z2.Wide(), v), data.H.Wide(), got["dh"], Relative);
     }
 
-    [TestCaseSource(nameof(Shapes))]
-    public void DevicesAgree(Case shape) => Agreement.Check(shape, backend => Run(backend, new Data(shape)), Relative);
+    [TestCaseSource(nameof(Cases))]
+    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device, backend =>
+    {
+        Results results = Run(backend, new Data(shape));
+        // A difference of two equal numbers: its rounding error has no common scale with it.
+        results.Remove("undoneLogdet");
+        return results;
+    }, Relative);
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void LogDeterminantIsThatOfTheFullJacobian(TestDevice device)

@@ -69,8 +69,8 @@ public sealed class GaussianScoreTests
         GradientCheck.Check("stats", v => Loss(data.Z.Wide(), v), data.Stats.Wide(), got["dstats"], Relative);
     }
 
-    [TestCaseSource(nameof(Shapes))]
-    public void DevicesAgree(Case shape) => Agreement.Check(shape, backend => Run(backend, new Data(shape)), Relative);
+    [TestCaseSource(nameof(Cases))]
+    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device, backend => Run(backend, new Data(shape)), Relative);
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void DensityIsThatOfAStandardNormalLatent(TestDevice device)

@@ -41,7 +41,7 @@ public sealed record NetworkShape(int N, int H, int W, int In, int Width, int Ou
     public ZeroConvShape ZeroConv => new(In, Out, EdgeBias);
 
     /// <inheritdoc/>
-    public bool Tiny => P * Width <= 100;
+    public bool Tiny => P * Width * (9L * In + Width + 9 * Out) <= 200_000;
 
     /// <summary>Rounding errors of the longest sums on the way, in units of the result's size.</summary>
     public double Relative => 24 * Tolerance.Ulp * Math.Sqrt(9 * Math.Max(Math.Max(In, Width), P));

@@ -60,8 +60,8 @@ public sealed class PriorTests
         GradientCheck.Check("class logs", v => Loss(w with { ClassLogs = v }), w.ClassLogs!, got["dclassLogs"], shape.Relative);
     }
 
-    [TestCaseSource(nameof(Shapes))]
-    public void DevicesAgree(Case shape) => Agreement.Check(shape, backend => Run(backend, new Data(shape)), shape.Relative);
+    [TestCaseSource(nameof(Cases))]
+    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device, backend => Run(backend, new Data(shape)), shape.Relative);
 
     private static double[] Statistics(Data data, PriorWeights weights)
     {

@@ -12,6 +12,8 @@ public sealed class ZeroConvTests
 
     private static IEnumerable<TestCaseData> Cases => Devices.With(Shapes);
 
+    private static IEnumerable<TestCaseData> SmallCases => Devices.With(Shapes.Where(static s => s.P * s.In * s.Out <= 8000));
+
     [TestCaseSource(nameof(Cases))]
     public void ForwardMatchesReference(TestDevice device, NetworkShape shape)
     {
@@ -36,7 +38,7 @@ public sealed class ZeroConvTests
         Tolerance.Close("dlogs", got["dlogs"], dlogs, relative);
     }
 
-    [TestCaseSource(nameof(Cases))]
+    [TestCaseSource(nameof(SmallCases))]
     public void GradientsBelongToTheForward(TestDevice device, NetworkShape shape)
     {
         Data data = new(shape);
@@ -51,9 +53,9 @@ public sealed class ZeroConvTests
         GradientCheck.Check("logs", v => Loss(Forward(data, x, w, bias, v)), logs, got["dlogs"], relative);
     }
 
-    [TestCaseSource(nameof(Shapes))]
-    public void DevicesAgree(NetworkShape shape) =>
-        Agreement.Check(shape, backend => Run(backend, new Data(shape)), shape.Relative, isNetwork: true);
+    [TestCaseSource(nameof(Cases))]
+    public void DevicesAgree(TestDevice device, NetworkShape shape) =>
+        Agreement.Check(device, backend => Run(backend, new Data(shape)), shape.Relative, isNetwork: true);
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void FreshConvolutionReturnsExactZeros(TestDevice device)

@@ -82,7 +82,9 @@ public static class ReferenceModels
                 _ when name.EndsWith("invconv.weight", StringComparison.Ordinal) => draw.Mixing(shape[0]).Wide(),
                 _ when name.EndsWith("logs", StringComparison.Ordinal) || name.EndsWith("log_s", StringComparison.Ordinal) =>
                     draw.Normal(count, 0.1).Wide(),
-                _ when name.EndsWith("weight", StringComparison.Ordinal) => draw.Normal(count, 0.2).Wide(),
+                // Triangles with larger entries would be so ill-conditioned that float32 cannot invert them.
+                _ when name.EndsWith("lower", StringComparison.Ordinal) || name.EndsWith("upper", StringComparison.Ordinal) =>
+                    draw.Normal(count, 0.3 / Math.Sqrt(shape[0])).Wide(),
                 _ => draw.Normal(count, 0.2).Wide(),
             });
         }

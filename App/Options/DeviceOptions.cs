@@ -1,0 +1,24 @@
+using System.CommandLine;
+using GlowGpu.Engine;
+
+namespace GlowGpu.App.Options;
+
+/// <summary>Where a model runs.</summary>
+internal sealed class DeviceOptions
+{
+    private readonly Option<string?> device = Value.Choice("--device",
+        "Where to run: auto picks CUDA, then an OpenCL GPU, then the CPU.", "auto", "auto", "cuda", "opencl", "cpu");
+
+    private readonly Option<int?> threads = Value.Number<int>("--threads", "T",
+        "CPU threads; all cores unless given. Results do not depend on it.", 1, 1024);
+
+    /// <summary>Adds the options to a verb.</summary>
+    public void AddTo(Command command)
+    {
+        command.Add(device);
+        command.Add(threads);
+    }
+
+    /// <summary>Opens the device.</summary>
+    public Device Open(ParseResult parse) => DeviceFactory.Open(parse.GetValue(device)!, parse.GetValue(threads));
+}

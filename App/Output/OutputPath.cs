@@ -1,0 +1,39 @@
+using GlowGpu.App.Console;
+using GlowGpu.Engine;
+
+namespace GlowGpu.App.Output;
+
+/// <summary>Checks on paths that a command is about to write.</summary>
+internal static class OutputPath
+{
+    /// <summary>Refuses to write a file where a folder is.</summary>
+    public static void CheckFile(string path)
+    {
+        if (Directory.Exists(path) || Path.EndsInDirectorySeparator(path))
+            throw new UsageException($"--out is '{path}', which is a folder; a file name is needed");
+    }
+
+    /// <summary>
+    /// Checks a path that latents are to be written to: what is there already must be latents too, so that a slip cannot
+    /// replace a checkpoint.
+    /// </summary>
+    public static string Latents(string path)
+    {
+        if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
+            throw new UsageException($"--out is '{path}'; it must end in .safetensors");
+        CheckFile(path);
+        if (!File.Exists(path)) return path;
+        using SafeTensorsReader reader = SafeTensorsReader.Open(path);
+        if (reader.Find("eps0") is null)
+            throw new UsageException($"--out is '{path}', which holds no latents but something else; a new file name is needed");
+        return path;
+    }
+
+    /// <summary>The path, or with -2, -3 … appended the first that does not exist.</summary>
+    public static string Free(string path)
+    {
+        string free = path;
+        for (int i = 2; Directory.Exists(free) || File.Exists(free); i++) free = FormattableString.Invariant($"{path}-{i}");
+        return free;
+    }
+}

@@ -1,0 +1,37 @@
+using NUnit.Framework;
+
+namespace GlowGpu.Tests.App;
+
+/// <summary>Every verb explains itself and has the options it is documented to have.</summary>
+public sealed class HelpTests
+{
+    private static readonly string[] Verbs =
+        ["train", "eval", "encode", "decode", "sample", "interpolate", "reconstruct", "info", "devices"];
+
+    [Test]
+    public void Root_help_lists_every_verb()
+    {
+        CommandRun run = CommandRun.Of("--help").Succeeds();
+        foreach (string verb in Verbs) Assert.That(run.Out, Does.Match($@"(?m)^\s+{verb}\b"));
+        Assert.That(run.Error, Is.Empty);
+    }
+
+    [TestCase("train", "--data --out --levels --depth --width --coupling --permutation --invconv --bits --batch --lr --optimizer --warmup-epochs "
+        + "--epochs --steps --memory --dequantize --no-shuffle --augment --validation --beta2 --minutes --preset --init --resume --save-every "
+        + "--sample-every --seed --device --threads --limit --image-size --data-dir --clip-norm --polyak-epochs --class-weight --classes --json")]
+    [TestCase("eval", "--model --data --dequantize --batch --limit --split --seed --device --threads --json")]
+    [TestCase("encode", "--model --data --out --dequantize --batch --limit --split --device --threads --json")]
+    [TestCase("decode", "--model --latents --out --columns --device --threads --json")]
+    [TestCase("sample", "--model --count --temperature --temperatures --seed --out --class --columns --device --threads --json")]
+    [TestCase("interpolate", "--model --from --to --data --pair --seed --steps --mode --out --device --threads --json")]
+    [TestCase("reconstruct", "--model --data --count --out --device --threads --json")]
+    [TestCase("info", "--json")]
+    [TestCase("devices", "--json")]
+    public void Verb_help_lists_every_option(string verb, string options)
+    {
+        CommandRun run = CommandRun.Of(verb, "--help").Succeeds();
+        Assert.That(run.Error, Is.Empty);
+        Assert.That(run.Out, Does.Contain($"glow {verb}"));
+        foreach (string option in options.Split(' ')) Assert.That(run.Out, Does.Match($@"(?m)^\s+{option}\b"));
+    }
+}

@@ -1,0 +1,83 @@
+using GlowGpu.Kernels;
+
+namespace GlowGpu.Tests.Kernels.Host;
+
+// The operations on matrix products.
+public sealed partial class HostOperationsTests
+{
+    private static IEnumerable<(string Name, Example Example)> Networks()
+    {
+        // Several chunks of several tiles; fewer pixels than tiles times threads; a tail in every dimension.
+        foreach ((string label, Pixels pixels, CouplingNetShape shape) in new[]
+        {
+            ("wide", new Pixels(3, 16, 16), new CouplingNetShape(6, 512, 12, true)),
+            ("narrow", new Pixels(7, 16, 20), new CouplingNetShape(3, 40, 6, false)),
+            ("few pixels", new Pixels(1, 5, 7), new CouplingNetShape(24, 100, 48, true)),
+            ("odd", new Pixels(2, 9, 11), new CouplingNetShape(5, 33, 7, true)),
+        })
+        {
+            int count = pixels.Count;
+            yield return Case($"coupling net, {label}", (workers, v) =>
+            {
+                HostCouplingNet net = new(workers);
+                CouplingNetParameters parameters = Parameters(v, shape), gradients = Parameters(v, shape);
+                View z1 = v.Strided(count, shape.In, 2 * shape.In), h = v.Zeros(count, shape.Out), unsaved = v.Zeros(count, shape.Out);
+                View dh = v.Normal(count, shape.Out), dz1 = v.Strided(count, shape.In, 2 * shape.In + 1);
+                View packed = v.Zeros(1, (int)net.PackedLength(shape)), saved = v.Zeros(1, (int)net.SavedLength(shape, count));
+                return (() =>
+                {
+                    net.Pack(shape, parameters, packed);
+                    net.Forward(shape, pixels, z1, packed, unsaved, View.None);
+                    net.Forward(shape, pixels, z1, packed, h, saved);
+                    net.Backward(shape, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);
+                }, [
+                    h, unsaved, dz1, gradients.W1, gradients.Bias1, gradients.Logs1, gradients.W2, gradients.Bias2, gradients.Logs2,
+                    gradients.W3, gradients.Bias3, gradients.Logs3,
+                ]);
+            });
+            yield return Case($"coupling net initialization, {label}", (workers, v) =>
+            {
+                HostCouplingNet net = new(workers);
+                CouplingNetParameters p = Parameters(v, shape);
+                View z1 = v.Strided(count, shape.In, 2 * shape.In);
+                return (() => net.Initialize(shape, pixels, z1, p), [p.Bias1, p.Logs1, p.Bias2, p.Logs2]);
+            });
+            yield return Case($"zero convolution, {label}", (workers, v) =>
+            {
+                HostZeroConv conv = new(workers);
+                ZeroConvShape s = new(shape.In, shape.Out, shape.EdgeBias);
+                ZeroConvParameters parameters = Parameters(v, s), gradients = Parameters(v, s);
+                View x = v.Strided(count, s.In, 2 * s.In), h = v.Zeros(count, s.Out), packed = v.Zeros(1, (int)conv.PackedLength(s));
+                View dh = v.Normal(count, s.Out), dx = v.Strided(count, s.In, 2 * s.In + 1);
+                return (() =>
+                {
+                    conv.Pack(s, parameters, packed);
+                    conv.Forward(s, pixels, x, packed, h);
+                    conv.Backward(s, pixels, x, h, packed, parameters, dh, dx, gradients);
+                }, [h, dx, gradients.W, gradients.Bias, gradients.Logs]);
+            });
+        }
+        foreach ((int rows, int channels) in new[] { (1000, 12), (3000, 3), (130, 96), (33, 17), (5, 384) })
+        {
+            yield return Case($"channel affine, {rows} × {channels}", (workers, v) =>
+            {
+                HostChannelAffine affine = new(workers);
+                View x = v.Normal(rows, channels), w = v.Normal(channels, channels), b = v.Normal(1, channels), y = v.Zeros(rows, channels);
+                View dy = v.Normal(rows, channels), dx = v.Zeros(rows, channels), dw = v.Zeros(channels, channels), db = v.Zeros(1, channels);
+                return (() =>
+                {
+                    affine.Apply(x, w, b, y);
+                    affine.Backward(dy, x, w, dx, dw, db);
+                }, [y, dx, dw, db]);
+            });
+        }
+    }
+
+    private static CouplingNetParameters Parameters(HostViews v, CouplingNetShape s) => new(
+        v.Normal(1, 9 * s.In1 * s.Width, 0.2), v.Normal(1, s.Width, 0.3), v.Normal(1, s.Width, 0.1),
+        v.Normal(1, s.Width * s.Width, 0.05), v.Normal(1, s.Width, 0.3), v.Normal(1, s.Width, 0.1),
+        v.Normal(1, 9 * s.In3 * s.Out, 0.05), v.Normal(1, s.Out, 0.3), v.Normal(1, s.Out, 0.1));
+
+    private static ZeroConvParameters Parameters(HostViews v, ZeroConvShape s) =>
+        new(v.Normal(1, 9 * s.In1 * s.Out, 0.2), v.Normal(1, s.Out, 0.3), v.Normal(1, s.Out, 0.1));
+}

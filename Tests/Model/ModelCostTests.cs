@@ -1,0 +1,79 @@
+using GlowGpu.Engine;
+using GlowGpu.Kernels.Host;
+using GlowGpu.Model;
+using NUnit.Framework;
+
+namespace GlowGpu.Tests.Model;
+
+/// <summary>Counts of parameters and arithmetic, and the prediction of memory, against models that exist.</summary>
+public sealed class ModelCostTests
+{
+    private static readonly GlowConfig Small = new() { ImageSize = [16, 8], Levels = 2, Depth = 3, Width = 64 };
+
+    [TestCase("affine", "dense", true, 0)]
+    [TestCase("additive", "plu", false, 4)]
+    public void Parameters_are_those_of_the_model(string coupling, string invconv, bool edge, int classes)
+    {
+        GlowConfig config = Small with { Coupling = coupling, Invconv = invconv, EdgeBias = edge, Classes = classes };
+        using Device device = new(new HostBackend(1));
+        using GlowGpu.Model.Glow model = new(config, device, 0);
+        Assert.That(ModelCost.Parameters(config), Is.EqualTo(model.Parameters.Count));
+    }
+
+    [Test]
+    public void Flops_of_a_small_model_by_hand()
+    {
+        // One level, one step, an image of 2×2×1: one pixel of 4 channels; network 2 (+1) → 5 → 5 → 4.
+        GlowConfig config = new() { ImageSize = [2, 2], Channels = 1, Levels = 1, Depth = 1, Width = 5 };
+        Assert.That(ModelCost.ForwardFlops(config), Is.EqualTo(2 * (4 * 4 + 5 * (9 * 3 + 5 + 9 * 4))));
+        // Two levels on 4×4×1: four pixels of 4 channels with a split 2 (+1) → 4, then one pixel of 8 channels.
+        GlowConfig two = config with { ImageSize = [4, 4], Levels = 2 };
+        long first = 4 * 2 * (4 * 4 + 5 * (9 * 3 + 5 + 9 * 4)), split = 4 * 2 * 9 * 3 * 4, second = 2 * (8 * 8 + 5 * (9 * 5 + 5 + 9 * 8));
+        Assert.That(ModelCost.ForwardFlops(two), Is.EqualTo(first + split + second));
+    }
+
+    [TestCase(MemoryMode.Stored)]
+    [TestCase(MemoryMode.Reversible)]
+    public void Predicted_activations_are_near_what_a_step_takes(MemoryMode mode)
+    {
+        long taken = Activations(Small, 8, mode);
+        Assert.That(MemoryPrediction.Of(Small, 8, mode).Activations, Is.InRange(0.75 * taken, 1.35 * taken));
+    }
+
+    [Test]
+    public void Reversible_memory_does_not_grow_with_depth()
+    {
+        GlowConfig deep = Small with { Depth = 12 };
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(MemoryPrediction.Of(deep, 8, MemoryMode.Reversible).Activations,
+                Is.EqualTo(MemoryPrediction.Of(Small, 8, MemoryMode.Reversible).Activations));
+            Assert.That(Activations(deep, 8, MemoryMode.Reversible), Is.EqualTo(Activations(Small, 8, MemoryMode.Reversible)).Within(1).Percent);
+            Assert.That(MemoryPrediction.Of(deep, 8, MemoryMode.Stored).Activations,
+                Is.GreaterThan(3 * MemoryPrediction.Of(Small, 8, MemoryMode.Stored).Activations));
+        }
+    }
+
+    [Test]
+    public void Parameter_memory_counts_every_copy()
+    {
+        long with = MemoryPrediction.Of(Small, 1, MemoryMode.Stored, average: true).Parameters;
+        long without = MemoryPrediction.Of(Small, 1, MemoryMode.Stored, average: false).Parameters;
+        Assert.That(with - without, Is.EqualTo(sizeof(float) * ModelCost.Parameters(Small)));
+        Assert.That(with, Is.EqualTo(6 * sizeof(float) * ModelCost.Parameters(Small)));
+    }
+
+    private static long Activations(GlowConfig config, int batch, MemoryMode mode)
+    {
+        using Device device = new(new HostBackend(1));
+        using GlowGpu.Model.Glow model = new(config, device, 0);
+        float[] bytes = new float[batch * config.Dimensions];
+        for (int i = 0; i < bytes.Length; i++) bytes[i] = i * 37 % 256;
+        Batch images = new(batch, bytes, null);
+        model.Initialize(images, Noise.Center);
+        device.Arena.Trim();
+        long before = device.Arena.Bytes;
+        model.LossAndGradients(images, Noise.Center, mode, 0);
+        return device.Arena.Bytes - before;
+    }
+}
