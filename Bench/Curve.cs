@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GlowGpu.Bench.Report;
 using ScottPlot;
 
 namespace GlowGpu.Bench;
@@ -34,6 +35,7 @@ public static class Curve
             }
         }
         double[] smooth = [.. bits.Select((_, i) => bits.Skip(Math.Max(0, i - Smoothing + 1)).Take(Math.Min(i + 1, Smoothing)).Average())];
+        string? lacks = PlotText.Prepare();
         Plot plot = new();
         var each = plot.Add.Scatter(steps.ToArray(), bits.ToArray(), Colors.LightSteelBlue);
         each.MarkerSize = 0;
@@ -49,6 +51,8 @@ public static class Curve
         plot.YLabel("bits/dim");
         plot.Axes.SetLimitsY(Math.Floor(smooth.Min() * 5) / 5 - 0.2, Math.Ceiling(smooth[smooth.Length / 20] * 2) / 2);
         plot.ShowLegend(Alignment.UpperRight);
+        if (lacks is null) PlotText.Apply(plot);
+        else Console.Error.WriteLine(lacks);
         plot.SavePng(picture, 900, 500);
         return 0;
     }
