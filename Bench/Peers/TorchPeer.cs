@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
@@ -59,7 +60,7 @@ public sealed class TorchPeer : IDisposable
                 process.WaitForExit();
                 if (process.ExitCode == 0) return (python, version);
             }
-            catch (System.ComponentModel.Win32Exception)
+            catch (Win32Exception)
             {
                 // No such program: the next one may be there.
             }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -7,7 +8,7 @@ namespace GlowGpu.Bench.Report;
 
 /// <summary>Where and when something was measured, and of what.</summary>
 public sealed record Machine(
-    string Processor, int Cores, int HardwareThreads, string Vectors, double MemoryGiB, string System, string Runtime, string Commit, string Date)
+    string Processor, int Cores, int HardwareThreads, string Vectors, double MemoryGiB, string OperatingSystem, string Runtime, string Commit, string Date)
 {
     /// <summary>This machine, this commit, now.</summary>
     public static Machine Describe() => new(
@@ -17,7 +18,7 @@ public sealed record Machine(
 
     /// <summary>As a line of Markdown.</summary>
     public override string ToString() =>
-        $"{Processor}, {Cores} cores ({HardwareThreads} hardware threads), {Vectors}, {MemoryGiB:0.0} GiB; {System}; {Runtime}; commit {Commit}; {Date}";
+        $"{Processor}, {Cores} cores ({HardwareThreads} hardware threads), {Vectors}, {MemoryGiB:0.0} GiB; {OperatingSystem}; {Runtime}; commit {Commit}; {Date}";
 
     private static string ProcessorName()
     {
@@ -44,7 +45,7 @@ public sealed record Machine(
             process.WaitForExit();
             return process.ExitCode == 0 ? output : null;
         }
-        catch (System.ComponentModel.Win32Exception)
+        catch (Win32Exception)
         {
             return null;
         }

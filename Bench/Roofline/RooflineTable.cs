@@ -1,3 +1,4 @@
+using System.Text;
 using GlowGpu.Bench.Ops;
 using GlowGpu.Bench.Report;
 
@@ -44,7 +45,7 @@ public static class RooflineTable
     /// <summary>The part of a report that lists them.</summary>
     public static string ToMarkdown(IEnumerable<OperationResult> results)
     {
-        System.Text.StringBuilder text = new();
+        StringBuilder text = new();
         foreach (IGrouping<string, OperationResult> shape in results.GroupBy(static r => r.Shape))
         {
             MarkdownTable table = new("operation", "median ms", "min ms", "runs", "GFLOP/s", "GB/s", "floor ms", "share of floor");

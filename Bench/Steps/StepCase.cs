@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using GlowGpu.Bench.Roofline;
 using GlowGpu.Model;
 
@@ -35,6 +36,7 @@ public sealed record StepCase(
     ];
 
     /// <summary>The model.</summary>
+    [JsonIgnore]
     public GlowConfig Config => new()
     {
         ImageSize = [Size, Size],
@@ -45,6 +47,7 @@ public sealed record StepCase(
     };
 
     /// <summary>Flops that the step cannot avoid.</summary>
+    [JsonIgnore]
     public double Flops => Training ? Cost.TrainingFlops(Config, Batch) : Cost.ModelFlops(Config, Batch);
 
     /// <inheritdoc/>

@@ -40,7 +40,13 @@ public static class ThreadScaling
                 }
             }
             double one = new Timing(times[0]).Median;
-            return [.. counts.Select((n, i) => new Timing(times[i]) is var t ? new ScalingResult(what.ToString(), n, t.Median, t.Min, runs, one / t.Median) : throw null!)];
+            List<ScalingResult> results = [];
+            for (int i = 0; i < counts.Count; i++)
+            {
+                Timing timing = new(times[i]);
+                results.Add(new ScalingResult(what.ToString(), counts[i], timing.Median, timing.Min, runs, one / timing.Median));
+            }
+            return results;
         }
         finally
         {
