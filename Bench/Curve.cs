@@ -1,4 +1,5 @@
 using System.Text.Json;
+using GlowGpu.Bench.Report;
 using ScottPlot;
 
 namespace GlowGpu.Bench;
@@ -34,7 +35,7 @@ public static class Curve
             }
         }
         double[] smooth = [.. bits.Select((_, i) => bits.Skip(Math.Max(0, i - Smoothing + 1)).Take(Math.Min(i + 1, Smoothing)).Average())];
-        UseAnyFont();
+        string? lacks = PlotText.Prepare();
         Plot plot = new();
         var each = plot.Add.Scatter(steps.ToArray(), bits.ToArray(), Colors.LightSteelBlue);
         each.MarkerSize = 0;
@@ -50,23 +51,9 @@ public static class Curve
         plot.YLabel("bits/dim");
         plot.Axes.SetLimitsY(Math.Floor(smooth.Min() * 5) / 5 - 0.2, Math.Ceiling(smooth[smooth.Length / 20] * 2) / 2);
         plot.ShowLegend(Alignment.UpperRight);
+        if (lacks is null) PlotText.Apply(plot);
+        else Console.Error.WriteLine(lacks);
         plot.SavePng(picture, 900, 500);
         return 0;
-    }
-
-    // The image library is built without font discovery: the plot's words need a font file named.
-    private static void UseAnyFont()
-    {
-        string[] folders = ["/usr/share/fonts", "/System/Library/Fonts", Environment.GetFolderPath(Environment.SpecialFolder.Fonts)];
-        string? file = folders.Where(Directory.Exists)
-            .SelectMany(static f => Directory.EnumerateFiles(f, "*.ttf", SearchOption.AllDirectories))
-            .OrderByDescending(static f => Path.GetFileName(f) is "DejaVuSans.ttf" or "arial.ttf").FirstOrDefault();
-        if (file is null)
-        {
-            Console.Error.WriteLine("curve: there is no TrueType font on this machine, so the picture has no words; install fonts-dejavu-core");
-            return;
-        }
-        Fonts.AddFontFile("plot", file);
-        Fonts.Default = "plot";
     }
 }

@@ -23,19 +23,19 @@ public sealed record MemoryPrediction(long Parameters, long Activations)
     {
         // Value, gradient, two moments, packed weights; the average when there is one.
         long parameters = ModelCost.Parameters(config) * (average ? 6 : 5);
-        long activations = (long)batch * config.Dimensions;
+        long activations = 0;
         for (int level = 0; level < config.Levels; level++)
         {
             (int h, int w, _) = config.LatentShape(level);
             long pixels = (long)batch * h * w;
             long c = config.LevelChannels(level);
             CouplingNetShape net = GlowParameters.Network(config, level);
-            long kept = 2L * net.Width + net.Out;
-            // A step keeps its variable, both hidden layers and the network's output; reversible keeps one step's worth, whatever the depth.
-            long steps = memory == MemoryMode.Stored ? config.Depth * (c + kept) : 2 * c + kept;
-            // The squeezed input; the gradients of a step's input, output and network output; statistics of the split or the prior and their gradient.
-            long rest = c + 2 * c + net.Out + 2 * (level == config.Levels - 1 ? 2 * c : c);
-            activations += pixels * (steps + rest);
+            // Input, output and their gradients of the step at work; the network's output and its gradient, which share blocks with
+            // them where they are of one size. Statistics of a split are of that size too, those of the prior twice as large.
+            long atWork = 4 * c + (net.Out == c ? 0 : 2 * net.Out) + (level == config.Levels - 1 ? 4 * c : 0);
+            // A stored step keeps its variable, both hidden layers and the network's output; reversible has the hidden layers of one step.
+            long kept = memory == MemoryMode.Stored ? config.Depth * (c + 2L * net.Width + net.Out) : 2L * net.Width;
+            activations += pixels * (atWork + kept);
         }
         return new MemoryPrediction(sizeof(float) * parameters, sizeof(float) * activations);
     }

@@ -1,67 +1,60 @@
 using BenchmarkDotNet.Attributes;
+using GlowGpu.Bench.Roofline;
 using GlowGpu.Kernels;
+using GlowGpu.Model;
 
 namespace GlowGpu.Bench.Ops;
 
-/// <summary>The coupling network: forward is 2·P·Width·(9·In1 + Width + 9·Out) flops, backward twice that.</summary>
-[MemoryDiagnoser]
-public class CouplingNetBench
+/// <summary>The coupling network (<see cref="ICouplingNet"/>).</summary>
+public class CouplingNetBench : OpBench
 {
-    private HostShape host = null!;
-    private CouplingNetShape shape;
-    private Pixels pixels;
+    private CouplingNetShape net;
     private CouplingNetParameters parameters, gradients;
     private View z1, dz1, h, dh, packed, saved;
 
-    /// <summary>Level of the model.</summary>
-    [Params(0, 1, 2)]
-    public int Level { get; set; }
-
-    /// <summary>Hidden channels.</summary>
-    [Params(128, 512)]
-    public int Width { get; set; }
-
-    /// <summary>Images.</summary>
-    [Params(8)]
-    public int Batch { get; set; }
-
-    /// <summary>Fills everything that backward reads.</summary>
-    [GlobalSetup]
-    public void Setup()
-    {
-        host = new HostShape();
-        pixels = HostShape.Level(Level, Batch);
-        int c = HostShape.Channels(Level);
-        shape = new CouplingNetShape(c / 2, Width, c, true);
-        parameters = Parameters();
-        gradients = Parameters();
-        (z1, dz1) = (host.Fill(pixels.Count, c / 2), host.Fill(pixels.Count, c / 2));
-        (h, dh) = (host.Fill(pixels.Count, c), host.Fill(pixels.Count, c));
-        packed = host.Fill(1, checked((int)host.Backend.CouplingNet.PackedLength(shape)));
-        saved = host.Fill(1, checked((int)host.Backend.CouplingNet.SavedLength(shape, pixels.Count)));
-        Pack();
-        Forward();
-    }
-
-    /// <summary>Frees it.</summary>
-    [GlobalCleanup]
-    public void Cleanup() => host.Dispose();
-
     /// <summary>Folding and packing of the weights.</summary>
     [Benchmark]
-    public void Pack() => host.Backend.CouplingNet.Pack(shape, parameters, packed);
+    public void Pack() => Backend.CouplingNet.Pack(net, parameters, packed);
 
-    /// <summary>h from z1.</summary>
+    /// <summary>h from z1, hidden layers kept for backward.</summary>
     [Benchmark]
-    public void Forward() => host.Backend.CouplingNet.Forward(shape, pixels, z1, packed, h, saved);
+    public void Forward() => Backend.CouplingNet.Forward(net, Pixels, z1, packed, h, saved);
+
+    /// <summary>h from z1, nothing kept: sampling, and forward in reversible mode.</summary>
+    [Benchmark]
+    public void ForwardOnly() => Backend.CouplingNet.Forward(net, Pixels, z1, packed, h, View.None);
 
     /// <summary>dz1 and all nine gradients.</summary>
     [Benchmark]
-    public void Backward() =>
-        host.Backend.CouplingNet.Backward(shape, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);
+    public void Backward() => Backend.CouplingNet.Backward(net, Pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);
 
-    private CouplingNetParameters Parameters() => new(
-        host.Fill(1, 9 * shape.In1 * Width, 0.05f), host.Fill(1, Width), host.Fill(1, Width, 0.1f),
-        host.Fill(1, Width * Width, 0.05f), host.Fill(1, Width), host.Fill(1, Width, 0.1f),
-        host.Fill(1, 9 * shape.In3 * shape.Out, 0.05f), host.Fill(1, shape.Out), host.Fill(1, shape.Out, 0.1f));
+    /// <inheritdoc/>
+    public override IEnumerable<OpRun> Runs() =>
+    [
+        new("CouplingNet pack", Pack, Cost.Pack(net)),
+        new("CouplingNet forward, nothing kept", ForwardOnly, Cost.CouplingNet(net, Pixels.Count, kept: false)),
+        new("CouplingNet forward", Forward, Cost.CouplingNet(net, Pixels.Count, kept: true)),
+        new("CouplingNet backward", Backward, Cost.CouplingNetBackward(net, Pixels.Count)),
+    ];
+
+    /// <inheritdoc/>
+    protected override void Prepare()
+    {
+        net = GlowParameters.Network(Shape.Config, Shape.Level);
+        int p = Pixels.Count;
+        parameters = Parameters(static (self, count, deviation) => self.Fill(1, count, deviation));
+        gradients = Parameters(static (self, count, _) => self.Output(1, count));
+        (z1, dz1) = (Fill(p, net.In), Fill(p, net.In));
+        (h, dh) = (Output(p, net.Out), Fill(p, net.Out));
+        packed = Block(Backend.CouplingNet.PackedLength(net));
+        saved = Block(Backend.CouplingNet.SavedLength(net, p));
+        Pack();
+        Forward();
+        Backward();
+    }
+
+    private CouplingNetParameters Parameters(Func<CouplingNetBench, int, double, View> make) => new(
+        make(this, 9 * net.In1 * net.Width, 0.05), make(this, net.Width, 0.1), make(this, net.Width, 0.1),
+        make(this, net.Width * net.Width, 0.05), make(this, net.Width, 0.1), make(this, net.Width, 0.1),
+        make(this, 9 * net.In3 * net.Out, 0.05), make(this, net.Out, 0.1), make(this, net.Out, 0.1));
 }

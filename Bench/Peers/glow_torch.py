@@ -14,7 +14,7 @@ Same model as GlowGpu's (Kingma & Dhariwal 2018) with every shortcut that was fo
 It is driven over standard input, one command a line, one JSON object back, so that a benchmark can interleave it with
 another program:
     setup {"kind": "train"|"sample", "size": 32, "channels": 3, "levels": 3, "depth": 8, "width": 128,
-           "coupling": "affine", "batch": 16, "compile": false}
+           "coupling": "affine", "batch": 16, "rate": 1e-3, "compile": false}
     step          one training step or one batch of samples: {"ms": ..., "loss": ...}
     memory        {"peak_mb": ...} of this process
     check         that it is a Glow: {"check": "passed", ...} with the measured errors, or {"error": ...}
@@ -307,7 +307,7 @@ def images(o):
 
 
 def trainer(o, model):
-    optimizer, run, batch = Adamax(model.parameters()), compiled(model, o.get("compile")), images(o)
+    optimizer, run, batch = Adamax(model.parameters(), o.get("rate", 1e-3)), compiled(model, o.get("compile")), images(o)
 
     def step():
         loss = run(batch)
@@ -397,6 +397,8 @@ def main():
             elif command == "step":
                 start = time.perf_counter()
                 loss = step()
+                if not math.isfinite(loss):
+                    raise ValueError(f"the loss is {loss}")
                 reply = {"ms": 1000 * (time.perf_counter() - start), "loss": loss}
             elif command == "memory":
                 reply = {"peak_mb": peak_megabytes()}

@@ -236,5 +236,5 @@ public static class ChannelMapMath
     }
 
     private static ArithmeticException Singular(ChannelMapStep step, int pivot, double ratio) => new(
-        $"{step.Name}: the channel mixing matrix is singular (pivot {pivot} of {step.Channels} is {ratio:0.#e+0} of its column); go back to an earlier checkpoint and train on with a lower learning rate, or use the plu parameterisation, which stays invertible");
+        $"{step.Name}: the channel mixing matrix is singular (pivot {pivot + 1} of {step.Channels} is {ratio:0.#e+0} of its column); go back to an earlier checkpoint and train on with a lower learning rate, or use the plu parameterisation, which stays invertible");
 }

@@ -1,5 +1,5 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
+using static GlowGpu.Kernels.Host.DoubleVector;
 
 namespace GlowGpu.Kernels.Host;
 
@@ -15,8 +15,8 @@ internal static unsafe class HostReduce
         long i = 0;
         for (; i + 2 * width <= count; i += 2 * width)
         {
-            Vector.Widen(Load<float>(x + i), out Vector<double> a, out Vector<double> b);
-            Vector.Widen(Load<float>(x + i + width), out Vector<double> c, out Vector<double> d);
+            LoadWide(x + i, out Vector<double> a, out Vector<double> b);
+            LoadWide(x + i + width, out Vector<double> c, out Vector<double> d);
             s0 += a;
             s1 += b;
             s2 += c;
@@ -35,12 +35,12 @@ internal static unsafe class HostReduce
         long i = 0;
         for (; i + 2 * width <= count; i += 2 * width)
         {
-            Vector.Widen(Load<float>(x + i), out Vector<double> a, out Vector<double> b);
-            Vector.Widen(Load<float>(x + i + width), out Vector<double> c, out Vector<double> d);
-            s0 = Vector.FusedMultiplyAdd(a, a, s0);
-            s1 = Vector.FusedMultiplyAdd(b, b, s1);
-            s2 = Vector.FusedMultiplyAdd(c, c, s2);
-            s3 = Vector.FusedMultiplyAdd(d, d, s3);
+            LoadWide(x + i, out Vector<double> a, out Vector<double> b);
+            LoadWide(x + i + width, out Vector<double> c, out Vector<double> d);
+            s0 = MultiplyAdd(a, a, s0);
+            s1 = MultiplyAdd(b, b, s1);
+            s2 = MultiplyAdd(c, c, s2);
+            s3 = MultiplyAdd(d, d, s3);
         }
         double sum = Vector.Sum(s0 + s1 + (s2 + s3));
         for (; i < count; i++) sum += (double)x[i] * x[i];
@@ -53,9 +53,9 @@ internal static unsafe class HostReduce
         int width = Vector<float>.Count, half = Vector<double>.Count, i = 0;
         for (; i + width <= count; i += width)
         {
-            Vector.Widen(Load<float>(row + i), out Vector<double> low, out Vector<double> high);
-            Store(sums + i, Load<double>(sums + i) + low);
-            Store(sums + i + half, Load<double>(sums + i + half) + high);
+            LoadWide(row + i, out Vector<double> low, out Vector<double> high);
+            Store(sums + i, Load(sums + i) + low);
+            Store(sums + i + half, Load(sums + i + half) + high);
         }
         for (; i < count; i++) sums[i] += row[i];
     }
@@ -66,12 +66,12 @@ internal static unsafe class HostReduce
         int width = Vector<float>.Count, half = Vector<double>.Count, i = 0;
         for (; i + width <= count; i += width)
         {
-            Vector.Widen(Load<float>(row + i), out Vector<double> low, out Vector<double> high);
-            Vector.Widen(Load<float>(shift + i), out Vector<double> shiftLow, out Vector<double> shiftHigh);
+            LoadWide(row + i, out Vector<double> low, out Vector<double> high);
+            LoadWide(shift + i, out Vector<double> shiftLow, out Vector<double> shiftHigh);
             low += shiftLow;
             high += shiftHigh;
-            Store(sums + i, Vector.FusedMultiplyAdd(low, low, Load<double>(sums + i)));
-            Store(sums + i + half, Vector.FusedMultiplyAdd(high, high, Load<double>(sums + i + half)));
+            Store(sums + i, MultiplyAdd(low, low, Load(sums + i)));
+            Store(sums + i + half, MultiplyAdd(high, high, Load(sums + i + half)));
         }
         for (; i < count; i++)
         {
@@ -79,10 +79,4 @@ internal static unsafe class HostReduce
             sums[i] += v * v;
         }
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<T> Load<T>(T* p) where T : unmanaged => Unsafe.ReadUnaligned<Vector<T>>(p);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(double* p, Vector<double> v) => Unsafe.WriteUnaligned(p, v);
 }

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using static GlowGpu.Kernels.Host.DoubleVector;
 
 namespace GlowGpu.Kernels.Host;
 
@@ -56,8 +57,8 @@ internal static unsafe class MatrixProduct
         int i = 0;
         Vector<double> f = new(factor);
         for (; i + Vector<double>.Count <= n; i += Vector<double>.Count)
-            Store(y + i, Vector.FusedMultiplyAdd(f, Load(x + i), Load(y + i)));
-        for (; i < n; i++) y[i] = Math.FusedMultiplyAdd(factor, x[i], y[i]);
+            Store(y + i, MultiplyAdd(f, Load(x + i), Load(y + i)));
+        for (; i < n; i++) y[i] += factor * x[i];
     }
 
     /// <summary>x[0..n) /= divisor.</summary>
@@ -85,21 +86,21 @@ internal static unsafe class MatrixProduct
         {
             Vector<double> b0 = Load(b), b1 = Load(b + width), b2 = Load(b + 2 * width);
             Vector<double> f = new(a[q]);
-            s00 = Vector.FusedMultiplyAdd(f, b0, s00);
-            s01 = Vector.FusedMultiplyAdd(f, b1, s01);
-            s02 = Vector.FusedMultiplyAdd(f, b2, s02);
+            s00 = MultiplyAdd(f, b0, s00);
+            s01 = MultiplyAdd(f, b1, s01);
+            s02 = MultiplyAdd(f, b2, s02);
             f = new(a1[q]);
-            s10 = Vector.FusedMultiplyAdd(f, b0, s10);
-            s11 = Vector.FusedMultiplyAdd(f, b1, s11);
-            s12 = Vector.FusedMultiplyAdd(f, b2, s12);
+            s10 = MultiplyAdd(f, b0, s10);
+            s11 = MultiplyAdd(f, b1, s11);
+            s12 = MultiplyAdd(f, b2, s12);
             f = new(a2[q]);
-            s20 = Vector.FusedMultiplyAdd(f, b0, s20);
-            s21 = Vector.FusedMultiplyAdd(f, b1, s21);
-            s22 = Vector.FusedMultiplyAdd(f, b2, s22);
+            s20 = MultiplyAdd(f, b0, s20);
+            s21 = MultiplyAdd(f, b1, s21);
+            s22 = MultiplyAdd(f, b2, s22);
             f = new(a3[q]);
-            s30 = Vector.FusedMultiplyAdd(f, b0, s30);
-            s31 = Vector.FusedMultiplyAdd(f, b1, s31);
-            s32 = Vector.FusedMultiplyAdd(f, b2, s32);
+            s30 = MultiplyAdd(f, b0, s30);
+            s31 = MultiplyAdd(f, b1, s31);
+            s32 = MultiplyAdd(f, b2, s32);
         }
         AddTo(c, sign, s00, s01, s02);
         AddTo(c + ldc, sign, s10, s11, s12);
@@ -112,19 +113,13 @@ internal static unsafe class MatrixProduct
     {
         int width = Vector<double>.Count;
         Vector<double> f = new(sign);
-        Store(c, Vector.FusedMultiplyAdd(f, s0, Load(c)));
-        Store(c + width, Vector.FusedMultiplyAdd(f, s1, Load(c + width)));
-        Store(c + 2 * width, Vector.FusedMultiplyAdd(f, s2, Load(c + 2 * width)));
+        Store(c, MultiplyAdd(f, s0, Load(c)));
+        Store(c + width, MultiplyAdd(f, s1, Load(c + width)));
+        Store(c + 2 * width, MultiplyAdd(f, s2, Load(c + 2 * width)));
     }
 
     private static void AddRow(int n, int k, double sign, double* a, double* b, int ldb, double* c)
     {
         for (int q = 0; q < k; q++) Axpy(n, sign * a[q], b + (long)q * ldb, c);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<double> Load(double* p) => Unsafe.ReadUnaligned<Vector<double>>(p);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(double* p, Vector<double> v) => Unsafe.WriteUnaligned(p, v);
 }

@@ -88,8 +88,9 @@ public sealed class ChecksTests
     public void GradientCheckFindsAMissingFactor()
     {
         double[] x = new Draw(1).Normal(200).Wide();
-        float[] gradient = [.. Gradient(x).Select(static g => 0.999f * g)];
-        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6)), Does.Contain("the gradient says"));
+        float[] gradient = [.. Gradient(x).Select(static g => 0.99f * g)];
+        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6)), Does.Contain("when h is halved; expected 4 or more"));
+        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6, Smoothness.Kinked)), Does.Contain("the gradient says"));
     }
 
     [Test]

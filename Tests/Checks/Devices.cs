@@ -97,6 +97,14 @@ public static class Devices
     /// <summary>Every device on its own.</summary>
     public static IEnumerable<TestCaseData> Alone => All.Select(static d => Case(d, d));
 
+    /// <summary>Every backend of the product on its own.</summary>
+    public static IEnumerable<TestCaseData> Backends =>
+        All.Where(static d => d.Kind != DeviceKind.Reference).Select(static d => Case(d, d));
+
+    /// <summary>Every device that a user could work on, on its own.</summary>
+    public static IEnumerable<TestCaseData> Usable =>
+        All.Where(static d => d.Kind is DeviceKind.Host or DeviceKind.Gpu or DeviceKind.Processor).Select(static d => Case(d, d));
+
     private static TestCaseData Case(TestDevice device, params object[] arguments) =>
         new TestCaseData(arguments).SetCategory(device.Category);
 

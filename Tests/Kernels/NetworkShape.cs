@@ -26,6 +26,9 @@ public sealed record NetworkShape(int N, int H, int W, int In, int Width, int Ou
         new(1, 6, 9, 24, 65, 48, false, Layout.FirstHalf),
         new(1, 16, 12, 3, 128, 6, true, Layout.FirstHalf),
         new(1, 3, 3, 48, 31, 96, true, Layout.FirstHalf),
+        // The published width; and several tiles of pixels for each of two threads.
+        new(1, 2, 5, 6, 512, 12, true, Layout.FirstHalf),
+        new(2, 16, 17, 6, 40, 12, true, Layout.FirstHalf),
     ];
 
     /// <summary>N, H, W.</summary>

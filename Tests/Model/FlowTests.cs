@@ -32,9 +32,6 @@ public sealed class FlowTests
 
     private static IEnumerable<TestCaseData> Cases => Devices.With(Configurations);
 
-    private static IEnumerable<TestCaseData> Hosts =>
-        Devices.Alone.Where(static c => ((TestDevice)c.Arguments[0]!).Kind is DeviceKind.Host or DeviceKind.Gpu or DeviceKind.Processor);
-
     [TestCaseSource(nameof(Cases))]
     public void LogLikelihoodIsThatOfTheFullJacobian(TestDevice device, Case configuration)
     {
@@ -87,7 +84,7 @@ public sealed class FlowTests
         Tolerance.Close("x", again, x.Wide(), 1e-4, 3, config.Height, config.ImageWidth, config.Channels);
     }
 
-    [TestCaseSource(nameof(Hosts))]
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void DeepModelStaysInvertibleInTraining(TestDevice device)
     {
         GlowConfig config = new() { ImageSize = [16, 16], Levels = 3, Depth = 32, Width = 16 };
@@ -112,7 +109,7 @@ public sealed class FlowTests
         Assert.That(worst, Is.LessThan(1e-3), "largest error of decode(encode(x))");
     }
 
-    [TestCaseSource(nameof(Hosts))]
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void MemoryModesAgreeOnADeepModel(TestDevice device)
     {
         GlowConfig config = new() { ImageSize = [8, 8], Levels = 2, Depth = 16, Width = 16 };
@@ -133,7 +130,7 @@ public sealed class FlowTests
             Tolerance.Close(name, gradient, expected[name].Wide(), 1e-3);
     }
 
-    [TestCaseSource(nameof(Hosts))]
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void RunsAreEqualBitForBit(TestDevice device)
     {
         GlowConfig config = new() { ImageSize = [8, 12], Levels = 2, Depth = 2, Width = 20, Classes = 3 };

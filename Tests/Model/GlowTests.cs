@@ -12,10 +12,7 @@ public sealed class GlowTests
 {
     private static readonly GlowConfig Config = new() { ImageSize = [8, 8], Levels = 2, Depth = 2, Width = 10 };
 
-    private static IEnumerable<TestCaseData> Fast =>
-        Devices.Alone.Where(static c => ((TestDevice)c.Arguments[0]!).Kind is DeviceKind.Host or DeviceKind.Gpu or DeviceKind.Processor);
-
-    [TestCaseSource(nameof(Fast))]
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void InitializationNormalizesEveryActnorm(TestDevice device)
     {
         using ModelUnderTest model = new(device, Config with { Depth = 3 }, seed: 5);
@@ -43,7 +40,7 @@ public sealed class GlowTests
         Assert.That(seen, Is.EqualTo(2 * 3 * 3), "levels × steps × three actnorms");
     }
 
-    [TestCaseSource(nameof(Fast))]
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void FreshModelHasThePublishedInitialValues(TestDevice device)
     {
         foreach (string invconv in new[] { "dense", "plu" })
@@ -84,7 +81,7 @@ public sealed class GlowTests
         Assert.That(other.Parameters()["levels.0.steps.0.coupling.conv1.weight"], Is.Not.EqualTo(first!["levels.0.steps.0.coupling.conv1.weight"]));
     }
 
-    [TestCaseSource(nameof(Fast))]
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void NothingIsAllocatedFromTheSecondStepOn(TestDevice device)
     {
         foreach (MemoryMode memory in Enum.GetValues<MemoryMode>())
@@ -102,7 +99,7 @@ public sealed class GlowTests
         }
     }
 
-    [TestCaseSource(nameof(Fast))]
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void EveryCallReturnsWhatItRented(TestDevice device)
     {
         using ModelUnderTest model = new(device, Config with { Classes = 3 }, seed: 2);
@@ -119,7 +116,7 @@ public sealed class GlowTests
         Assert.That(model.Arena.Rented, Is.Zero, "first non-finite layer");
     }
 
-    [TestCaseSource(nameof(Fast))]
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void ReversibleMemoryDoesNotGrowWithDepth(TestDevice device)
     {
         Assert.That(Peak(16, MemoryMode.Reversible), Is.EqualTo(Peak(4, MemoryMode.Reversible)));
@@ -133,7 +130,7 @@ public sealed class GlowTests
         }
     }
 
-    [TestCaseSource(nameof(Fast))]
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void BatchSizeMayChange(TestDevice device)
     {
         using ModelUnderTest model = new(device, Config, seed: 2);
@@ -144,7 +141,7 @@ public sealed class GlowTests
         Assert.That(model.Glow.Evaluate(three, Noise.Center).LogLikelihoods, Is.EqualTo(together));
     }
 
-    [TestCaseSource(nameof(Fast))]
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void EvaluateGivesTheLossOfTheTrainingStep(TestDevice device)
     {
         using ModelUnderTest model = new(device, Config with { Classes = 4 }, seed: 2);

@@ -96,7 +96,7 @@ public sealed class ChannelMapHostTests
         using Workers workers = new(threads);
         HostChannelMap map = new(workers);
         Assert.That(() => map.Prepare(steps, views.Zeros(1, 1)), Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
-            "levels.0.steps.3: the channel mixing matrix is singular (pivot 2 of 3 is 0e+0 of its column); go back to an earlier checkpoint and train on with a lower learning rate, or use the plu parameterisation, which stays invertible"));
+            "levels.0.steps.3: the channel mixing matrix is singular (pivot 3 of 3 is 0e+0 of its column); go back to an earlier checkpoint and train on with a lower learning rate, or use the plu parameterisation, which stays invertible"));
 
         // The failure is not remembered.
         steps[3].Parameters.Weight.Write([1, 0, 0, 0, 1, 0, 0, 0, 1]);
@@ -120,7 +120,7 @@ public sealed class ChannelMapHostTests
             Throws.InstanceOf<ArithmeticException>().With.Message.StartsWith("levels.1.steps.1: the channel mixing matrix is not finite"));
         plu.Parameters.LogS.Write([0, float.NegativeInfinity]);
         Assert.That(() => map.Prepare([plu], views.Zeros(1, 1)),
-            Throws.InstanceOf<ArithmeticException>().With.Message.StartsWith("levels.1.steps.1: the channel mixing matrix is singular (pivot 1 of 2"));
+            Throws.InstanceOf<ArithmeticException>().With.Message.StartsWith("levels.1.steps.1: the channel mixing matrix is singular (pivot 2 of 2"));
     }
 
     [Test]

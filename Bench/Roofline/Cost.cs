@@ -1,0 +1,87 @@
+using GlowGpu.Kernels;
+using GlowGpu.Model;
+
+namespace GlowGpu.Bench.Roofline;
+
+/// <summary>
+/// Work that an operation cannot avoid: floating-point operations of its products (2 a multiply-add) and bytes of the
+/// operands it must read and the results it must write, each once. All formulas of the benchmarks are here. Arithmetic by element
+/// (exponentials, ReLU, sums) is not counted, so that shares of the floor are rather too low than too high.
+/// </summary>
+/// <param name="Flops">floating-point operations</param>
+/// <param name="Bytes">bytes read and written</param>
+public readonly record struct Cost(double Flops, double Bytes)
+{
+    private const double Float = sizeof(float);
+
+    /// <summary>y = x·w + b: 2·P·C² flops; x, y, w.</summary>
+    public static Cost ChannelAffine(double p, double c) => new(2 * p * c * c, Float * (2 * p * c + c * c));
+
+    /// <summary>dx, dw, db: 4·P·C² flops; dy, x, dx, w, dw.</summary>
+    public static Cost ChannelAffineBackward(double p, double c) => new(4 * p * c * c, Float * (3 * p * c + 2 * c * c));
+
+    /// <summary>Weights, read and written.</summary>
+    public static Cost Pack(CouplingNetShape s) => new(0, 2 * Float * Weights(s));
+
+    /// <summary>2·P·Width·(9·In1 + Width + 9·Out) flops; z1, h, weights, and when kept both hidden layers.</summary>
+    public static Cost CouplingNet(CouplingNetShape s, double p, bool kept) => new(
+        2 * p * s.Width * (9.0 * s.In1 + s.Width + 9.0 * s.Out),
+        Float * (p * (s.In + s.Out + (kept ? 2 * s.Width : 0)) + Weights(s)));
+
+    /// <summary>Twice the flops of forward; z1, dz1 (read and written), h, dh, hidden layers, weights and their gradients.</summary>
+    public static Cost CouplingNetBackward(CouplingNetShape s, double p) => new(
+        2 * CouplingNet(s, p, kept: true).Flops, Float * (p * (3 * s.In + 2 * s.Out + 2 * s.Width) + 2 * Weights(s)));
+
+    /// <summary>z2 read and written, h [P,2·C2] read.</summary>
+    public static Cost Couple(double p, double c2) => new(0, Float * 4 * p * c2);
+
+    /// <summary>z2 and h read, dz2 read and written, dh written.</summary>
+    public static Cost CoupleBackward(double p, double c2) => new(0, Float * 7 * p * c2);
+
+    /// <summary>z [P,C] and its statistics [P,2C] read.</summary>
+    public static Cost GaussianScore(double p, double c) => new(0, Float * 3 * p * c);
+
+    /// <summary>z and statistics read, both gradients written.</summary>
+    public static Cost GaussianScoreBackward(double p, double c) => new(0, Float * 6 * p * c);
+
+    /// <summary>2·P·9·In1·Out flops; x, h, weights.</summary>
+    public static Cost ZeroConv(ZeroConvShape s, double p) =>
+        new(18 * p * s.In1 * s.Out, Float * (p * (s.In + s.Out) + 9.0 * s.In1 * s.Out));
+
+    /// <summary>Twice the flops of forward; x, dx (read and written), h, dh, weights and their gradients.</summary>
+    public static Cost ZeroConvBackward(ZeroConvShape s, double p) =>
+        new(36 * p * s.In1 * s.Out, Float * (p * (3 * s.In + 2 * s.Out) + 18.0 * s.In1 * s.Out));
+
+    /// <summary>Every element read and written.</summary>
+    public static Cost Squeeze(double elements) => new(0, 2 * Float * elements);
+
+    /// <summary>Parameter, gradient, two moments and average read, all but the gradient written.</summary>
+    public static Cost OptimizerStep(double parameters) => new(0, 9 * Float * parameters);
+
+    /// <summary>Gradient read.</summary>
+    public static Cost SumOfSquares(double parameters) => new(0, Float * parameters);
+
+    /// <summary>
+    /// Flops of one batch through the model, image to latent or back: channel affine, coupling networks and split convolutions of
+    /// every level.
+    /// </summary>
+    public static double ModelFlops(GlowConfig config, int batch)
+    {
+        double flops = 0;
+        for (int l = 0; l < config.Levels; l++)
+        {
+            double p = (double)batch * (config.Height >> (l + 1)) * (config.ImageWidth >> (l + 1));
+            double step = ChannelAffine(p, config.LevelChannels(l)).Flops + CouplingNet(GlowParameters.Network(config, l), p, false).Flops;
+            flops += config.Depth * step;
+            if (l < config.Levels - 1) flops += ZeroConv(GlowParameters.Split(config, l), p).Flops;
+        }
+        return flops;
+    }
+
+    /// <summary>
+    /// Flops of a training step: forward, and twice that backward. Rebuilding activations is not counted: whoever does it pays for it.
+    /// </summary>
+    public static double TrainingFlops(GlowConfig config, int batch) => 3 * ModelFlops(config, batch);
+
+    private static double Weights(CouplingNetShape s) => 9.0 * s.In1 * s.Width + (double)s.Width * s.Width + 9.0 * s.In3 * s.Out;
+}

@@ -1,0 +1,120 @@
+using GlowGpu.Bench.Peers;
+using GlowGpu.Bench.Report;
+using GlowGpu.Bench.Roofline;
+using GlowGpu.Engine;
+
+namespace GlowGpu.Bench.Steps;
+
+/// <summary>A case as one program ran it.</summary>
+/// <param name="Case">which</param>
+/// <param name="Who"><c>stored</c>, <c>reversible</c>, <c>sampling</c> or <c>PyTorch</c></param>
+/// <param name="MedianMs">median of the runs</param>
+/// <param name="MinMs">fastest run</param>
+/// <param name="Runs">number of runs</param>
+/// <param name="PeerOverOurs">the peer's median over this one; NaN without a peer</param>
+/// <param name="FloorMs">unavoidable flops at the measured multiply-add peak</param>
+/// <param name="PeakBytes">largest resident memory of a process that does only this</param>
+public sealed record StepResult(
+    string Case, string Who, double MedianMs, double MinMs, int Runs, double PeerOverOurs, double FloorMs, double PeakBytes)
+{
+    /// <summary>Floor over median.</summary>
+    public double Share => FloorMs / MedianMs;
+}
+
+/// <summary>Managed memory that one steady training step allocates, bytes: on its own thread and in the whole process.</summary>
+public sealed record AllocationResult(string Case, string Memory, long ThreadBytes, long ProcessBytes);
+
+/// <summary>Times whole steps, run by run in turn with the peer, so that whatever else the machine does meets both.</summary>
+public sealed class StepTable(Ceilings ceilings, int threads, string? python, TextWriter log)
+{
+    private const int WarmRuns = 2;
+    private const double LossTolerance = 1e-4, NormTolerance = 1e-2;
+
+    /// <summary>What was measured so far.</summary>
+    public List<StepResult> Results { get; } = [];
+
+    /// <summary>Allocations of the training cases so far.</summary>
+    public List<AllocationResult> Allocations { get; } = [];
+
+    /// <summary>Measures a case.</summary>
+    public void Measure(StepCase what, int runs)
+    {
+        log.WriteLine($"steps: {what}, {runs} runs");
+        using Device device = DeviceFactory.Open("cpu", threads);
+        using TorchPeer? peer = python is null ? null : new TorchPeer(python, what, threads);
+        List<(string Who, MemoryMode Memory, Func<double> Run)> turns = [];
+        using IDisposable step = what.Training ? Training(what, device, turns) : Sampling(what, device, turns);
+        List<double>[] times = [.. turns.Select(static _ => new List<double>())];
+        List<double> peerTimes = [];
+        int warm = what.Long ? 1 : WarmRuns;
+        for (int run = -warm; run < runs; run++)
+        {
+            for (int i = 0; i < turns.Count; i++)
+            {
+                double ms = turns[i].Run();
+                if (run >= 0) times[i].Add(ms);
+            }
+            if (peer is null) continue;
+            double other = peer.Step();
+            if (run >= 0) peerTimes.Add(other);
+        }
+        double floor = 1e3 * what.Flops / (ceilings.FmaGflops * 1e9);
+        double peerMedian = peerTimes.Count == 0 ? double.NaN : new Timing([.. peerTimes]).Median;
+        for (int i = 0; i < turns.Count; i++)
+        {
+            Timing timing = new([.. times[i]]);
+            long peak = ChildRun.Start(new ChildRequest(what, turns[i].Memory, 2, threads)).PeakBytes;
+            Results.Add(new StepResult(what.ToString(), turns[i].Who, timing.Median, timing.Min, timing.Runs, peerMedian / timing.Median, floor, peak));
+        }
+        if (peer is null) return;
+        Timing peerTiming = new([.. peerTimes]);
+        Results.Add(new StepResult(what.ToString(), "PyTorch", peerTiming.Median, peerTiming.Min, peerTiming.Runs, 1, floor, peer.PeakBytes()));
+    }
+
+    /// <summary>The part of a report that lists the steps.</summary>
+    public string ToMarkdown()
+    {
+        MarkdownTable table = new("step", "", "median ms", "min ms", "runs", "PyTorch ÷ this", "floor ms", "share of floor", "peak memory MiB");
+        foreach (StepResult r in Results)
+            table.Add(r.Case, r.Who, r.MedianMs, r.MinMs, r.Runs, r.PeerOverOurs, r.FloorMs, MarkdownTable.Percent(r.Share), r.PeakBytes / (1 << 20));
+        return table.ToString();
+    }
+
+    /// <summary>The part of a report that lists the allocations.</summary>
+    public string AllocationsToMarkdown()
+    {
+        MarkdownTable table = new("step", "memory", "bytes on the calling thread", "bytes in the process");
+        foreach (AllocationResult r in Allocations) table.Add(r.Case, r.Memory, (double)r.ThreadBytes, (double)r.ProcessBytes);
+        return table.ToString();
+    }
+
+    private TrainingStep Training(StepCase what, Device device, List<(string, MemoryMode, Func<double>)> turns)
+    {
+        TrainingStep step = new(what, device);
+        foreach (MemoryMode memory in (MemoryMode[])[MemoryMode.Stored, MemoryMode.Reversible])
+            turns.Add((memory == MemoryMode.Stored ? "stored" : "reversible", memory, () => Timing.Once(() => step.Run(memory))));
+        (double storedBits, double storedNorm) = step.Differentiate(MemoryMode.Stored);
+        (double rebuiltBits, double rebuiltNorm) = step.Differentiate(MemoryMode.Reversible);
+        if (Math.Abs(storedBits - rebuiltBits) > LossTolerance || Math.Abs(storedNorm / rebuiltNorm - 1) > NormTolerance)
+            throw new GlowException(
+                $"{what}: stored gives {storedBits} bits/dim and gradient norm {storedNorm}, reversible {rebuiltBits} and {rebuiltNorm}; they must agree");
+        foreach (MemoryMode memory in (MemoryMode[])[MemoryMode.Stored, MemoryMode.Reversible]) Allocations.Add(Allocated(what, step, memory));
+        return step;
+    }
+
+    private static SamplingStep Sampling(StepCase what, Device device, List<(string, MemoryMode, Func<double>)> turns)
+    {
+        SamplingStep step = new(what, device);
+        turns.Add(("sampling", MemoryMode.Stored, () => Timing.Once(() => step.Run())));
+        return step;
+    }
+
+    private static AllocationResult Allocated(StepCase what, TrainingStep step, MemoryMode memory)
+    {
+        step.Run(memory);
+        long thread = GC.GetAllocatedBytesForCurrentThread(), process = GC.GetTotalAllocatedBytes(precise: true);
+        step.Run(memory);
+        return new AllocationResult(what.ToString(), memory == MemoryMode.Stored ? "stored" : "reversible",
+            GC.GetAllocatedBytesForCurrentThread() - thread, GC.GetTotalAllocatedBytes(precise: true) - process);
+    }
+}

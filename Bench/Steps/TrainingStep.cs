@@ -1,0 +1,69 @@
+using GlowGpu.Engine;
+using GlowGpu.Kernels;
+using GlowGpu.Model;
+
+namespace GlowGpu.Bench.Steps;
+
+/// <summary>
+/// What the trainer does in a step once it has its batch: loss and gradients, gradient norm, one Adamax update with Polyak average.
+/// Images are noise; their values do not change what is computed.
+/// </summary>
+public sealed class TrainingStep : IDisposable
+{
+    /// <summary>Learning rate, small enough that a fresh model does not run away on noise.</summary>
+    internal const double Rate = 1e-4;
+
+    private readonly Glow model;
+    private readonly Adamax optimizer;
+    private readonly IBuffer squares;
+    private readonly Batch batch;
+
+    /// <summary>A freshly drawn, initialised model of a case.</summary>
+    public TrainingStep(StepCase what, Device device)
+    {
+        model = new Glow(what.Config, device, seed: 1);
+        optimizer = new Adamax(device.Backend, model.Parameters, 0.9, 0.999, 1e-8, averageDecay: 0.999);
+        squares = device.Backend.Allocate(1);
+        float[] bytes = new float[what.Batch * what.Config.Dimensions];
+        new CounterRandom(1, "bench").Uniform(bytes);
+        for (int i = 0; i < bytes.Length; i++) bytes[i] = MathF.Floor(256 * bytes[i]);
+        batch = new Batch(what.Batch, bytes, null);
+        model.Initialize(batch, Noise.Center);
+    }
+
+    /// <summary>Values, gradients, two moments and average of every parameter, bytes.</summary>
+    public long ParameterBytes => 5L * sizeof(float) * model.Parameters.Length;
+
+    /// <summary>Activations and their gradients: what the arena holds, bytes.</summary>
+    public long ArenaBytes => model.Device.Arena.Bytes;
+
+    /// <summary>One step; bits/dim and gradient norm before the update.</summary>
+    /// <exception cref="GlowException">One of the two is not finite.</exception>
+    public (double BitsPerDim, double GradientNorm) Run(MemoryMode memory)
+    {
+        (double bits, double norm) = Differentiate(memory);
+        optimizer.Step(Rate, 1);
+        model.Device.Backend.Synchronize();
+        return (bits, norm);
+    }
+
+    /// <summary>The same without the update.</summary>
+    public (double BitsPerDim, double GradientNorm) Differentiate(MemoryMode memory)
+    {
+        BatchResult result = model.LossAndGradients(batch, Noise.Center, memory, classWeight: 0);
+        View sum = View.Dense(squares, 0, 1, 1);
+        model.Device.Backend.OptimizerStep.SumOfSquares(model.Parameters.Gradients, sum);
+        double norm = Math.Sqrt(sum.ToArray()[0]);
+        if (!(double.IsFinite(result.BitsPerDim) && double.IsFinite(norm)))
+            throw new GlowException($"training step: bits/dim is {result.BitsPerDim} and the gradient norm {norm}; both must be finite");
+        return (result.BitsPerDim, norm);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        optimizer.Dispose();
+        squares.Dispose();
+        model.Dispose();
+    }
+}
