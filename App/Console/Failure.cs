@@ -47,6 +47,8 @@ internal static class Failure
         OperationCanceledException => "stopped before it was done; nothing was written",
         OutOfMemoryException => "out of memory; a smaller --batch or, in training, --memory reversible needs less",
         IOException or UnauthorizedAccessException => e.Message,
+        // Weights that no likelihood can be had of; the message names the step.
+        ArithmeticException and not (DivideByZeroException or OverflowException) => e.Message,
         _ => $"an internal error, {e.GetType().Name}: {e.Message} (GLOW_DEBUG=1 shows where)",
     });
 

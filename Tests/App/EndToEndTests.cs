@@ -1,6 +1,8 @@
 using System.Text.Json;
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
 using GlowGpu.Model.Data;
+using GlowGpu.Model.Training;
 using NUnit.Framework;
 
 namespace GlowGpu.Tests.App;
@@ -55,6 +57,22 @@ public sealed class EndToEndTests
         }
         string line = run.Glow("eval --model RUN --data ARRAY --dequantize center --device cpu").Succeeds().Out;
         Assert.That(line, Does.Match(@"^\d\.\d{4} bits/dim on images\.npy #[0-9a-f]{12}, 5 images"));
+    }
+
+    [Test]
+    public void A_model_that_cannot_be_inverted_is_one_sentence()
+    {
+        string broken = run.File("singular.safetensors");
+        using (Device device = DeviceFactory.Open("cpu", 1))
+        using (GlowGpu.Model.Glow model = ModelFile.Load(Path.Combine(run.Run, "model.safetensors"), device))
+        {
+            View weight = model.Parameters.Value("levels.1.steps.0.invconv.weight");
+            weight.Write(new float[weight.Count]);
+            ModelFile.Save(model, broken, 5);
+        }
+        CommandRun eval = run.Glow("eval --model FILE/singular.safetensors --data ARRAY --device cpu");
+        Assert.That(eval.Code, Is.EqualTo(1));
+        Assert.That(eval.Error.Trim(), Does.Match(@"^eval: levels\.1\.steps\.0: the channel mixing matrix is singular \([^\n]+$"));
     }
 
     [Test]
