@@ -72,7 +72,7 @@ public sealed class EndToEndTests
         }
         CommandRun eval = run.Glow("eval --model FILE/singular.safetensors --data ARRAY --device cpu");
         Assert.That(eval.Code, Is.EqualTo(1));
-        Assert.That(eval.Error.Trim(), Does.Match(@"^eval: levels\.1\.steps\.0: the channel mixing matrix is singular \([^\n]+$"));
+        Assert.That(eval.Error.Trim(), Does.Match(@"^glow eval: levels\.1\.steps\.0: the channel mixing matrix is singular \([^\n]+$"));
     }
 
     [Test]
