@@ -34,7 +34,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     /// <inheritdoc/>
     public long SavedLength(CouplingNetShape shape, int pixels)
     {
-        Tiles tiles = new(pixels, workers.Count);
+        Tiles tiles = Cut(shape, pixels);
         return 2 * tiles.Count * Panels.Length(tiles.Rows, shape.Width);
     }
 
@@ -58,7 +58,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             Gemm = gemm,
             Shape = shape,
             Pixels = pixels,
-            Tiles = new Tiles(pixels.Count, workers.Count),
+            Tiles = Cut(shape, pixels.Count),
             Packed = new Packed(shape, HostBuffer.Address(packed)),
             Z1 = HostBuffer.Address(z1),
             Z1Row = z1.Stride,

@@ -14,7 +14,8 @@ internal readonly struct Tiles
     /// <summary>Heights are multiples of this, but for the last tile.</summary>
     public const int Step = 16;
 
-    private const int MaxRows = 64;
+    /// <summary>The largest height.</summary>
+    public const int MaxRows = 64;
 
     public Tiles(int pixels, int workers)
     {
@@ -25,6 +26,16 @@ internal readonly struct Tiles
         Rows = Math.Max((rows + Step - 1) / Step * Step, Step);
         Count = (pixels + Rows - 1) / Rows;
     }
+
+    private Tiles(int pixels)
+    {
+        Pixels = pixels;
+        Rows = MaxRows;
+        Count = (pixels + MaxRows - 1) / MaxRows;
+    }
+
+    /// <summary>Tiles of the largest height, however many workers there are.</summary>
+    public static Tiles Full(int pixels) => new(pixels);
 
     /// <summary>Number of pixels.</summary>
     public int Pixels { get; }
