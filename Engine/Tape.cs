@@ -30,7 +30,8 @@ public enum MemoryMode
 }
 
 /// <summary>
-/// Minimal reverse mode: forward records nodes in order, <see cref="Backward"/> walks them once from the last to the first.
+/// Minimal reverse mode: forward records nodes in order, <see cref="Backward"/> walks them once from the last to the first and
+/// leaves the tape empty, ready for the next step. A layer keeps its node and fills it anew in each.
 /// In <see cref="MemoryMode.Reversible"/> a reversible node is differentiated from its output and rebuilds its input for
 /// the node before it.
 /// </summary>
@@ -40,6 +41,9 @@ public sealed class Tape(MemoryMode mode)
 
     /// <summary>The mode the nodes are recorded under.</summary>
     public MemoryMode Mode { get; } = mode;
+
+    /// <summary>Forgets what was recorded without a backward pass.</summary>
+    public void Clear() => nodes.Clear();
 
     /// <summary>Appends a node.</summary>
     public void Record(ITapeNode node) => nodes.Add(node);

@@ -35,6 +35,16 @@ public sealed class Tensor
         this.firstChannel = firstChannel;
     }
 
+    /// <summary>
+    /// The tensor that <paramref name="kept"/> holds if it has this shape, else a new one, kept there: a layer makes the same
+    /// tensor in every pass, and a steady training step allocates none.
+    /// </summary>
+    public static Tensor Reuse(ref Tensor? kept, Device device, Pixels pixels, int channels)
+    {
+        if (kept is null || kept.Pixels != pixels || kept.Channels != channels) kept = new Tensor(device, pixels, channels);
+        return kept;
+    }
+
     /// <summary>N, H and W.</summary>
     public Pixels Pixels { get; }
 
@@ -71,6 +81,13 @@ public sealed class Tensor
 
     /// <summary>The channels <c>[first, first + count)</c> as a tensor that shares this one's memory.</summary>
     public Tensor Window(int first, int count) => new(this, first, count);
+
+    /// <summary>As <see cref="Window(int, int)"/>, the tensor that <paramref name="kept"/> holds if it is that window.</summary>
+    public Tensor Window(int first, int count, ref Tensor? kept)
+    {
+        if (kept is null || kept.parent != this || kept.firstChannel != first || kept.Channels != count) kept = Window(first, count);
+        return kept;
+    }
 
     /// <summary>Rents memory for the values; their contents are arbitrary.</summary>
     public Tensor Allocate()

@@ -51,8 +51,24 @@ public readonly record struct View(IBuffer Buffer, long Offset, int Rows, int Co
     {
         if (!IsDense) throw new ArgumentException("view: only a dense view can be copied as one block");
         float[] values = new float[Count];
-        Buffer.Read(Offset, values);
+        Read(values);
         return values;
+    }
+
+    /// <summary>Copies a dense view to host memory of the same count.</summary>
+    public void Read(Span<float> values)
+    {
+        if (!IsDense || values.Length != Count)
+            throw new ArgumentException($"view: [{Rows}, {Cols}] (row stride {Stride}) does not fill {values.Length} values");
+        Buffer.Read(Offset, values);
+    }
+
+    /// <summary>The element of a <c>[1,1]</c> view.</summary>
+    public float ReadScalar()
+    {
+        Span<float> value = stackalloc float[1];
+        Read(value);
+        return value[0];
     }
 
     /// <summary>Fills a dense view from host values of the same count.</summary>

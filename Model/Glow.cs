@@ -32,8 +32,10 @@ public readonly record struct Noise(Dequantization Mode, ulong Key, ulong Counte
 /// <param name="BitsPerDim">mean bits/dim</param>
 /// <param name="ClassBits">mean class cross-entropy in bits; 0 when unconditional</param>
 /// <param name="ClassErrors">fraction of wrong class predictions; 0 when unconditional</param>
-/// <param name="LogLikelihoods">nats per image, the −D·ln n_bins term included</param>
-public sealed record BatchResult(double Loss, double BitsPerDim, double ClassBits, double ClassErrors, double[] LogLikelihoods);
+/// <param name="LogLikelihoods">
+/// nats per image, the −D·ln n_bins term included; those of a training step are overwritten by the next one
+/// </param>
+public readonly record struct BatchResult(double Loss, double BitsPerDim, double ClassBits, double ClassErrors, double[] LogLikelihoods);
 
 /// <summary>
 /// Glow (Kingma &amp; Dhariwal 2018) on one device: exact log-likelihoods, their gradients, latents and back. Not safe for use by
@@ -43,6 +45,10 @@ public sealed class Glow : IDisposable
 {
     private readonly Dictionary<string, Array> constants = [];
     private readonly GlowFlow flow;
+    private readonly Tape stored = new(MemoryMode.Stored), reversible = new(MemoryMode.Reversible);
+    private Tensor? bytesTensor, inputTensor;
+    private float[] readBack = [], scoresBack = [];
+    private double[] trainingNats = [];
     private int lastCount;
 
     /// <summary>Builds a model with freshly drawn parameters; the same seed draws the same on every device.</summary>
@@ -97,7 +103,7 @@ public sealed class Glow : IDisposable
     public BatchResult LossAndGradients(Batch batch, Noise noise, MemoryMode memory, double classWeight)
     {
         Begin(batch.Count);
-        return Run(Dequantize(batch, noise), batch.Labels, new Tape(memory), classWeight, null);
+        return Run(Dequantize(batch, noise), batch.Labels, TapeOf(memory), classWeight, null);
     }
 
     /// <summary>Forward only.</summary>
@@ -190,7 +196,7 @@ public sealed class Glow : IDisposable
     internal BatchResult LossAndGradients(float[] x, int count, float[]? labels, MemoryMode memory, double classWeight)
     {
         Begin(count);
-        return Run(Upload(x, count), labels, new Tape(memory), classWeight, null);
+        return Run(Upload(x, count), labels, TapeOf(memory), classWeight, null);
     }
 
     /// <summary>As <see cref="Encode(Batch, Noise)"/> for continuous x <c>[N,H,W,C]</c>.</summary>
@@ -232,7 +238,8 @@ public sealed class Glow : IDisposable
         if (tape is null) z.ReleaseData();
         else tape.Backward();
         x.Release();
-        BatchResult result = Read(pass.LogLikelihood, logits, classBits, labels, classify, classWeight);
+        double[] nats = tape is null ? new double[n] : Kept(ref trainingNats, n);
+        BatchResult result = Read(pass.LogLikelihood, logits, classBits, labels, classify, classWeight, nats);
         pass.Return(pass.LogLikelihood);
         pass.Return(labelView);
         pass.Return(logits);
@@ -241,27 +248,46 @@ public sealed class Glow : IDisposable
         return result;
     }
 
-    private BatchResult Read(View logLikelihood, View logits, View classBits, float[]? labels, bool classify, double classWeight)
+    private BatchResult Read(
+        View logLikelihood, View logits, View classBits, float[]? labels, bool classify, double classWeight, double[] nats)
     {
-        float[] values = logLikelihood.ToArray();
-        double constant = flow.LogDet.ToArray()[0] - Config.Dimensions * Math.Log(Config.Bins);
-        double[] nats = Array.ConvertAll(values, v => v + constant);
-        double bits = -nats.Average() / (Config.Dimensions * Math.Log(2));
+        int n = nats.Length;
+        Span<float> values = Kept(ref readBack, n);
+        logLikelihood.Read(values);
+        double constant = flow.LogDet.ReadScalar() - Config.Dimensions * Math.Log(Config.Bins), sum = 0;
+        for (int i = 0; i < n; i++) sum += nats[i] = values[i] + constant;
+        double bits = -sum / n / (Config.Dimensions * Math.Log(2));
         double bitsOfClass = 0, errors = 0;
         if (classify)
         {
-            bitsOfClass = classBits.ToArray().Average(static v => (double)v);
-            float[] scores = logits.ToArray();
-            for (int i = 0; i < values.Length; i++)
+            classBits.Read(values);
+            for (int i = 0; i < n; i++) bitsOfClass += values[i] / n;
+            Span<float> scores = Kept(ref scoresBack, n * Config.Classes);
+            logits.Read(scores);
+            for (int i = 0; i < n; i++)
             {
-                ReadOnlySpan<float> row = scores.AsSpan(i * Config.Classes, Config.Classes);
+                ReadOnlySpan<float> row = scores.Slice(i * Config.Classes, Config.Classes);
                 int best = 0;
                 for (int k = 1; k < row.Length; k++) if (row[k] > row[best]) best = k;
                 if (best != (int)labels![i]) errors++;
             }
-            errors /= values.Length;
+            errors /= n;
         }
         return new BatchResult(bits + classWeight * bitsOfClass, bits, bitsOfClass, errors, nats);
+    }
+
+    private Tape TapeOf(MemoryMode memory)
+    {
+        Tape tape = memory == MemoryMode.Stored ? stored : reversible;
+        // Of a step that an exception ended.
+        tape.Clear();
+        return tape;
+    }
+
+    private static T[] Kept<T>(ref T[] array, int length)
+    {
+        if (array.Length != length) array = new T[length];
+        return array;
     }
 
     private void Begin(int count)
@@ -274,7 +300,7 @@ public sealed class Glow : IDisposable
 
     private Tensor Upload(ReadOnlySpan<float> x, int count)
     {
-        Tensor tensor = new Tensor(Device, new Pixels(count, Config.Height, Config.ImageWidth), Config.Channels).Allocate();
+        Tensor tensor = Tensor.Reuse(ref bytesTensor, Device, new Pixels(count, Config.Height, Config.ImageWidth), Config.Channels).Allocate();
         tensor.Data.Write(x[..checked(count * Config.Dimensions)]);
         return tensor;
     }
@@ -282,7 +308,7 @@ public sealed class Glow : IDisposable
     private Tensor Dequantize(Batch batch, Noise noise)
     {
         Tensor bytes = Upload(batch.Bytes, batch.Count);
-        Tensor x = new Tensor(Device, bytes.Pixels, bytes.Channels).Allocate();
+        Tensor x = Tensor.Reuse(ref inputTensor, Device, bytes.Pixels, bytes.Channels).Allocate();
         Device.Backend.Dequantize.Forward(bytes.Data, Config.NBits, noise.Mode == Dequantization.Center, noise.Key,
             noise.Counter, x.Data);
         bytes.ReleaseData();

@@ -13,6 +13,7 @@ internal sealed class GlowFlow : IDisposable
     private readonly Device device;
     private readonly List<Level> levels = [];
     private readonly List<ChannelMapStep> maps = [];
+    private readonly MapNode mapNode;
     private readonly IBuffer mapMemory;
     private readonly IBuffer logDet;
     private long prepared = -1;
@@ -22,6 +23,7 @@ internal sealed class GlowFlow : IDisposable
     public GlowFlow(GlowConfig config, Device device, ParameterSet parameters, IReadOnlyDictionary<string, Array> constants)
     {
         this.device = device;
+        mapNode = new MapNode(device.Backend, maps);
         long mapLength = 0;
         for (int l = 0; l < config.Levels; l++)
         {
@@ -87,7 +89,8 @@ internal sealed class GlowFlow : IDisposable
     /// </summary>
     public Tensor Forward(Tensor x, FlowPass pass, View[]? eps, Action<string, View>? inspect = null)
     {
-        pass.Tape?.Record(new MapNode(device.Backend, maps, pass.Gradient * x.Pixels.N));
+        mapNode.Gradient = pass.Gradient * x.Pixels.N;
+        pass.Tape?.Record(mapNode);
         for (int l = 0; l < levels.Count; l++)
         {
             x = levels[l].Squeeze.Forward(x, pass);
@@ -215,8 +218,10 @@ internal sealed class GlowFlow : IDisposable
     private static ClassHeadParameters HeadParameters(Func<string, View> view) =>
         new(view("classifier.weight"), view("classifier.bias"), view("classifier.logs"));
 
-    private sealed class MapNode(IBackend backend, IReadOnlyList<ChannelMapStep> maps, float gradient) : ITapeNode
+    private sealed class MapNode(IBackend backend, IReadOnlyList<ChannelMapStep> maps) : ITapeNode
     {
-        public void Backward() => backend.ChannelMap.Backward(maps, gradient);
+        public float Gradient { get; set; }
+
+        public void Backward() => backend.ChannelMap.Backward(maps, Gradient);
     }
 }

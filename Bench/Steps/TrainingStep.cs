@@ -53,7 +53,7 @@ public sealed class TrainingStep : IDisposable
         BatchResult result = model.LossAndGradients(batch, Noise.Center, memory, classWeight: 0);
         View sum = View.Dense(squares, 0, 1, 1);
         model.Device.Backend.OptimizerStep.SumOfSquares(model.Parameters.Gradients, sum);
-        double norm = Math.Sqrt(sum.ToArray()[0]);
+        double norm = Math.Sqrt(sum.ReadScalar());
         if (!(double.IsFinite(result.BitsPerDim) && double.IsFinite(norm)))
             throw new GlowException($"training step: bits/dim is {result.BitsPerDim} and the gradient norm {norm}; both must be finite");
         return (result.BitsPerDim, norm);

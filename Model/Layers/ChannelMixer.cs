@@ -11,6 +11,8 @@ namespace GlowGpu.Model.Layers;
 public sealed class ChannelMixer(Device device, ChannelMapStep step, View logDet) : IFlowLayer
 {
     private readonly ChannelMapStep[] only = [step];
+    private readonly Node node = new(device.Backend, step.Maps);
+    private Tensor? output, input;
 
     /// <summary>Parameters, gradients and maps.</summary>
     public ChannelMapStep Step { get; } = step;
@@ -21,17 +23,17 @@ public sealed class ChannelMixer(Device device, ChannelMapStep step, View logDet
     /// <inheritdoc/>
     public Tensor Forward(Tensor x, FlowPass pass)
     {
-        Tensor y = new Tensor(device, x.Pixels, x.Channels).Allocate();
+        Tensor y = Tensor.Reuse(ref output, device, x.Pixels, x.Channels).Allocate();
         pass.Backend.ChannelAffine.Apply(x.Data, Step.Maps.W, Step.Maps.B, y.Data);
         if (!pass.Storing) x.ReleaseData();
-        pass.Tape?.Record(new Node(pass.Backend, Step.Maps, x, y));
+        pass.Tape?.Record(node.Of(x, y));
         return y;
     }
 
     /// <inheritdoc/>
     public Tensor Inverse(Tensor y, FlowPass pass)
     {
-        Tensor x = new Tensor(device, y.Pixels, y.Channels).Allocate();
+        Tensor x = Tensor.Reuse(ref input, device, y.Pixels, y.Channels).Allocate();
         pass.Backend.ChannelAffine.Apply(y.Data, Step.Maps.V, Step.Maps.C, x.Data);
         y.ReleaseData();
         return x;
@@ -44,8 +46,16 @@ public sealed class ChannelMixer(Device device, ChannelMapStep step, View logDet
         device.Backend.ChannelMap.Prepare(only, logDet);
     }
 
-    private sealed class Node(IBackend backend, ChannelMaps maps, Tensor x, Tensor y) : IReversibleNode
+    private sealed class Node(IBackend backend, ChannelMaps maps) : IReversibleNode
     {
+        private Tensor x = null!, y = null!;
+
+        public Node Of(Tensor input, Tensor output)
+        {
+            (x, y) = (input, output);
+            return this;
+        }
+
         public void Backward()
         {
             backend.ChannelAffine.Backward(y.Gradient, x.Data, maps.W, x.Gradient, maps.DW, maps.DB);

@@ -4,9 +4,23 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Model.Layers;
 
 /// <summary>The class term on the mean of the top latent (<see cref="IClassHead"/>).</summary>
-public sealed class Classifier(Device device, int classes, ClassHeadParameters parameters, ClassHeadParameters gradients)
+public sealed class Classifier
 {
-    private readonly IBackend backend = device.Backend;
+    private readonly Device device;
+    private readonly IBackend backend;
+    private readonly ClassHeadParameters parameters, gradients;
+    private readonly Node node;
+
+    /// <summary>A head for so many classes.</summary>
+    public Classifier(Device device, int classes, ClassHeadParameters parameters, ClassHeadParameters gradients)
+    {
+        (this.device, Classes, this.parameters, this.gradients) = (device, classes, parameters, gradients);
+        backend = device.Backend;
+        node = new Node(this);
+    }
+
+    /// <summary>Number of classes.</summary>
+    public int Classes { get; }
 
     /// <summary>
     /// Cross-entropy in bits to <paramref name="loss"/> <c>[1,N]</c> and logits to <paramref name="logits"/>
@@ -17,12 +31,9 @@ public sealed class Classifier(Device device, int classes, ClassHeadParameters p
     {
         View mean = pass.Rent(z.Pixels.N, z.Channels);
         backend.ClassHead.Forward(z.Pixels, z.Data, parameters, labels, mean, logits, loss);
-        if (pass.Recording) pass.Tape!.Record(new Node(this, z, labels, mean, logits, gradient));
+        if (pass.Recording) pass.Tape!.Record(node.Of(z, labels, mean, logits, gradient));
         else pass.Return(mean);
     }
-
-    /// <summary>Number of classes.</summary>
-    public int Classes { get; } = classes;
 
     private void Backward(Tensor z, View labels, View mean, View logits, float gradient)
     {
@@ -30,8 +41,18 @@ public sealed class Classifier(Device device, int classes, ClassHeadParameters p
         device.Arena.Return(mean);
     }
 
-    private sealed class Node(Classifier layer, Tensor z, View labels, View mean, View logits, float gradient) : ITapeNode
+    private sealed class Node(Classifier layer) : ITapeNode
     {
+        private Tensor z = null!;
+        private View labels, mean, logits;
+        private float gradient;
+
+        public Node Of(Tensor variable, View classes, View averages, View scores, float derivative)
+        {
+            (z, labels, mean, logits, gradient) = (variable, classes, averages, scores, derivative);
+            return this;
+        }
+
         public void Backward() => layer.Backward(z, labels, mean, logits, gradient);
     }
 }

@@ -7,15 +7,28 @@ namespace GlowGpu.Model.Layers;
 /// Affine or additive coupling, in place: the first half of the channels conditions the second through the coupling
 /// network. The maths of both halves of the work is in <see cref="ICouplingNet"/> and <see cref="ICouple"/>.
 /// </summary>
-public sealed class Coupling(
-    Device device, string name, CouplingKind kind, CouplingNetShape shape, CouplingNetParameters parameters,
-    CouplingNetParameters gradients) : IFlowLayer, IDisposable
+public sealed class Coupling : IFlowLayer, IDisposable
 {
-    private readonly IBackend backend = device.Backend;
-    private readonly IBuffer packed = device.Backend.Allocate(device.Backend.CouplingNet.PackedLength(shape));
+    private readonly Device device;
+    private readonly IBackend backend;
+    private readonly CouplingKind kind;
+    private readonly CouplingNetShape shape;
+    private readonly CouplingNetParameters parameters, gradients;
+    private readonly IBuffer packed;
+    private readonly Node node;
+
+    /// <summary>A coupling whose network has that shape.</summary>
+    public Coupling(Device device, string name, CouplingKind kind, CouplingNetShape shape, CouplingNetParameters parameters,
+        CouplingNetParameters gradients)
+    {
+        (this.device, Name, this.kind, this.shape, this.parameters, this.gradients) = (device, name, kind, shape, parameters, gradients);
+        backend = device.Backend;
+        packed = backend.Allocate(backend.CouplingNet.PackedLength(shape));
+        node = new Node(this);
+    }
 
     /// <inheritdoc/>
-    public string Name { get; } = name;
+    public string Name { get; }
 
     private View Packed => View.Dense(packed, 0, 1, checked((int)packed.Length));
 
@@ -26,12 +39,12 @@ public sealed class Coupling(
         backend.Couple.Forward(kind, x.Pixels, Second(x.Data), h, pass.LogLikelihood);
         if (pass.Storing)
         {
-            pass.Tape!.Record(new Node(this, x, h, saved, pass.Gradient));
+            pass.Tape!.Record(node.Of(x, h, saved, pass.Gradient));
         }
         else
         {
             pass.Return(h);
-            pass.Tape?.Record(new Node(this, x, View.None, View.None, pass.Gradient));
+            pass.Tape?.Record(node.Of(x, View.None, View.None, pass.Gradient));
         }
         return x;
     }
@@ -88,8 +101,18 @@ public sealed class Coupling(
         device.Arena.Return(saved);
     }
 
-    private sealed class Node(Coupling layer, Tensor z, View h, View saved, float gradient) : IReversibleNode
+    private sealed class Node(Coupling layer) : IReversibleNode
     {
+        private Tensor z = null!;
+        private View h, saved;
+        private float gradient;
+
+        public Node Of(Tensor variable, View output, View activations, float derivative)
+        {
+            (z, h, saved, gradient) = (variable, output, activations, derivative);
+            return this;
+        }
+
         public void Backward()
         {
             layer.Backward(z, h, saved, gradient);
@@ -99,10 +122,10 @@ public sealed class Coupling(
         public void BackwardFromOutput()
         {
             // z1 is untouched by the coupling, so the same network output comes again, bit for bit.
-            (View again, View activations) = layer.Network(z, keep: true);
-            layer.Backward(z, again, activations, gradient);
-            layer.Undo(z, again);
-            layer.Return(again, activations);
+            (h, saved) = layer.Network(z, keep: true);
+            layer.Backward(z, h, saved, gradient);
+            layer.Undo(z, h);
+            layer.Return(h, saved);
         }
     }
 }

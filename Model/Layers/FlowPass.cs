@@ -12,7 +12,7 @@ namespace GlowGpu.Model.Layers;
 /// <param name="Gradient">
 /// derivative of the loss by every image's log-likelihood; one number, since the objective is a mean over images
 /// </param>
-public sealed record FlowPass(Device Device, Tape? Tape, View LogLikelihood, float Gradient)
+public readonly record struct FlowPass(Device Device, Tape? Tape, View LogLikelihood, float Gradient)
 {
     /// <summary>The operation set.</summary>
     public IBackend Backend => Device.Backend;

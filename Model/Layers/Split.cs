@@ -7,14 +7,27 @@ namespace GlowGpu.Model.Layers;
 /// Factors out the second half of the channels at the end of a level and scores it under a Gaussian whose mean and logs a
 /// zero-initialised 3×3 convolution predicts from the first half (Dinh et al. 2016, section 3.6; learned as in Glow).
 /// </summary>
-public sealed class Split(
-    Device device, string name, ZeroConvShape shape, ZeroConvParameters parameters, ZeroConvParameters gradients) : IDisposable
+public sealed class Split : IDisposable
 {
-    private readonly IBackend backend = device.Backend;
-    private readonly IBuffer packed = device.Backend.Allocate(device.Backend.ZeroConv.PackedLength(shape));
+    private readonly Device device;
+    private readonly IBackend backend;
+    private readonly ZeroConvShape shape;
+    private readonly ZeroConvParameters parameters, gradients;
+    private readonly IBuffer packed;
+    private readonly Node node;
+    private Tensor? first;
+
+    /// <summary>A split whose convolution has that shape.</summary>
+    public Split(Device device, string name, ZeroConvShape shape, ZeroConvParameters parameters, ZeroConvParameters gradients)
+    {
+        (this.device, Name, this.shape, this.parameters, this.gradients) = (device, name, shape, parameters, gradients);
+        backend = device.Backend;
+        packed = backend.Allocate(backend.ZeroConv.PackedLength(shape));
+        node = new Node(this);
+    }
 
     /// <summary>Name as in the checkpoint.</summary>
-    public string Name { get; } = name;
+    public string Name { get; }
 
     private View Packed => View.Dense(packed, 0, 1, checked((int)packed.Length));
 
@@ -26,9 +39,9 @@ public sealed class Split(
     {
         View stats = Statistics(z);
         backend.GaussianScore.Forward(z.Pixels, StatsLayout.Interleaved, Second(z.Data), stats, pass.LogLikelihood, eps);
-        if (pass.Recording) pass.Tape!.Record(new Node(this, z, stats, pass.Gradient));
+        if (pass.Recording) pass.Tape!.Record(node.Of(z, stats, pass.Gradient));
         else pass.Return(stats);
-        return z.Window(0, shape.In);
+        return z.Window(0, shape.In, ref first);
     }
 
     /// <summary>Fills the second half of z from its latent, given the first half.</summary>
@@ -67,8 +80,18 @@ public sealed class Split(
         device.Arena.Return(stats);
     }
 
-    private sealed class Node(Split layer, Tensor z, View stats, float gradient) : ITapeNode
+    private sealed class Node(Split layer) : ITapeNode
     {
+        private Tensor z = null!;
+        private View stats;
+        private float gradient;
+
+        public Node Of(Tensor variable, View statistics, float derivative)
+        {
+            (z, stats, gradient) = (variable, statistics, derivative);
+            return this;
+        }
+
         public void Backward() => layer.Backward(z, stats, gradient);
     }
 }

@@ -7,16 +7,28 @@ namespace GlowGpu.Model.Layers;
 /// The prior of the last latent: a diagonal Gaussian per pixel and channel, standard, learned, and shifted by a class
 /// embedding when the model is conditional (<see cref="IPrior"/>).
 /// </summary>
-public sealed class TopPrior(Device device, bool edgeBias, PriorParameters parameters, PriorParameters gradients)
+public sealed class TopPrior
 {
-    private readonly IBackend backend = device.Backend;
+    private readonly Device device;
+    private readonly IBackend backend;
+    private readonly bool edgeBias;
+    private readonly PriorParameters parameters, gradients;
+    private readonly Node node;
+
+    /// <summary>A prior of those parameters.</summary>
+    public TopPrior(Device device, bool edgeBias, PriorParameters parameters, PriorParameters gradients)
+    {
+        (this.device, this.edgeBias, this.parameters, this.gradients) = (device, edgeBias, parameters, gradients);
+        backend = device.Backend;
+        node = new Node(this);
+    }
 
     /// <summary>Adds the log-density of z to the pass and writes its latent to <paramref name="eps"/> unless None.</summary>
     public void Forward(Tensor z, View labels, FlowPass pass, View eps)
     {
         View stats = Statistics(z, labels);
         backend.GaussianScore.Forward(z.Pixels, StatsLayout.Halves, z.Data, stats, pass.LogLikelihood, eps);
-        if (pass.Recording) pass.Tape!.Record(new Node(this, z, labels, stats, pass.Gradient));
+        if (pass.Recording) pass.Tape!.Record(node.Of(z, labels, stats, pass.Gradient));
         else pass.Return(stats);
     }
 
@@ -44,8 +56,18 @@ public sealed class TopPrior(Device device, bool edgeBias, PriorParameters param
         device.Arena.Return(stats);
     }
 
-    private sealed class Node(TopPrior layer, Tensor z, View labels, View stats, float gradient) : ITapeNode
+    private sealed class Node(TopPrior layer) : ITapeNode
     {
+        private Tensor z = null!;
+        private View labels, stats;
+        private float gradient;
+
+        public Node Of(Tensor variable, View classes, View statistics, float derivative)
+        {
+            (z, labels, stats, gradient) = (variable, classes, statistics, derivative);
+            return this;
+        }
+
         public void Backward() => layer.Backward(z, labels, stats, gradient);
     }
 }

@@ -130,7 +130,7 @@ internal sealed class StepRunner : IDisposable
             BatchResult result = model.LossAndGradients(batch, noise, options.Memory, options.ClassWeight);
             View sum = View.Dense(squares, 0, 1, 1);
             model.Device.Backend.OptimizerStep.SumOfSquares(model.Parameters.Gradients, sum);
-            return (result, Math.Sqrt(sum.ToArray()[0]));
+            return (result, Math.Sqrt(sum.ReadScalar()));
         }
         catch (ArithmeticException)
         {

@@ -1,4 +1,6 @@
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
+using GlowGpu.Kernels.Host;
 using GlowGpu.Model;
 using GlowGpu.Tests.Checks;
 using GlowGpu.Tests.Reference;
@@ -97,6 +99,33 @@ public sealed class GlowTests
             Assert.That(model.Arena.Bytes, Is.EqualTo(bytes), memory.ToString());
             Assert.That(model.Arena.Rented, Is.Zero, "everything rented was returned");
         }
+    }
+
+    [TestCase(MemoryMode.Stored, 0, 1)]
+    [TestCase(MemoryMode.Reversible, 0, 2)]
+    [TestCase(MemoryMode.Stored, 3, 2)]
+    public void SteadyTrainingStepOnTheHostAllocatesNoManagedMemory(MemoryMode memory, int classes, int threads)
+    {
+        using Device device = new(new HostBackend(threads));
+        using GlowGpu.Model.Glow glow = new(Config with { Classes = classes }, device, seed: 2);
+        using Adamax optimizer = new(device.Backend, glow.Parameters, 0.9, 0.999, 1e-8, averageDecay: 0.99);
+        using IBuffer squares = device.Backend.Allocate(1);
+        View sum = View.Dense(squares, 0, 1, 1);
+        Batch batch = Images(3, seed: 1, classes: classes);
+        glow.Initialize(batch, Noise.Center);
+        double norm = 0;
+        void Step()
+        {
+            glow.LossAndGradients(batch, Noise.Center, memory, 0.01);
+            device.Backend.OptimizerStep.SumOfSquares(glow.Parameters.Gradients, sum);
+            norm = sum.ReadScalar();
+            optimizer.Step(1e-3, 1);
+        }
+        for (int i = 0; i < 3; i++) Step();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 5; i++) Step();
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(norm, Is.Positive);
     }
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
