@@ -215,17 +215,17 @@ def chaiyujin(glow, config, out, name, seed, channels, size, levels, steps, widt
 def generate(first, second, out):
     module = load_rosinality(first)
     rosinality(module, out, "affine-lu", 1, channels=3, size=8, levels=2, steps=2, width=6, affine=True, lu=True, bits=8)
-    rosinality(module, out, "additive-dense", 2, channels=3, size=8, levels=2, steps=1, width=6, affine=False, lu=False, bits=5, prefix="module.")
+    rosinality(module, out, "additive-dense-grey", 2, channels=1, size=8, levels=2, steps=1, width=6, affine=False, lu=False, bits=5, prefix="module.")
     rosinality(module, out, "additive-lu-grey", 3, channels=1, size=8, levels=2, steps=2, width=8, affine=False, lu=True, bits=8)
     rosinality(module, out, "affine-dense-grey", 4, channels=1, size=16, levels=2, steps=2, width=8, affine=True, lu=False, bits=5)
     rosinality(module, out, "one-level-grey", 5, channels=1, size=8, levels=1, steps=2, width=8, affine=True, lu=False, bits=8, negative=False)
     sys.path.insert(0, second)
     from glow import models
     from glow.config import JsonConfig
-    chaiyujin(models, lambda c: JsonConfig(**c), out, "affine-dense", 6, 3, 8, 2, 2, 8, "affine", "invconv", False, False, 0)
+    chaiyujin(models, lambda c: JsonConfig(**c), out, "affine-dense", 6, 3, 8, 2, 2, 6, "affine", "invconv", False, False, 0)
     chaiyujin(models, lambda c: JsonConfig(**c), out, "affine-lu-top-grey", 7, 1, 8, 2, 2, 8, "affine", "invconv", True, True, 0)
     chaiyujin(models, lambda c: JsonConfig(**c), out, "additive-lu", 8, 3, 8, 2, 1, 8, "additive", "invconv", True, False, 0)
-    chaiyujin(models, lambda c: JsonConfig(**c), out, "additive-dense-classes-grey", 9, 1, 16, 3, 1, 8, "additive", "invconv", False, True, 3)
+    chaiyujin(models, lambda c: JsonConfig(**c), out, "additive-dense-classes-grey", 9, 1, 8, 2, 2, 6, "additive", "invconv", False, True, 3)
     chaiyujin(models, lambda c: JsonConfig(**c), out, "affine-reverse-grey", 10, 1, 8, 1, 3, 8, "affine", "reverse", False, True, 0)
 
 
