@@ -214,7 +214,7 @@ def chaiyujin(glow, config, out, name, seed, channels, size, levels, steps, widt
 
 def generate(first, second, out):
     module = load_rosinality(first)
-    rosinality(module, out, "affine-lu", 1, channels=3, size=8, levels=2, steps=2, width=6, affine=True, lu=True, bits=8)
+    rosinality(module, out, "affine-lu", 1, channels=3, size=8, levels=2, steps=2, width=4, affine=True, lu=True, bits=8)
     rosinality(module, out, "additive-dense-grey", 2, channels=1, size=8, levels=2, steps=1, width=6, affine=False, lu=False, bits=5, prefix="module.")
     rosinality(module, out, "additive-lu-grey", 3, channels=1, size=8, levels=2, steps=2, width=8, affine=False, lu=True, bits=8)
     rosinality(module, out, "affine-dense-grey", 4, channels=1, size=16, levels=2, steps=2, width=8, affine=True, lu=False, bits=5)
