@@ -59,7 +59,7 @@ public static partial class ChaiyujinImport
     {
         const string First = "flow.layers.1";
         int layers = state.Count(Layers());
-        int splits = Enumerable.Range(0, layers).Count(i => state.Has($"flow.layers.{i}.conv.weight"));
+        int splits = state.Matches(Splits());
         int levels = splits + 1;
         if ((layers + 1) % levels != 0 || (layers + 1) / levels < 3)
             throw new GlowException(
@@ -160,7 +160,7 @@ public static partial class ChaiyujinImport
         int c = config.LevelChannels(config.Levels - 1);
         (int h, int w, _) = config.LatentShape(config.Levels - 1);
         int batch = state.Dimension("prior_h", 0, 4);
-        state.ReadFixed("prior_h", new double[batch * 2 * c * h * w], "zero everywhere", batch, 2 * c, h, w);
+        state.ReadFixed("prior_h", static _ => 0, "zero everywhere", batch, 2 * c, h, w);
         if (config.LearnTop) ReadZeroConv(state, model, "learn_top", "prior.conv", 2 * c, 2 * c);
         if (config.Classes == 0) return;
         ReadLinear(state, model, "project_ycond", "prior.class", config.Classes, 2 * c);
@@ -174,6 +174,9 @@ public static partial class ChaiyujinImport
         model.Set($"{ours}.bias", TorchConvolution.Reorder(state.Read($"{theirs}.bias", outs), order));
         model.Set($"{ours}.logs", TorchConvolution.Reorder(state.Read($"{theirs}.logs", outs), order));
     }
+
+    [GeneratedRegex(@"^flow\.layers\.\d+\.conv\.weight$")]
+    private static partial Regex Splits();
 
     [GeneratedRegex(@"^flow\.layers\.(\d+)\.")]
     private static partial Regex Layers();

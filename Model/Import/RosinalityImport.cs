@@ -61,7 +61,7 @@ public static partial class RosinalityImport
         if (outputs != c && outputs != c / 2)
             throw new GlowException(
                 $"{state.Path}: tensor '{state.FullName(First)}.coupling.net.4.conv.weight' has {outputs} outputs; {c} (affine) or {c / 2} (additive) are needed");
-        bool dense = Enumerable.Range(0, Math.Max(0, levels - 1)).Any(l => state.Has($"blocks.{l}.flows.0.invconv.weight"));
+        bool dense = state.Matches(DenseWeight()) > 0;
         GlowConfig config = new()
         {
             ImageSize = imageSize,
@@ -93,9 +93,9 @@ public static partial class RosinalityImport
 
     private static double[] ReadFactors(StateDict state, string invconv, int c)
     {
-        state.ReadFixed($"{invconv}.l_eye", TorchFactors.Mask(c, static (i, j) => i == j), "the identity", c, c);
-        state.ReadFixed($"{invconv}.l_mask", TorchFactors.Mask(c, static (i, j) => i > j), "the mask below the diagonal", c, c);
-        state.ReadFixed($"{invconv}.u_mask", TorchFactors.Mask(c, static (i, j) => i < j), "the mask above the diagonal", c, c);
+        state.ReadFixed($"{invconv}.l_eye", i => i / c == i % c ? 1 : 0, "the identity", c, c);
+        state.ReadFixed($"{invconv}.l_mask", i => i / c > i % c ? 1 : 0, "the mask below the diagonal", c, c);
+        state.ReadFixed($"{invconv}.u_mask", i => i / c < i % c ? 1 : 0, "the mask above the diagonal", c, c);
         return new PluFactors(
             TorchFactors.Rows(state, $"{invconv}.w_p", c),
             state.Read($"{invconv}.w_l", c, c),
@@ -157,6 +157,9 @@ public static partial class RosinalityImport
 
     [GeneratedRegex(@"^blocks\.(\d+)\.flows\.\d+\.")]
     private static partial Regex Blocks();
+
+    [GeneratedRegex(@"^blocks\.\d+\.flows\.\d+\.invconv\.weight$")]
+    private static partial Regex DenseWeight();
 
     [GeneratedRegex(@"^blocks\.\d+\.flows\.(\d+)\.")]
     private static partial Regex Flows();

@@ -55,6 +55,10 @@ internal sealed class StateDict : IDisposable
         return count;
     }
 
+    /// <summary>How many names match the pattern.</summary>
+    public int Matches(Regex pattern) => reader.Tensors.Count(t =>
+        t.Name.StartsWith(prefix, StringComparison.Ordinal) && pattern.IsMatch(t.Name[prefix.Length..]));
+
     /// <summary>One dimension of a tensor of that rank.</summary>
     /// <exception cref="GlowException">There is no such tensor, or it has another rank.</exception>
     public int Dimension(string name, int axis, int rank)
@@ -85,10 +89,12 @@ internal sealed class StateDict : IDisposable
 
     /// <summary>A buffer that the program never trains, which must have the one value it is built with.</summary>
     /// <exception cref="GlowException">As <see cref="Read"/>, or a value is another.</exception>
-    public void ReadFixed(string name, ReadOnlySpan<double> expected, string what, params int[] shape)
+    public void ReadFixed(string name, Func<int, double> expected, string what, params int[] shape)
     {
-        if (!Read(name, shape).AsSpan().SequenceEqual(expected))
-            throw new GlowException($"{Path}: tensor '{prefix}{name}' is not {what}, which {program} builds it as");
+        double[] values = Read(name, shape);
+        for (int i = 0; i < values.Length; i++)
+            if (values[i] != expected(i))
+                throw new GlowException($"{Path}: tensor '{prefix}{name}' is not {what}, as {program} builds it");
     }
 
     /// <summary>A single number of any type, as true or false.</summary>

@@ -6,16 +6,6 @@ namespace GlowGpu.Model.Import;
 /// <summary>The fixed parts of a factored 1×1 convolution as PyTorch programs store them.</summary>
 internal static class TorchFactors
 {
-    /// <summary>A matrix of ones and zeros <c>[C,C]</c>.</summary>
-    public static double[] Mask(int c, Func<int, int, bool> one)
-    {
-        double[] mask = new double[c * c];
-        for (int i = 0; i < c; i++)
-            for (int j = 0; j < c; j++)
-                mask[i * c + j] = one(i, j) ? 1 : 0;
-        return mask;
-    }
-
     /// <summary>A permutation matrix P <c>[C,C]</c> as row order: row <c>rows[r]</c> of P·A is row r of A.</summary>
     /// <exception cref="GlowException">It is not a permutation matrix.</exception>
     public static int[] Rows(StateDict state, string name, int c)
