@@ -1,6 +1,5 @@
 using GlowGpu.Engine;
 using GlowGpu.Model;
-using GlowGpu.Model.Import;
 using GlowGpu.Model.Training;
 using GlowGpu.Tests.Checks;
 using GlowGpu.Tests.Engine;
