@@ -148,7 +148,7 @@ public sealed class RosinalityExport
         if (first.HasEdge)
             throw new GlowException(
                 $"{path}: '{ours}.conv1.weight' sees the edge of the image (edge_bias), which the zero-padded hidden convolutions of {RosinalityImport.Program} cannot; "
-                + "a model without edge bias, or one imported from there and not trained further, is needed");
+                + "a model trained with --no-edge-bias, or imported from there and not trained further, is needed");
         OurConvolution last = new(model.Floats($"{ours}.conv3.weight"), shape.Width, shape.Out, config.EdgeBias);
         int needed = shape.Width + (last.EdgeIsSum(Tied) ? 0 : 1);
         if (width < needed)
@@ -206,7 +206,7 @@ public sealed class RosinalityExport
         if (!split.HasEdge) return true;
         throw new GlowException(
             $"{path}: 'levels.{level}.split.conv.weight' sees the edge of the image (edge_bias) as the convolutions of {RosinalityImport.Program} cannot; "
-            + "a model without edge bias, or one imported from there and not trained further, is needed");
+            + "a model trained with --no-edge-bias, or imported from there and not trained further, is needed");
     }
 
     private void AddSplit(int level)

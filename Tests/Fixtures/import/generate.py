@@ -7,7 +7,7 @@ ROSINALITY and CHAIYUJIN are checkouts of github.com/rosinality/glow-pytorch and
 them is kept but numbers: of every model below, its state dict with random weights (NAME.state.safetensors) and what the
 model makes, in double precision, of a few images and latents (NAME.golden.safetensors).
 
---check loads a state dict that `glow export` wrote into the unmodified program and compares with golden values.
+--check loads a state dict that `glow export` wrote into the unmodified ROSINALITY and compares with golden values of either program.
 """
 import json
 import struct
@@ -238,6 +238,10 @@ def check(folder, state_path, golden_path):
     model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in state.items()})
     eps = [torch.from_numpy(golden["decode.eps%d" % level].copy()).permute(0, 3, 1, 2).double() for level in range(int(meta["n_block"]))]
     got = rosinality_golden(model.double(), golden["images"].copy(), int(meta["n_bits"]), eps)
+    if "log_density" in golden:
+        # From the other program: its values are byte/255, here they are in the middle of bins of 1/256.
+        golden["log_likelihood"] = golden["log_density"] - golden["images"][0].size * np.log(255.0)
+        golden["decode.x"] = (golden["decode.x"] * 255 + 0.5) / 256 - 0.5
     for name, expected in golden.items():
         if name in got and name != "images":
             difference = np.abs(got[name] - expected).max() / max(1e-30, np.abs(expected).max())

@@ -139,7 +139,7 @@ public sealed class ExportTests
     [Test]
     public void What_the_program_cannot_represent_is_refused()
     {
-        const string Needed = "a model without edge bias, or one imported from there and not trained further, is needed";
+        const string Needed = "a model trained with --no-edge-bias, or imported from there and not trained further, is needed";
         GlowConfig edges = new() { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 1, Width = 5 };
         Refused(edges, static _ => { }, 512,
             $"{Model}: 'levels.0.split.conv.weight' sees the edge of the image (edge_bias) as the convolutions of rosinality/glow-pytorch cannot; {Needed}");
