@@ -83,7 +83,7 @@ public sealed class ImportTests
     }
 
     [Test]
-    public void Half_and_double_precision_and_other_flags_are_taken()
+    public void Double_precision_and_flags_of_other_types_are_taken()
     {
         ImportFixture fixture = ImportFixture.Open("rosinality-one-level-grey");
         const string Loc = "blocks.0.flows.0.actnorm.loc", Flag = "blocks.0.flows.0.actnorm.initialized";
