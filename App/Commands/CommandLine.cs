@@ -24,6 +24,8 @@ internal static class CommandLine
             SampleCommand.Create(terminal),
             InterpolateCommand.Create(terminal),
             ReconstructCommand.Create(terminal),
+            ImportCommand.Create(terminal),
+            ExportCommand.Create(terminal),
             InfoCommand.Create(terminal),
             DevicesCommand.Create(terminal),
         ];

@@ -29,6 +29,17 @@ internal static class OutputPath
         return path;
     }
 
+    /// <summary>Checks a path that weights are to be written to, made from those of another file.</summary>
+    public static string Model(string path, string source)
+    {
+        if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
+            throw new UsageException($"--out is '{path}'; it must end in .safetensors");
+        CheckFile(path);
+        if (Path.GetFullPath(path) == Path.GetFullPath(source))
+            throw new UsageException($"--out is '{path}', which is the file that is read; another name is needed");
+        return path;
+    }
+
     /// <summary>The path, or with -2, -3 … appended the first that does not exist.</summary>
     public static string Free(string path)
     {

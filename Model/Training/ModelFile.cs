@@ -83,6 +83,49 @@ public static class ModelFile
         writer.Save(path);
     }
 
+    /// <summary>Opens a checkpoint file or run folder whose tensors are those of its config.</summary>
+    /// <exception cref="GlowException">The checkpoint is not there, not whole, or its tensors are not those of its config.</exception>
+    internal static SafeTensorsReader OpenChecked(string path, out GlowConfig config, out bool initialized)
+    {
+        SafeTensorsReader reader = SafeTensorsReader.Open(Resolve(path));
+        try
+        {
+            config = ReadConfig(reader);
+            CheckTensors(reader, config);
+            foreach ((string name, _, bool integer) in GlowParameters.ConstantLayout(config))
+            {
+                if (integer) ReadOrder(reader, name);
+                else ReadSigns(reader, name);
+            }
+        }
+        catch
+        {
+            reader.Dispose();
+            throw;
+        }
+        initialized = reader.Metadata.GetValueOrDefault(InitializedKey) != "false";
+        return reader;
+    }
+
+    /// <summary>Writes a checkpoint of tensors that lie in host arrays (<c>float[]</c>, <c>int[]</c>), by name, in one step.</summary>
+    /// <exception cref="GlowException">The file cannot be written.</exception>
+    internal static void Save(GlowConfig config, bool initialized, IReadOnlyDictionary<string, Array> tensors, string path,
+        IReadOnlyDictionary<string, string> metadata)
+    {
+        SafeTensorsWriter writer = new();
+        foreach ((string key, string value) in metadata) writer.Metadata[key] = value;
+        writer.Metadata[ConfigKey] = config.ToJson();
+        writer.Metadata[InitializedKey] = initialized ? "true" : "false";
+        writer.Metadata[Checkpoint.StepKey] = "0";
+        foreach ((string name, int[] shape) in GlowParameters.Layout(config)) writer.Add(name, shape, (float[])tensors[name]);
+        foreach ((string name, int length, bool integer) in GlowParameters.ConstantLayout(config))
+        {
+            if (integer) writer.Add(name, [length], (int[])tensors[name]);
+            else writer.Add(name, [length], (float[])tensors[name]);
+        }
+        writer.Save(path);
+    }
+
     /// <summary>The tensors and metadata of a checkpoint; values are read from the device when it is written.</summary>
     internal static SafeTensorsWriter Writer(Glow model, IReadOnlyDictionary<string, string>? metadata)
     {

@@ -6,7 +6,7 @@ namespace GlowGpu.Tests.App;
 public sealed class HelpTests
 {
     private static readonly string[] Verbs =
-        ["train", "eval", "encode", "decode", "sample", "interpolate", "reconstruct", "info", "devices"];
+        ["train", "eval", "encode", "decode", "sample", "interpolate", "reconstruct", "import", "export", "info", "devices"];
 
     [Test]
     public void Root_help_lists_every_verb()
@@ -25,6 +25,8 @@ public sealed class HelpTests
     [TestCase("sample", "--model --count --temperature --temperatures --seed --out --class --columns --device --threads --json")]
     [TestCase("interpolate", "--model --from --to --data --pair --seed --steps --mode --out --device --threads --json")]
     [TestCase("reconstruct", "--model --data --count --out --device --threads --json")]
+    [TestCase("import", "--from --image-size --bits --permutation --out --json")]
+    [TestCase("export", "--to --width --out --json")]
     [TestCase("info", "--json")]
     [TestCase("devices", "--json")]
     public void Verb_help_lists_every_option(string verb, string options)
