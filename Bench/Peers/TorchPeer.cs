@@ -15,8 +15,8 @@ public sealed class TorchPeer : IDisposable
     private readonly Process process;
     private readonly Task<string> errors;
 
-    /// <summary>Starts it for a case.</summary>
-    public TorchPeer(string python, StepCase what, int threads) : this(python, threads)
+    /// <summary>Starts it for a case, as fast as it can be made or <paramref name="plain"/>, as it is usually written.</summary>
+    public TorchPeer(string python, StepCase what, int threads, bool plain) : this(python, threads)
     {
         Ask("setup " + JsonSerializer.Serialize(new
         {
@@ -29,6 +29,7 @@ public sealed class TorchPeer : IDisposable
             coupling = what.Coupling,
             batch = what.Batch,
             rate = TrainingStep.Rate,
+            plain,
         }));
     }
 

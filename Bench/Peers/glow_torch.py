@@ -14,7 +14,8 @@ Same model as GlowGpu's (Kingma & Dhariwal 2018) with every shortcut that was fo
 It is driven over standard input, one command a line, one JSON object back, so that a benchmark can interleave it with
 another program:
     setup {"kind": "train"|"sample", "size": 32, "channels": 3, "levels": 3, "depth": 8, "width": 128,
-           "coupling": "affine", "batch": 16, "rate": 1e-3, "compile": false}
+           "coupling": "affine", "batch": 16, "rate": 1e-3, "compile": false,
+           "plain": false}      plain: the model of glow_plain.py instead
     step          one training step or one batch of samples: {"ms": ..., "loss": ...}
     memory        {"peak_mb": ...} of this process
     check         that it is a Glow: {"check": "passed", ...} with the measured errors, or {"error": ...}
@@ -49,6 +50,8 @@ if __name__ == "__main__" and any(os.environ.get(key) != value for key, value in
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+import glow_plain
 
 LAST = torch.channels_last
 LN_2PI = math.log(2 * math.pi)
@@ -321,6 +324,9 @@ def setup(o):
     torch.manual_seed(0)
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+    if o.get("plain"):
+        model = glow_plain.PlainGlow(o)
+        return glow_plain.trainer(o, model) if o["kind"] == "train" else lambda: float(model.sample(o["batch"]).abs().mean())
     model = Glow(o)
     if o["kind"] == "train":
         return trainer(o, model)
@@ -362,6 +368,7 @@ def check():
         step = trainer(o, Glow(o))
         losses = [step() for _ in range(30)]
         found[f"{coupling} loss fell by"] = losses[0] - losses[-1]
+    found.update(glow_plain.check(o))
     for name, value in found.items():
         ok = value > 0.1 if name.endswith("fell by") else value < 1e-3
         if not ok:

@@ -7,15 +7,17 @@ namespace GlowGpu.Bench.Steps;
 
 /// <summary>A case as one program ran it.</summary>
 /// <param name="Case">which</param>
-/// <param name="Who"><c>stored</c>, <c>reversible</c>, <c>sampling</c> or <c>PyTorch</c></param>
+/// <param name="Who"><c>stored</c>, <c>reversible</c>, <c>sampling</c>, or which PyTorch</param>
 /// <param name="MedianMs">median of the runs</param>
 /// <param name="MinMs">fastest run</param>
 /// <param name="Runs">number of runs</param>
-/// <param name="PeerOverOurs">the peer's median over this one; NaN without a peer</param>
+/// <param name="TunedOverThis">the tuned peer's median over this one; NaN without a peer</param>
+/// <param name="PlainOverThis">the plain peer's median over this one; NaN without a peer</param>
 /// <param name="FloorMs">unavoidable flops at the measured multiply-add peak</param>
 /// <param name="PeakBytes">largest resident memory of a process that does only this</param>
 public sealed record StepResult(
-    string Case, string Who, double MedianMs, double MinMs, int Runs, double PeerOverOurs, double FloorMs, double PeakBytes)
+    string Case, string Who, double MedianMs, double MinMs, int Runs, double TunedOverThis, double PlainOverThis, double FloorMs,
+    double PeakBytes)
 {
     /// <summary>Floor over median.</summary>
     public double Share => FloorMs / MedianMs;
@@ -41,11 +43,12 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
     {
         log.WriteLine($"steps: {what}, {runs} runs");
         using Device device = DeviceFactory.Open("cpu", threads);
-        using TorchPeer? peer = python is null ? null : new TorchPeer(python, what, threads);
+        using TorchPeer? peer = python is null ? null : new TorchPeer(python, what, threads, plain: false);
+        using TorchPeer? plain = python is null ? null : new TorchPeer(python, what, threads, plain: true);
         List<(string Who, MemoryMode Memory, Func<double> Run)> turns = [];
         using IDisposable step = what.Training ? Training(what, device, turns) : Sampling(what, device, turns);
         List<double>[] times = [.. turns.Select(static _ => new List<double>())];
-        List<double> peerTimes = [];
+        List<double> peerTimes = [], plainTimes = [];
         int warm = what.Long ? 1 : WarmRuns;
         for (int run = -warm; run < runs; run++)
         {
@@ -54,29 +57,37 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
                 double ms = turns[i].Run();
                 if (run >= 0) times[i].Add(ms);
             }
-            if (peer is null) continue;
-            double other = peer.Step();
-            if (run >= 0) peerTimes.Add(other);
+            if (peer is null || plain is null) continue;
+            double other = peer.Step(), usual = plain.Step();
+            if (run < 0) continue;
+            peerTimes.Add(other);
+            plainTimes.Add(usual);
         }
         double floor = 1e3 * what.Flops / (ceilings.FmaGflops * 1e9);
-        double peerMedian = peerTimes.Count == 0 ? double.NaN : new Timing([.. peerTimes]).Median;
+        double peerMedian = Median(peerTimes), plainMedian = Median(plainTimes);
         for (int i = 0; i < turns.Count; i++)
         {
-            Timing timing = new([.. times[i]]);
             long peak = ChildRun.Start(new ChildRequest(what, turns[i].Memory, 2, threads)).PeakBytes;
-            Results.Add(new StepResult(what.ToString(), turns[i].Who, timing.Median, timing.Min, timing.Runs, peerMedian / timing.Median, floor, peak));
+            Add(turns[i].Who, times[i], peak);
         }
-        if (peer is null) return;
-        Timing peerTiming = new([.. peerTimes]);
-        Results.Add(new StepResult(what.ToString(), "PyTorch", peerTiming.Median, peerTiming.Min, peerTiming.Runs, 1, floor, peer.PeakBytes()));
+        if (peer is null || plain is null) return;
+        Add("PyTorch, tuned", peerTimes, peer.PeakBytes());
+        Add("PyTorch, plain", plainTimes, plain.PeakBytes());
+
+        void Add(string who, List<double> each, double peak)
+        {
+            Timing timing = new([.. each]);
+            Results.Add(new StepResult(what.ToString(), who, timing.Median, timing.Min, timing.Runs,
+                peerMedian / timing.Median, plainMedian / timing.Median, floor, peak));
+        }
     }
 
     /// <summary>The part of a report that lists the steps.</summary>
     public string ToMarkdown()
     {
-        MarkdownTable table = new("step", "", "median ms", "min ms", "runs", "PyTorch ÷ this", "floor ms", "share of floor", "peak memory MiB");
+        MarkdownTable table = new("step", "", "median ms", "min ms", "runs", "tuned ÷ this", "plain ÷ this", "floor ms", "share of floor", "peak memory MiB");
         foreach (StepResult r in Results)
-            table.Add(r.Case, r.Who, r.MedianMs, r.MinMs, r.Runs, r.PeerOverOurs, r.FloorMs, MarkdownTable.Percent(r.Share), r.PeakBytes / (1 << 20));
+            table.Add(r.Case, r.Who, r.MedianMs, r.MinMs, r.Runs, r.TunedOverThis, r.PlainOverThis, r.FloorMs, MarkdownTable.Percent(r.Share), r.PeakBytes / (1 << 20));
         return table.ToString();
     }
 
@@ -87,6 +98,8 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
         foreach (AllocationResult r in Allocations) table.Add(r.Case, r.Memory, (double)r.ThreadBytes, (double)r.ProcessBytes);
         return table.ToString();
     }
+
+    private static double Median(List<double> times) => times.Count == 0 ? double.NaN : new Timing([.. times]).Median;
 
     private TrainingStep Training(StepCase what, Device device, List<(string, MemoryMode, Func<double>)> turns)
     {

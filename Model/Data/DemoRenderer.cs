@@ -14,7 +14,7 @@ public static class DemoRenderer
     public const int MaxSize = 256;
 
     // Camera: raised, looking down at the stage, a tele lens.
-    private const float FieldOfView = 0.165f;
+    private const float FieldOfView = 0.155f;
     private static readonly Vec Eye = new(0, 6.4f, 11.6f);
     private static readonly Vec Forward = Vec.Normalize(new Vec(0, 0.75f, 0) - Eye);
     private static readonly Vec Right = Vec.Normalize(Vec.Cross(Forward, new Vec(0, 1, 0)));

@@ -20,6 +20,7 @@ public sealed class DemoSet : ImageSource, IFactorSource
 
     // Every so-many-th image is in the hash with its pixels: a change of the renderer shows without rendering the whole set.
     private const int HashStride = 100;
+    private const float PlainShare = 0.7f;
     private const ulong Key = 0x676C6F77_64656D6F;
 
     private readonly int first;
@@ -56,7 +57,7 @@ public sealed class DemoSet : ImageSource, IFactorSource
             Y: Uniform(d, 0.44f, 0.56f),
             Rotation: Uniform(e, -45, 45),
             Light: Uniform(f, -70, 70),
-            Texture: (DemoTexture)(int)(Philox.ToUnit(g) * 3),
+            Texture: TextureOf(Philox.ToUnit(g)),
             Ground: Philox.ToUnit(h));
     }
 
@@ -90,6 +91,10 @@ public sealed class DemoSet : ImageSource, IFactorSource
     }
 
     private DemoShape ShapeOf(int index) => (DemoShape)((first + index) % Classes.Count);
+
+    // Most are plain: a short training learns shapes before it learns patterns.
+    private static DemoTexture TextureOf(float unit) =>
+        unit < PlainShare ? DemoTexture.Plain : unit < (1 + PlainShare) / 2 ? DemoTexture.Bands : DemoTexture.Checks;
 
     private static float Uniform(uint word, float low, float high) => low + (high - low) * Philox.ToUnit(word);
 }
