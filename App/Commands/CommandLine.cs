@@ -24,6 +24,7 @@ internal static class CommandLine
             SampleCommand.Create(terminal),
             InterpolateCommand.Create(terminal),
             ReconstructCommand.Create(terminal),
+            AttributeCommand.Create(terminal),
             InfoCommand.Create(terminal),
             DevicesCommand.Create(terminal),
         ];
@@ -51,5 +52,5 @@ internal static class CommandLine
     }
 
     private static string Verb(ParseResult parse) =>
-        parse.CommandResult.Command is RootCommand ? "glow" : $"glow {parse.CommandResult.Command.Name}";
+        UsageErrors.PathOf(parse.CommandResult);
 }

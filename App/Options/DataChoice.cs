@@ -9,14 +9,17 @@ namespace GlowGpu.App.Options;
 /// <summary>Which images a verb that reads a model works on: <c>--data --data-dir --split --limit</c>.</summary>
 internal sealed class DataChoice
 {
-    private readonly Option<string?> split = Value.Choice("--split",
-        "Which part of a set that has a test split; test unless given.", null, "train", "test");
+    private readonly Option<string?> split;
 
     private readonly Option<int?> limit = Value.Number<int>("--limit", "N", "Use the first N images only.", 1);
 
-    /// <summary>The options; <paramref name="required"/> says whether the verb needs data.</summary>
-    public DataChoice(bool required, bool limited = true)
+    /// <summary>
+    /// The options; <paramref name="required"/> says whether the verb needs data, <paramref name="standard"/> which split it takes unless told.
+    /// </summary>
+    public DataChoice(bool required, bool limited = true, string standard = "test")
     {
+        split = Value.Choice("--split", $"Which part of a set that has a test split; {standard} unless given.", null, "train", "test");
+        Standard = standard;
         Data = Source(required);
         Limited = limited;
     }
@@ -28,6 +31,8 @@ internal sealed class DataChoice
     public Option<string?> Directory { get; } = DataDirectory();
 
     private bool Limited { get; }
+
+    private string Standard { get; }
 
     /// <summary><c>--data D</c>, of every verb that has it.</summary>
     public static Option<string?> Source(bool required) => Value.Path("--data", "D",
@@ -64,6 +69,7 @@ internal sealed class DataChoice
             ("train", _) => pair.Train,
             ("test", null) => throw new GlowException($"data '{data}' has no test split; leave --split out to use all of its images"),
             (_, null) => pair.Train,
+            (null, _) when Standard == "train" => pair.Train,
             (_, IImageSource test) => test,
         };
         DataFit.Check(model, source);

@@ -1,5 +1,6 @@
 using GlowGpu.App.Console;
 using GlowGpu.Engine;
+using GlowGpu.Model.Attributes;
 
 namespace GlowGpu.App.Output;
 
@@ -26,6 +27,17 @@ internal static class OutputPath
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         if (reader.Find("eps0") is null)
             throw new UsageException($"--out is '{path}', which holds no latents but something else; a new file name is needed");
+        return path;
+    }
+
+    /// <summary>Checks a path that attributes are to be written to; what is there already must be attributes too.</summary>
+    public static string Attributes(string path)
+    {
+        if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
+            throw new UsageException($"--out is '{path}'; it must end in .safetensors");
+        CheckFile(path);
+        if (File.Exists(path) && !AttributeDirections.IsIn(path))
+            throw new UsageException($"--out is '{path}', which holds no attributes but something else; a new file name is needed");
         return path;
     }
 
