@@ -55,6 +55,7 @@ internal static class AttributeApplyCommand
             int rows = images.Length * chosen.Length, length = alphas.Length * config.Dimensions;
             if ((long)rows * length > Array.MaxLength)
                 throw new UsageException($"--alpha and --index ask for {Readable.Count((long)rows * alphas.Length)} images, more than fit in one strip; fewer are needed");
+            SampleStatistics statistics = new(config);
             byte[] strip = new byte[rows * length];
             for (int i = 0, row = 0; i < images.Length; i++)
             {
@@ -64,9 +65,10 @@ internal static class AttributeApplyCommand
                 {
                     Latents moved = AttributeEdit.Move(z, 0, attribute, alphas);
                     float[]? each = labels is null ? null : [.. Enumerable.Repeat(labels[0], alphas.Length)];
-                    Sampler.Decode(glow, moved, each, null, terminal.Stop).CopyTo(strip, row++ * length);
+                    Sampler.DecodeChecked(glow, moved, each, statistics, encode: false, stop: terminal.Stop).Images.CopyTo(strip, row++ * length);
                 }
             }
+            if (statistics.Concern is { } concern) terminal.Log($"warning: {concern}");
             ImageFile.WriteGrid(to, strip, rows * alphas.Length, config.Height, config.ImageWidth, config.Channels, alphas.Length);
             if (parse.GetValue(json))
             {
