@@ -19,6 +19,7 @@ internal static class CommandLine
         [
             TrainCommand.Create(terminal),
             EvalCommand.Create(terminal),
+            ScoreCommand.Create(terminal),
             EncodeCommand.Create(terminal),
             DecodeCommand.Create(terminal),
             SampleCommand.Create(terminal),

@@ -8,10 +8,10 @@ namespace GlowGpu.App.Output;
 internal static class OutputPath
 {
     /// <summary>Refuses to write a file where a folder is.</summary>
-    public static void CheckFile(string path)
+    public static void CheckFile(string path, string option = "--out")
     {
         if (Directory.Exists(path) || Path.EndsInDirectorySeparator(path))
-            throw new UsageException($"--out is '{path}', which is a folder; a file name is needed");
+            throw new UsageException($"{option} is '{path}', which is a folder; a file name is needed");
     }
 
     /// <summary>
