@@ -26,6 +26,7 @@ internal static class CommandLine
             InterpolateCommand.Create(terminal),
             ReconstructCommand.Create(terminal),
             AttributeCommand.Create(terminal),
+            AblateCommand.Create(terminal),
             InfoCommand.Create(terminal),
             DevicesCommand.Create(terminal),
         ];

@@ -33,7 +33,7 @@ internal static class ScoreCommand
         Option<int> referenceLimit = Value.NumberOr("--reference-limit", "N", "Use the first N reference images only.", 2000, 2, int.MaxValue);
         Option<string?> output = Value.Path("--out", "SCORES.csv|.json", "Where to write the score of every image.", required: true);
         Option<string?> histogram = Value.Path("--histogram", "H.png", "Where to draw the bits/dim of all images, and of the reference.");
-        Option<string?> dequantize = Shared.Dequantize(Dequantization.Center);
+        Option<string?> dequantize = Shared.Dequantize(Dequantization.Uniform);
         Option<ulong> seed = Shared.Seed("Seeds the dequantisation noise.");
         Option<int> batch = Shared.Batch();
         DeviceOptions device = new();
