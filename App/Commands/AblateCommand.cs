@@ -1,7 +1,6 @@
 using System.CommandLine;
 using GlowGpu.App.Console;
 using GlowGpu.App.Options;
-using GlowGpu.App.Output;
 using GlowGpu.App.Plots;
 using GlowGpu.Engine;
 using GlowGpu.Model.Training;

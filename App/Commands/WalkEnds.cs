@@ -1,4 +1,5 @@
 using GlowGpu.App.Console;
+using GlowGpu.Engine;
 using GlowGpu.Model;
 using GlowGpu.Model.Data;
 using GlowGpu.Model.Sampling;
@@ -26,6 +27,19 @@ internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, strin
         source.Read(pair[1], b);
         (int, int)? classes = model.Config.Classes == 0 ? null : (source.Label(pair[0]), source.Label(pair[1]));
         return Encode(model, a, b, classes, $"{source.Name} {pair[0]}", $"{source.Name} {pair[1]}");
+    }
+
+    /// <summary>Pairs of different images, each drawn from the whole set; pair i of a seed is the same whatever their number.</summary>
+    public static int[][] RandomPairs(IImageSource source, int count, ulong seed)
+    {
+        if (source.Count < 2) throw new UsageException($"--random needs two images, but {source.Name} has {source.Count}");
+        CounterRandom random = new(seed, "pairs");
+        return [.. Enumerable.Range(0, count).Select(_ =>
+        {
+            int first = (int)random.Below((uint)source.Count), second = (int)random.Below((uint)source.Count - 1);
+            // Skipping over the first keeps every other image equally likely.
+            return new[] { first, second + (second >= first ? 1 : 0) };
+        })];
     }
 
     /// <summary>Two image files, cropped and resized to the model's size.</summary>

@@ -39,6 +39,8 @@ public sealed class Ablation(GlowConfig config, TrainOptions options, IImageSour
         GlowConfig shape = config with { Permutation = variant.Permutation, Coupling = variant.Coupling };
         bool begun = File.Exists(Path.Combine(path, "config.json"));
         RunFolder run = RunFolder.Create(path, begun);
+        // What an earlier variant needed fits this one badly.
+        device.Arena.Trim();
         using Glow model = new(shape, device, seed);
         using (Trainer trainer = new(model, train, validation, options with { Seed = seed }, run, observer, begun))
         {
