@@ -90,6 +90,15 @@ public sealed class AttributeCommandTests
         Assert.That(Enumerable.Range(0, 16).SelectMany(y => pixels.AsSpan(((1 + y) * width + 1) * 3, 48).ToArray()), Is.EqualTo(run.Pixels[..768]));
     }
 
+    [Test]
+    public void Apply_warns_when_images_leave_the_range_of_the_data()
+    {
+        CommandRun far = run.Glow("attribute apply --model RUN --attributes FILE/a.safetensors --data ARRAY --attribute even --alpha 0,1000 --out FILE/far.png --device cpu").Succeeds();
+        CommandRun still = run.Glow("attribute apply --model RUN --attributes FILE/a.safetensors --data ARRAY --attribute even --alpha 0 --out FILE/far.png --device cpu").Succeeds();
+        Assert.That(far.Error, Does.Match("^warning: (the images leave the range of the data|some values of the images are not finite)"));
+        Assert.That(still.Error, Is.Empty);
+    }
+
     [TestCase("attribute", "glow attribute: a verb is needed: fit, apply, list or score (see `glow attribute --help`)")]
     [TestCase("attribute fitt", "glow attribute: there is no verb 'fitt'; did you mean fit? (see `glow attribute --help`)")]
     [TestCase("attribute apply --model m --attributes a --image i --attribute x --out o.png --alpha 1:2", "glow attribute apply: --alpha is '1:2'; it must be FROM:TO:N with N from 2 to 1000, as in -2:2:9, or numbers with commas between (see `glow attribute apply --help`)")]
