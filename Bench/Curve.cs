@@ -1,5 +1,5 @@
 using System.Text.Json;
-using GlowGpu.Bench.Report;
+using GlowGpu.App.Plots;
 using ScottPlot;
 
 namespace GlowGpu.Bench;

@@ -1,5 +1,7 @@
+using System.Globalization;
 using BenchmarkDotNet.Running;
 using GlowGpu.Bench;
+using GlowGpu.Bench.Attributes;
 using GlowGpu.Bench.Steps;
 using GlowGpu.Engine;
 
@@ -7,6 +9,7 @@ const string Usage = """
     bench host [--quick] [--parts A,B] [--out FOLDER]  host backend: ceilings, operations, whole steps beside PyTorch, memory, threads (about 12 minutes)
     bench ops [BenchmarkDotNet arguments]   single operations, e.g. --filter *CouplingNet*
     bench curve RUN OUT.png                 bits/dim of a run folder over its steps
+    bench attributes MODEL A ALPHA N        what moving along attributes does to the factors of N demo images
     bench child REQUEST                     one measurement in a process of its own (used by the others)
     """;
 
@@ -21,6 +24,9 @@ try
             return 0;
         case ["curve", string run, string picture]:
             return Curve.Draw(run, picture);
+        case ["attributes", string model, string attributes, string alpha, string count]
+            when double.TryParse(alpha, CultureInfo.InvariantCulture, out double strength) && int.TryParse(count, CultureInfo.InvariantCulture, out int images):
+            return FactorEffects.Print(model, attributes, strength, images);
         case ["child", string request]:
             Console.Out.WriteLine(ChildRun.Execute(request));
             return 0;

@@ -19,6 +19,7 @@ internal static class CommandLine
         [
             TrainCommand.Create(terminal),
             EvalCommand.Create(terminal),
+            ScoreCommand.Create(terminal),
             EncodeCommand.Create(terminal),
             DecodeCommand.Create(terminal),
             SampleCommand.Create(terminal),
@@ -26,6 +27,8 @@ internal static class CommandLine
             ReconstructCommand.Create(terminal),
             ImportCommand.Create(terminal),
             ExportCommand.Create(terminal),
+            AttributeCommand.Create(terminal),
+            AblateCommand.Create(terminal),
             InfoCommand.Create(terminal),
             DevicesCommand.Create(terminal),
         ];
@@ -53,5 +56,5 @@ internal static class CommandLine
     }
 
     private static string Verb(ParseResult parse) =>
-        parse.CommandResult.Command is RootCommand ? "glow" : $"glow {parse.CommandResult.Command.Name}";
+        UsageErrors.PathOf(parse.CommandResult);
 }

@@ -13,7 +13,7 @@ namespace GlowGpu.App.Commands;
 /// <summary><c>glow interpolate</c>: a walk between two images in latent space.</summary>
 internal static class InterpolateCommand
 {
-    private sealed record Result(string Out, int Steps, string[] Rows, string From, string To, int[] Shape);
+    private sealed record Result(string Out, int Steps, string[] Rows, string From, string To, int[] Shape, int[][]? Pairs);
 
     private sealed class Options
     {
@@ -22,7 +22,8 @@ internal static class InterpolateCommand
         public Option<string?> To { get; } = Value.Path("--to", "B.png", "Image to end at.");
         public DataChoice Data { get; } = new(required: false, limited: false);
         public Option<int[]?> Pair { get; } = Value.List<int>("--pair", "I,J", "Which two images of --data, counted from 0; 0,1 unless given.", 0, count: 2);
-        public Option<ulong> Seed { get; } = Shared.Seed("Seeds the two random ends, when neither images nor data are given.");
+        public Option<int?> Random { get; } = Value.Number<int>("--random", "N", "N random pairs of different images of --data, drawn with --seed.", 1, 1000);
+        public Option<ulong> Seed { get; } = Shared.Seed("Seeds the pairs of --random, or the two random ends when neither images nor data are given.");
         public Option<double> Temperature { get; } = Shared.Temperature();
         public Option<string?> Class { get; } = ClassOption.Create("Class of both ends in a conditional model, unless --data knows them.");
         public Option<int> Steps { get; } = Value.NumberOr("--steps", "N", "Images in a row, the two ends included.", 9, 2, 1000);
@@ -37,12 +38,13 @@ internal static class InterpolateCommand
     {
         Options options = new();
         Command command = new("interpolate",
-            "Walk between two images in latent space: --from and --to, or two of --data, or two random ones.")
+            "Walk between two images in latent space: --from and --to, or two (or --random pairs) of --data, or two random ones.")
         {
             options.Model, options.Output, options.From, options.To,
         };
         options.Data.AddTo(command);
         command.Add(options.Pair);
+        command.Add(options.Random);
         command.Add(options.Seed);
         command.Add(options.Temperature);
         command.Add(options.Class);
@@ -62,6 +64,9 @@ internal static class InterpolateCommand
             throw new UsageException($"{(parse.IsGiven(options.From) ? "--to" : "--from")} is missing; a walk has two ends");
         if (images && data) throw new UsageException("--from and --to are given, and --data too; the two ends come from one or the other");
         if (parse.IsGiven(options.Pair) && !data) throw new UsageException("--pair is given without --data; it picks two images of a set");
+        if (parse.IsGiven(options.Random) && !data) throw new UsageException("--random is given without --data; it picks pairs of a set");
+        if (parse.IsGiven(options.Random) && parse.IsGiven(options.Pair))
+            throw new UsageException("--random and --pair are both given; one of them is enough");
 
         string path = parse.GetValue(options.Model)!;
         GlowConfig config = ModelFile.ReadConfig(path);
@@ -77,21 +82,29 @@ internal static class InterpolateCommand
         IImageSource? source = data ? options.Data.Open(parse, config, terminal) : null;
         using Device device = options.Device.Open(parse);
         using Glow glow = ModelFile.Load(path, device);
-        WalkEnds ends = source is not null ? WalkEnds.FromData(glow, source, parse.Listed(options.Pair) ?? [0, 1])
-            : images ? WalkEnds.FromFiles(glow, parse.GetValue(options.From)!, parse.GetValue(options.To)!, label)
-            : WalkEnds.Random(config, parse.GetValue(options.Seed), parse.GetValue(options.Temperature), label);
-        byte[] strip = new byte[rows.Length * steps * config.Dimensions];
-        for (int row = 0; row < rows.Length; row++)
+        int[][]? pairs = source is null ? null
+            : parse.GetValue(options.Random) is int many ? WalkEnds.RandomPairs(source, many, parse.GetValue(options.Seed))
+            : [parse.Listed(options.Pair) ?? [0, 1]];
+        WalkEnds[] walks = pairs is not null ? [.. pairs.Select(pair => WalkEnds.FromData(glow, source!, pair))]
+            : images ? [WalkEnds.FromFiles(glow, parse.GetValue(options.From)!, parse.GetValue(options.To)!, label)]
+            : [WalkEnds.Random(config, parse.GetValue(options.Seed), parse.GetValue(options.Temperature), label)];
+        int length = steps * config.Dimensions, all = walks.Length * rows.Length;
+        if ((long)all * length > Array.MaxLength)
+            throw new UsageException($"--random and --steps ask for {Readable.Count((long)all * steps)} images, more than fit in one grid; fewer are needed");
+        byte[] strip = new byte[all * length];
+        for (int i = 0; i < all; i++)
         {
-            InterpolationMode mode = rows[row] == "linear" ? InterpolationMode.Linear : InterpolationMode.Spherical;
+            WalkEnds ends = walks[i / rows.Length];
+            InterpolationMode mode = rows[i % rows.Length] == "linear" ? InterpolationMode.Linear : InterpolationMode.Spherical;
             Latents walk = Interpolator.Path(ends.Both, 0, 1, steps, mode);
-            Sampler.Decode(glow, walk, ends.Labels(steps), null, terminal.Stop).CopyTo(strip, row * steps * config.Dimensions);
+            Sampler.Decode(glow, walk, ends.Labels(steps), null, terminal.Stop).CopyTo(strip, i * length);
         }
-        ImageFile.WriteGrid(output, strip, rows.Length * steps, config.Height, config.ImageWidth, config.Channels, steps);
+        ImageFile.WriteGrid(output, strip, all * steps, config.Height, config.ImageWidth, config.Channels, steps);
+        (string from, string to) = (walks[0].FromName, walks[0].ToName);
         if (parse.GetValue(options.Json))
-            JsonOutput.Write(terminal, new Result(output, steps, rows, ends.FromName, ends.ToName, [config.Height, config.ImageWidth, config.Channels]));
+            JsonOutput.Write(terminal, new Result(output, steps, rows, from, to, [config.Height, config.ImageWidth, config.Channels], pairs));
         else
-            terminal.Out.WriteLine($"{steps} steps ({string.Join(", ", rows)}) from {ends.FromName} to {ends.ToName} in {output}");
+            terminal.Out.WriteLine($"{steps} steps ({string.Join(", ", rows)}) from {from} to {to}{(walks.Length > 1 ? $" and {walks.Length - 1} more pairs" : "")} in {output}");
         return 0;
     }
 }

@@ -75,8 +75,10 @@ internal static class TrainArguments
             static p => p.Training.PolyakEpochs, static (p, v) => p.With(t => t with { PolyakEpochs = v!.Value })),
         Of(Value.Number<double>("--clip-norm", "NORM", "Largest gradient norm; 0 for no clipping.", 0), PlanPart.Run,
             static p => p.Training.ClipNorm, static (p, v) => p.With(t => t with { ClipNorm = v!.Value })),
-        Of(Value.Number<double>("--class-weight", "W", "Weight of the class cross-entropy in the loss (weight_y).", 0), PlanPart.Run,
+        Of(ClassWeight(), PlanPart.Run,
             static p => p.Training.ClassWeight, static (p, v) => p.With(t => t with { ClassWeight = v!.Value })),
+        Of(Value.Number<long>("--class-ramp", "STEPS", "Steps over which that weight rises from 0; 0: full from the start; the first epoch unless given.", 0), PlanPart.Run,
+            static p => p.Training.ClassRamp, static (p, v) => p.With(t => t with { ClassRamp = v })),
         Of(Value.Choice("--memory", "What backward keeps: all (fastest), or nothing that it can rebuild; auto: all if that fits.",
                 null, "auto", "stored", "reversible"), PlanPart.Run,
             static p => p.Memory, static (p, v) => p with { Memory = v! }),
@@ -108,6 +110,14 @@ internal static class TrainArguments
         if (get(new TrainPlan()) is object standard and not bool && !option.HasDefaultValue)
             option.Description += string.Create(CultureInfo.InvariantCulture, $" [{standard}]");
         return new(option, part, get, set);
+    }
+
+    // The published code's name is known too.
+    private static Option<double?> ClassWeight()
+    {
+        Option<double?> option = Value.Number<double>("--class-weight", "W", "Weight of the class cross-entropy in the loss.", 0);
+        option.Aliases.Add("--weight-y");
+        return option;
     }
 
     private static Option<string?> Classes() => new("--classes")

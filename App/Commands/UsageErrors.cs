@@ -13,7 +13,7 @@ internal static class UsageErrors
     {
         Command command = parse.CommandResult.Command;
         if (parse.UnmatchedTokens.Count > 0) return Unknown(command, parse.UnmatchedTokens[0]);
-        if (command is RootCommand)
+        if (command.Subcommands.Count > 0)
             return $"a verb is needed: {Readable.OneOf([.. command.Subcommands.Select(static c => c.Name)])}";
         ParseError error = parse.Errors[0];
         if (error.SymbolResult is OptionResult { Tokens.Count: 0, IdentifierToken: not null } bare)
@@ -28,9 +28,19 @@ internal static class UsageErrors
         return error.Message.TrimEnd('.');
     }
 
+    /// <summary>The words from the program's name to the verb, e.g. <c>glow attribute fit</c>.</summary>
+    public static string PathOf(CommandResult result)
+    {
+        List<string> words = [];
+        for (SymbolResult? at = result; at is CommandResult { Command: not RootCommand } command; at = at.Parent) words.Add(command.Command.Name);
+        words.Add("glow");
+        words.Reverse();
+        return string.Join(' ', words);
+    }
+
     private static string Unknown(Command command, string token)
     {
-        bool verb = command is RootCommand && !token.StartsWith('-');
+        bool verb = command.Subcommands.Count > 0 && !token.StartsWith('-');
         bool option = token.StartsWith('-');
         string kind = verb ? "verb" : option ? "option" : "argument";
         IEnumerable<string> known = verb

@@ -29,13 +29,26 @@ internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, strin
         return Encode(model, a, b, classes, $"{source.Name} {pair[0]}", $"{source.Name} {pair[1]}");
     }
 
+    /// <summary>Pairs of different images, each drawn from the whole set; pair i of a seed is the same whatever their number.</summary>
+    public static int[][] RandomPairs(IImageSource source, int count, ulong seed)
+    {
+        if (source.Count < 2) throw new UsageException($"--random needs two images, but {source.Name} has {source.Count}");
+        CounterRandom random = new(seed, "pairs");
+        return [.. Enumerable.Range(0, count).Select(_ =>
+        {
+            int first = (int)random.Below((uint)source.Count), second = (int)random.Below((uint)source.Count - 1);
+            // Skipping over the first keeps every other image equally likely.
+            return new[] { first, second + (second >= first ? 1 : 0) };
+        })];
+    }
+
     /// <summary>Two image files, cropped and resized to the model's size.</summary>
     public static WalkEnds FromFiles(Glow model, string from, string to, int? label)
     {
         if (model.Config.Classes > 0 && label is null)
             throw new UsageException($"--class is missing; the model is conditional on {model.Config.Classes} classes, and image files do not say theirs");
         (int, int)? classes = label is int k ? (k, k) : null;
-        return Encode(model, Read(model.Config, from), Read(model.Config, to), classes, from, to);
+        return Encode(model, ModelImage.Read(model.Config, from), ModelImage.Read(model.Config, to), classes, from, to);
     }
 
     /// <summary>Two random latents of one seed.</summary>
@@ -59,28 +72,5 @@ internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, strin
         float[]? labels = classes is (int first, int second) ? [first, second] : null;
         Latents both = model.Encode(new Batch(2, values, labels), Noise.Center).Latents;
         return new WalkEnds(both, classes, from, to);
-    }
-
-    private static byte[] Read(GlowConfig config, string path)
-    {
-        int? size = config.Height == config.ImageWidth ? config.Height : null;
-        (byte[] pixels, int height, int width) = ImageFile.Read(path, size);
-        if (height != config.Height || width != config.ImageWidth)
-            throw new GlowException($"{path}: the image is {width}×{height}, the model takes {config.ImageWidth}×{config.Height}; both must agree");
-        return config.Channels switch
-        {
-            3 => pixels,
-            1 => Grey(pixels),
-            int c => throw new GlowException($"{path}: an image file cannot fill the model's {c} channels; use --data with an array file"),
-        };
-    }
-
-    // Rec. 601 luma, the usual grey of an RGB picture.
-    private static byte[] Grey(byte[] rgb)
-    {
-        byte[] grey = new byte[rgb.Length / 3];
-        for (int i = 0; i < grey.Length; i++)
-            grey[i] = (byte)Math.Round(0.299 * rgb[3 * i] + 0.587 * rgb[3 * i + 1] + 0.114 * rgb[3 * i + 2]);
-        return grey;
     }
 }

@@ -19,6 +19,8 @@ internal static class JsonOutput
     };
 
     /// <summary>Writes the public properties of <paramref name="result"/> in snake_case as one line; nulls are left out.</summary>
-    public static void Write(Terminal terminal, object result) =>
-        terminal.Out.WriteLine(JsonSerializer.Serialize(result, result.GetType(), Options));
+    public static void Write(Terminal terminal, object result) => terminal.Out.WriteLine(Text(result));
+
+    /// <summary>The same as a string.</summary>
+    public static string Text(object result) => JsonSerializer.Serialize(result, result.GetType(), Options);
 }

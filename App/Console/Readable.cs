@@ -18,6 +18,9 @@ internal static class Readable
     /// <summary>Three significant digits, in exponent form when far from 1.</summary>
     public static string Short(double value) => value.ToString("G3", CultureInfo.InvariantCulture);
 
+    /// <summary>A fraction with three decimals.</summary>
+    public static string Fraction(double value) => value.ToString("0.000", CultureInfo.InvariantCulture);
+
     /// <summary>All digits that matter.</summary>
     public static string Exact(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 

@@ -9,14 +9,17 @@ namespace GlowGpu.App.Options;
 /// <summary>Which images a verb that reads a model works on: <c>--data --data-dir --split --limit</c>.</summary>
 internal sealed class DataChoice
 {
-    private readonly Option<string?> split = Value.Choice("--split",
-        "Which part of a set that has a test split; test unless given.", null, "train", "test");
+    private readonly Option<string?> split;
 
     private readonly Option<int?> limit = Value.Number<int>("--limit", "N", "Use the first N images only.", 1);
 
-    /// <summary>The options; <paramref name="required"/> says whether the verb needs data.</summary>
-    public DataChoice(bool required, bool limited = true)
+    /// <summary>
+    /// The options; <paramref name="required"/> says whether the verb needs data, <paramref name="standard"/> which split it takes unless told.
+    /// </summary>
+    public DataChoice(bool required, bool limited = true, string standard = "test")
     {
+        split = Value.Choice("--split", $"Which part of a set that has a test split; {standard} unless given.", null, "train", "test");
+        Standard = standard;
         Data = Source(required);
         Limited = limited;
     }
@@ -28,6 +31,8 @@ internal sealed class DataChoice
     public Option<string?> Directory { get; } = DataDirectory();
 
     private bool Limited { get; }
+
+    private string Standard { get; }
 
     /// <summary><c>--data D</c>, of every verb that has it.</summary>
     public static Option<string?> Source(bool required) => Value.Path("--data", "D",
@@ -54,20 +59,33 @@ internal sealed class DataChoice
     /// <param name="most">use the first so many at most, or null</param>
     public IImageSource Open(ParseResult parse, GlowConfig model, Terminal terminal, int? most = null)
     {
-        string data = parse.GetValue(Data)!;
+        IImageSource source = Open(parse.GetValue(Data)!, parse.GetValue(Directory), parse.GetValue(split), Standard, model, terminal);
+        int count = Math.Min(Limited && parse.GetValue(limit) is int n ? n : int.MaxValue, most ?? int.MaxValue);
+        return count < source.Count ? DataSets.Limit(source, count) : source;
+    }
+
+    /// <summary>Opens a set in the words of <c>--data</c> and checks that the model fits it.</summary>
+    /// <param name="data">what it is called</param>
+    /// <param name="directory">where named sets are kept, or null</param>
+    /// <param name="split"><c>train</c>, <c>test</c>, or null</param>
+    /// <param name="standard">which split to take unless told</param>
+    /// <param name="model">config of the model that is to read it</param>
+    /// <param name="terminal">hears of downloads</param>
+    public static IImageSource Open(string data, string? directory, string? split, string standard, GlowConfig model, Terminal terminal)
+    {
         // Only pictures are made to fit; numbers in a file are what they are.
         bool pictures = data == "demo" || System.IO.Directory.Exists(data);
         int? size = pictures && model.Height == model.ImageWidth ? model.Height : null;
-        DataPair pair = DataSets.Open(data, new DataOptions(parse.GetValue(Directory), size, DownloadLog.To(terminal)));
-        IImageSource source = (parse.GetValue(split), pair.Test) switch
+        DataPair pair = DataSets.Open(data, new DataOptions(directory, size, DownloadLog.To(terminal)));
+        IImageSource source = (split, pair.Test) switch
         {
             ("train", _) => pair.Train,
             ("test", null) => throw new GlowException($"data '{data}' has no test split; leave --split out to use all of its images"),
             (_, null) => pair.Train,
+            (null, _) when standard == "train" => pair.Train,
             (_, IImageSource test) => test,
         };
         DataFit.Check(model, source);
-        int count = Math.Min(Limited && parse.GetValue(limit) is int n ? n : int.MaxValue, most ?? int.MaxValue);
-        return count < source.Count ? DataSets.Limit(source, count) : source;
+        return source;
     }
 }

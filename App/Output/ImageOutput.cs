@@ -47,13 +47,13 @@ internal sealed class ImageOutput
     }
 
     /// <summary>A single PNG, for verbs that make one strip.</summary>
-    public static string Picture(string path, int channels)
+    public static string Picture(string path, int channels, string option = "--out")
     {
         if (!path.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
-            throw new UsageException($"--out is '{path}'; it must end in .png");
-        OutputPath.CheckFile(path);
+            throw new UsageException($"{option} is '{path}'; it must end in .png");
+        OutputPath.CheckFile(path, option);
         if (channels is not (1 or 3))
-            throw new UsageException($"--out is '{path}', but images of {channels} channels are no pictures; 1 or 3 channels are needed");
+            throw new UsageException($"{option} is '{path}', but images of {channels} channels are no pictures; 1 or 3 channels are needed");
         return path;
     }
 

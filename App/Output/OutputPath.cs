@@ -1,5 +1,6 @@
 using GlowGpu.App.Console;
 using GlowGpu.Engine;
+using GlowGpu.Model.Attributes;
 
 namespace GlowGpu.App.Output;
 
@@ -7,10 +8,10 @@ namespace GlowGpu.App.Output;
 internal static class OutputPath
 {
     /// <summary>Refuses to write a file where a folder is.</summary>
-    public static void CheckFile(string path)
+    public static void CheckFile(string path, string option = "--out")
     {
         if (Directory.Exists(path) || Path.EndsInDirectorySeparator(path))
-            throw new UsageException($"--out is '{path}', which is a folder; a file name is needed");
+            throw new UsageException($"{option} is '{path}', which is a folder; a file name is needed");
     }
 
     /// <summary>
@@ -19,9 +20,7 @@ internal static class OutputPath
     /// </summary>
     public static string Latents(string path)
     {
-        if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
-            throw new UsageException($"--out is '{path}'; it must end in .safetensors");
-        CheckFile(path);
+        SafeTensors(path);
         if (!File.Exists(path)) return path;
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         if (reader.Find("eps0") is null)
@@ -32,12 +31,26 @@ internal static class OutputPath
     /// <summary>Checks a path that weights are to be written to, made from those of another file.</summary>
     public static string Model(string path, string source)
     {
-        if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
-            throw new UsageException($"--out is '{path}'; it must end in .safetensors");
-        CheckFile(path);
+        SafeTensors(path);
         if (Path.GetFullPath(path) == Path.GetFullPath(source))
             throw new UsageException($"--out is '{path}', which is the file that is read; another name is needed");
         return path;
+    }
+
+    /// <summary>Checks a path that attributes are to be written to; what is there already must be attributes too.</summary>
+    public static string Attributes(string path)
+    {
+        SafeTensors(path);
+        if (File.Exists(path) && !AttributeDirections.IsIn(path))
+            throw new UsageException($"--out is '{path}', which holds no attributes but something else; a new file name is needed");
+        return path;
+    }
+
+    private static void SafeTensors(string path)
+    {
+        if (!path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
+            throw new UsageException($"--out is '{path}'; it must end in .safetensors");
+        CheckFile(path);
     }
 
     /// <summary>The path, or with -2, -3 … appended the first that does not exist.</summary>

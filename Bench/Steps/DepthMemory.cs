@@ -1,3 +1,4 @@
+using GlowGpu.App.Plots;
 using GlowGpu.Bench.Report;
 using GlowGpu.Engine;
 using GlowGpu.Kernels;

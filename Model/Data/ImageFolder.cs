@@ -8,7 +8,7 @@ namespace GlowGpu.Model.Data;
 /// the class named like the first-level sub-folder (ordinal order; a single sub-folder makes no classes). Names that begin with a dot are passed over.
 /// Files are decoded when first read; the pixels stay in memory while the whole set fits <see cref="PixelCache.Limit"/>.
 /// </summary>
-public sealed class ImageFolder : ImageSource
+public sealed class ImageFolder : ImageSource, INamedSource
 {
     private static readonly string[] TestNames = ["test", "validation", "valid", "val"];
 
@@ -43,6 +43,13 @@ public sealed class ImageFolder : ImageSource
 
         static string Text(IReadOnlyList<string> classes) => classes.Count == 0 ? "none"
             : string.Join(", ", classes.Take(5)) + (classes.Count > 5 ? ", …" : "");
+    }
+
+    /// <inheritdoc/>
+    public string ImageName(int index)
+    {
+        CheckIndex(index);
+        return listing.Files[index];
     }
 
     /// <summary>Whether a folder holds images, itself or in sub-folders.</summary>

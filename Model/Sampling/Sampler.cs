@@ -44,19 +44,32 @@ public static class Sampler
         CancellationToken stop = default)
     {
         GlowConfig config = model.Config;
-        if (config.Classes > 0 && labels is null)
-            throw new GlowException($"decode: the model is conditional on {config.Classes} classes; a label for each image is needed");
         byte[] images = new byte[checked(latents.Count * config.Dimensions)];
-        int chunk = Math.Clamp(ChunkValues / config.Dimensions, 1, latents.Count);
-        for (int first = 0; first < latents.Count; first += chunk)
-        {
-            stop.ThrowIfCancellationRequested();
-            int count = Math.Min(chunk, latents.Count - first);
-            float[] x = model.Decode(Part(config, latents, first, count), config.Classes > 0 ? labels.AsSpan(first, count).ToArray() : null);
-            Glow.ToBytes(x, config.NBits).CopyTo(images.AsSpan(first * config.Dimensions));
-            progress?.Invoke(first + count);
-        }
+        DecodeEach(model, latents, labels, (first, _, _, x) => Glow.ToBytes(x, config.NBits).CopyTo(images.AsSpan(first * config.Dimensions)), progress, stop);
         return images;
+    }
+
+    /// <summary>
+    /// As <see cref="Decode"/>, and into <paramref name="statistics"/> what the images are like. With <paramref name="encode"/> the continuous images, not their
+    /// bytes, go through the model again: returns the log-likelihood of each in nats, as an evaluation gives it (−D·ln n_bins included), else null.
+    /// </summary>
+    /// <exception cref="GlowException">The model is conditional and there are no labels.</exception>
+    public static (byte[] Images, double[]? LogLikelihoods) DecodeChecked(Glow model, Latents latents, float[]? labels, SampleStatistics statistics,
+        bool encode, Action<int>? progress = null, CancellationToken stop = default)
+    {
+        GlowConfig config = model.Config;
+        byte[] images = new byte[checked(latents.Count * config.Dimensions)];
+        double[]? logLikelihoods = encode ? new double[latents.Count] : null;
+        DecodeEach(model, latents, labels, (first, part, classes, x) =>
+        {
+            Glow.ToBytes(x, config.NBits).CopyTo(images.AsSpan(first * config.Dimensions));
+            statistics.AddImages(x);
+            if (logLikelihoods is null) return;
+            (Latents encoded, BatchResult result) = model.Encode(x, part.Count, classes);
+            statistics.AddLatents(part, encoded);
+            result.LogLikelihoods.CopyTo(logLikelihoods, first);
+        }, progress, stop);
+        return (images, logLikelihoods);
     }
 
     /// <summary>The class of each image as the model takes it: all the same, or in turn; null when unconditional.</summary>
@@ -68,6 +81,25 @@ public static class Sampler
                 ? $"sample: class {k} was asked for, but the model is unconditional; leave the class out"
                 : $"sample: there is no class {k}; the model knows 0 to {config.Classes - 1}");
         return config.Classes == 0 ? null : [.. Enumerable.Range(0, count).Select(i => (float)(label ?? i % config.Classes))];
+    }
+
+    // each: index of the first image, its latents, labels and values of a chunk.
+    private static void DecodeEach(Glow model, Latents latents, float[]? labels, Action<int, Latents, float[]?, float[]> each, Action<int>? progress,
+        CancellationToken stop)
+    {
+        GlowConfig config = model.Config;
+        if (config.Classes > 0 && labels is null)
+            throw new GlowException($"decode: the model is conditional on {config.Classes} classes; a label for each image is needed");
+        int chunk = Math.Clamp(ChunkValues / config.Dimensions, 1, latents.Count);
+        for (int first = 0; first < latents.Count; first += chunk)
+        {
+            stop.ThrowIfCancellationRequested();
+            int count = Math.Min(chunk, latents.Count - first);
+            Latents part = Part(config, latents, first, count);
+            float[]? classes = config.Classes > 0 ? labels.AsSpan(first, count).ToArray() : null;
+            each(first, part, classes, model.Decode(part, classes).AsSpan(0, count * config.Dimensions).ToArray());
+            progress?.Invoke(first + count);
+        }
     }
 
     private static Latents Part(GlowConfig config, Latents latents, int first, int count)

@@ -44,14 +44,29 @@ public static class Evaluator
                     $"{data.Name}: the latents of {data.Count} images are too many for one file; at most {Array.MaxLength / perImage[l]} can be encoded at once");
             eps[l] = new float[data.Count * perImage[l]];
         }
-        Evaluation evaluation = Run(model, data, dequantize, seed, batch, (first, images, noise) =>
+        Evaluation evaluation = EncodeEach(model, data, dequantize, seed, batch, (first, latents) =>
         {
-            (Latents latents, BatchResult result) = model.Encode(images, noise);
             for (int l = 0; l < eps.Length; l++)
-                latents.Eps[l].AsSpan(0, images.Count * perImage[l]).CopyTo(eps[l].AsSpan(first * perImage[l]));
-            return result;
+                latents.Eps[l].AsSpan(0, latents.Count * perImage[l]).CopyTo(eps[l].AsSpan(first * perImage[l]));
         }, progress, stop);
         return (new Latents(data.Count, eps), evaluation);
+    }
+
+    /// <summary>
+    /// As <see cref="Encode"/> without keeping anything: <paramref name="each"/> gets the number of a batch's first image and its latents,
+    /// so that a set of any size can be gone through.
+    /// </summary>
+    /// <exception cref="GlowException">The images do not fit the model, or one cannot be read.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
+    public static Evaluation EncodeEach(Glow model, IImageSource data, Dequantization dequantize, ulong seed, int batch,
+        Action<int, Latents> each, Action<int>? progress = null, CancellationToken stop = default)
+    {
+        return Run(model, data, dequantize, seed, batch, (first, images, noise) =>
+        {
+            (Latents latents, BatchResult result) = model.Encode(images, noise);
+            each(first, latents);
+            return result;
+        }, progress, stop);
     }
 
     private static Evaluation Run(Glow model, IImageSource data, Dequantization dequantize, ulong seed, int batch,

@@ -63,8 +63,8 @@ internal sealed class StepRunner : IDisposable
         long begin = Stopwatch.GetTimestamp();
         (Batch batch, Noise noise) = Peek(state);
         peeked = null;
-        (BatchResult? result, double norm) = Differentiate(batch, noise);
         long step = state.Step + 1;
+        (BatchResult? result, double norm) = Differentiate(batch, noise, ClassWeightAt(step));
         double rate = schedule.At(step);
         bool skip = !(double.IsFinite(result?.Loss ?? double.NaN) && double.IsFinite(norm));
         if (!skip) Optimizer.Step(rate, options.ClipNorm > 0 && norm > options.ClipNorm ? options.ClipNorm / norm : 1);
@@ -123,11 +123,17 @@ internal sealed class StepRunner : IDisposable
         loader.Dispose();
     }
 
-    private (BatchResult? Result, double GradientNorm) Differentiate(Batch batch, Noise noise)
+    /// <summary>
+    /// Weight of the class term at a step, counted from 1. It rises from 0: before the latents mean anything the class term's gradient is noise that
+    /// the likelihood cannot hold against.
+    /// </summary>
+    internal double ClassWeightAt(long step) => options.ClassWeight * Math.Min(1, step / (double)Math.Max(1, options.ClassRamp ?? StepsPerEpoch));
+
+    private (BatchResult? Result, double GradientNorm) Differentiate(Batch batch, Noise noise, double classWeight)
     {
         try
         {
-            BatchResult result = model.LossAndGradients(batch, noise, options.Memory, options.ClassWeight);
+            BatchResult result = model.LossAndGradients(batch, noise, options.Memory, classWeight);
             View sum = View.Dense(squares, 0, 1, 1);
             model.Device.Backend.OptimizerStep.SumOfSquares(model.Parameters.Gradients, sum);
             return (result, Math.Sqrt(sum.ReadScalar()));

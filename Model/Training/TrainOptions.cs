@@ -56,6 +56,9 @@ public sealed record TrainOptions
     /// <summary>Weight of the class cross-entropy (bits) in the loss.</summary>
     public double ClassWeight { get; init; }
 
+    /// <summary>Steps over which <see cref="ClassWeight"/> rises linearly from 0; 0: full from the start; null: the first epoch.</summary>
+    public long? ClassRamp { get; init; }
+
     /// <summary>Checkpoint every so many steps.</summary>
     public long SaveEvery { get; init; } = 500;
 
@@ -94,6 +97,7 @@ public sealed record TrainOptions
         AtLeast("steps", Steps ?? 0, 0);
         AtLeast("minutes", Minutes ?? 0, 0);
         AtLeast("class_weight", ClassWeight, 0);
+        AtLeast("class_ramp", ClassRamp ?? 0, 0);
         AtLeast("save_every", SaveEvery, 1);
         AtLeast("sample_every", SampleEvery, 1);
         AtLeast("validate_every", ValidateEvery, 0);

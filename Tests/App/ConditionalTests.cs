@@ -75,6 +75,37 @@ public sealed class ConditionalTests
             "glow train: data 'bare.npy' has no labels, so --classes auto finds no class; use --classes 0 or labelled images");
     }
 
+    [Test]
+    public void Per_class_rows_are_the_same_noise_in_every_class()
+    {
+        JsonElement result = Run("sample --model RUN --per-class --count 2 --temperature 1 --with-log-prob --out FILE/rows.npy --device cpu --json").Json();
+        Assert.That(result.GetProperty("count").GetInt32(), Is.EqualTo(2 * names.Length));
+        Assert.That(result.GetProperty("classes").GetArrayLength(), Is.EqualTo(names.Length));
+        IImageSource rows = NumpyFile.Open(folder.File("rows.npy"));
+        for (int k = 0; k < names.Length; k++)
+        {
+            Sample(k.ToString(System.Globalization.CultureInfo.InvariantCulture), "row.npy");
+            IImageSource row = NumpyFile.Open(folder.File("row.npy"));
+            byte[] expected = new byte[768], actual = new byte[768];
+            for (int i = 0; i < 2; i++)
+            {
+                row.Read(i, expected);
+                rows.Read(2 * k + i, actual);
+                Assert.That(actual, Is.EqualTo(expected), $"class {k}, image {i}");
+            }
+        }
+    }
+
+    [Test]
+    public void The_published_name_of_the_class_weight_is_known()
+    {
+        Run("train --data demo --limit 16 --image-size 16 --validation 0 --steps 1 --classes auto --weight-y 0.25 --class-ramp 3 "
+            + $"{TinyRun.Small} --out FILE/named").Succeeds();
+        JsonElement training = JsonDocument.Parse(File.ReadAllText(folder.File("named/config.json"))).RootElement.GetProperty("training");
+        Assert.That(training.GetProperty("class_weight").GetDouble(), Is.EqualTo(0.25));
+        Assert.That(training.GetProperty("class_ramp").GetInt64(), Is.EqualTo(3));
+    }
+
     private byte[] Sample(string label, string file)
     {
         Run($"sample --model RUN --class {label} --count 2 --temperature 1 --device cpu --out FILE/{file}").Succeeds();

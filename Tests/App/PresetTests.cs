@@ -85,7 +85,7 @@ public sealed class PresetTests
             "--data x", "--data-dir x", "--image-size 6", "--limit 3", "--validation 0.3", "--augment flip", "--no-shuffle", "--dequantize center",
             "--levels 5", "--depth 9", "--width 11", "--coupling additive", "--permutation shuffle", "--invconv plu", "--bits 3", "--classes 4",
             "--no-learn-top", "--no-edge-bias", "--batch 13", "--optimizer adam", "--lr 0.5", "--warmup-epochs 3", "--beta2 0.3", "--polyak-epochs 4",
-            "--clip-norm 6", "--class-weight 0.2", "--memory stored", "--seed 8", "--epochs 21", "--steps 22", "--minutes 23", "--save-every 24",
+            "--clip-norm 6", "--class-weight 0.2", "--class-ramp 9", "--memory stored", "--seed 8", "--epochs 21", "--steps 22", "--minutes 23", "--save-every 24",
             "--sample-every 25", "--validate-every 26", "--temperature 0.4",
         ];
         TrainPlanner planner = new();

@@ -5,7 +5,7 @@ namespace GlowGpu.Tests.App;
 /// <summary>Bad usage: exit code 2 and one sentence that names what was wrong and what would be right.</summary>
 public sealed class UsageTests
 {
-    [TestCase("", "glow: a verb is needed: train, eval, encode, decode, sample, interpolate, reconstruct, import, export, info or devices (see `glow --help`)")]
+    [TestCase("", "glow: a verb is needed: train, eval, score, encode, decode, sample, interpolate, reconstruct, import, export, attribute, ablate, info or devices (see `glow --help`)")]
     [TestCase("evl", "glow: there is no verb 'evl'; did you mean eval? (see `glow --help`)")]
     [TestCase("frobnicate", "glow: there is no verb 'frobnicate' (see `glow --help`)")]
     [TestCase("eval --model m --data d --dequantise center", "glow eval: there is no option '--dequantise'; did you mean --dequantize? (see `glow eval --help`)")]

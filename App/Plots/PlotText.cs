@@ -1,12 +1,12 @@
 using ScottPlot;
 
-namespace GlowGpu.Bench.Report;
+namespace GlowGpu.App.Plots;
 
 /// <summary>
 /// Text in plots. The image library is built without system dependencies and looks for no fonts itself, so that a plot's text needs
 /// a font file; without one a plot is drawn without its text.
 /// </summary>
-public static class PlotText
+internal static class PlotText
 {
     private const string Name = "plot text";
     private static readonly string[] Preferred = ["DejaVuSans.ttf", "LiberationSans-Regular.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial.ttf"];
