@@ -6,7 +6,7 @@
 # ILGPU needs OpenCL's generic address space. Where this machine has no such device, a small Debian 13 root with PoCL 6 (an
 # OpenCL device on the CPU) is made once under the user's cache folder, or $GLOW_OPENCL_ROOT, and the command runs in it with
 # this checkout and the .NET SDK bound in; the mounts are private to this call. Needs root and debootstrap (Debian, Ubuntu);
-# the package mirror is the one that this machine's apt uses.
+# the package mirror is the one that this machine's apt uses. Exit code 3: no OpenCL device can be had here, and why.
 set -euo pipefail
 repo=$(cd "$(dirname "$0")/.." && pwd)
 root=${GLOW_OPENCL_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/glow/opencl-root}
@@ -27,15 +27,18 @@ if dotnet App/bin/Release/net10.0/glow.dll devices --json 2>/dev/null | grep -q 
 fi
 
 if [ ! -e "$root/.complete" ]; then
-  [ "$(id -u)" -eq 0 ] || { echo "opencl-lane: making a Debian root needs root; run it as root or install PoCL 6 or newer"; exit 1; }
-  command -v debootstrap >/dev/null || apt-get install -y -qq debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq debootstrap >/dev/null; }
+  [ "$(id -u)" -eq 0 ] || { echo "opencl-lane: making a Debian root needs root; run it as root or install PoCL 6 or newer"; exit 3; }
+  command -v debootstrap >/dev/null || apt-get install -y -qq debootstrap >/dev/null ||
+    { apt-get update -qq && apt-get install -y -qq debootstrap >/dev/null; } || { echo "opencl-lane: debootstrap cannot be installed"; exit 3; }
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 -E '/debian/?$') ||
-    { echo "opencl-lane: apt names no Debian mirror to take Debian 13 from"; exit 1; }
+    { echo "opencl-lane: apt names no Debian mirror to take Debian 13 from"; exit 3; }
   rm -rf "$root" && mkdir -p "$root"
   debootstrap --variant=minbase --include=pocl-opencl-icd,ocl-icd-libopencl1,libstdc++6 trixie "$root" "$mirror" >"$root.log" 2>&1 ||
-    { echo "opencl-lane: debootstrap failed, see $root.log"; exit 1; }
+    { echo "opencl-lane: debootstrap failed, see $root.log"; exit 3; }
   touch "$root/.complete"
 fi
+
+unshare --mount --propagation private true 2>/dev/null || { echo "opencl-lane: this machine lets nobody make private mounts"; exit 3; }
 
 # PoCL reads /sys and /proc to size its device.
 export root repo dotnet_home
