@@ -14,7 +14,8 @@ internal readonly struct Tiles
     /// <summary>Heights are multiples of this, but for the last tile.</summary>
     public const int Step = 16;
 
-    private const int MaxRows = 64;
+    /// <summary>The highest tile.</summary>
+    public const int MaxRows = 64;
 
     public Tiles(int pixels, int workers)
     {
