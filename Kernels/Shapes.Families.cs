@@ -28,7 +28,7 @@ internal static partial class Shapes
         const string Op = "convolution backward";
         CheckPixels(Op, pixels);
         Window(Op, "x", x, pixels.Count, shape.In);
-        Dense(Op, "y", y, pixels.Count, shape.Out);
+        if (shape.Relu) Dense(Op, "y", y, pixels.Count, shape.Out);
         Row(Op, "packed", packed, packedLength);
         Dense(Op, "dy", dy, pixels.Count, shape.Out);
         Window(Op, "dx", dx, pixels.Count, shape.In);

@@ -53,7 +53,7 @@ internal sealed class GpuConvolution(GpuContext gpu, PatchConvolution patches, V
         gpu.Columns.Times(g, p, shape.Out, 1f, gpu.Matrix(gradients.Bias));
         Matrix read = Read(shape, pixels, x);
         (Matrix slices, int count) = gpu.Gemm.TransposedSlices(rows, shape.Out, p, read, g);
-        gpu.Columns.Slices(slices, count, rows, shape.Out, gpu.Matrix(gradients.W));
+        gpu.Columns.Slices(slices, count, rows, shape.Out, gpu.Matrix(gradients.W).Window(0, shape.Out));
 
         Matrix w = gpu.Matrix(packed).Window(0, shape.Out);
         if (shape.Size == 1)

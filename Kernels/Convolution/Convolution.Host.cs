@@ -87,7 +87,7 @@ public sealed unsafe class HostConvolution : IConvolution
             context.Begin(new Pixels(Math.Min(images, pixels.N - image), pixels.H, pixels.W), workers.Count);
             int first = image * perImage;
             context.X = RowsFrom(x, first);
-            context.Y = RowsFrom(y, first);
+            if (shape.Relu) context.Y = RowsFrom(y, first);
             context.Dy = RowsFrom(dy, first);
             context.Dx = RowsFrom(dx, first);
             context.IsFirst = image == 0;

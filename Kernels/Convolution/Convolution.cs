@@ -38,8 +38,8 @@ public interface IConvolution
     void Forward(ConvolutionShape shape, Pixels pixels, View x, View packed, View y);
 
     /// <summary>
-    /// Given dy and y as Forward left it: <b>adds</b> to dx <c>[P,In]</c>, overwrites both gradients. Where a ReLU cut y off, dy
-    /// counts for nothing.
+    /// Given dy: <b>adds</b> to dx <c>[P,In]</c>, overwrites both gradients. With Relu y is needed as Forward left it, and dy counts
+    /// for nothing where it was cut off; without, y may be None.
     /// </summary>
     void Backward(ConvolutionShape shape, Pixels pixels, View x, View y, View packed, View dy, View dx,
         ConvolutionParameters gradients);
