@@ -64,7 +64,7 @@ internal static class InterpolateCommand
         if (parse.IsGiven(options.Pair) && !data) throw new UsageException("--pair is given without --data; it picks two images of a set");
 
         string path = parse.GetValue(options.Model)!;
-        GlowConfig config = ModelFile.ReadConfig(path);
+        FlowConfig config = ModelFile.ReadConfig(path);
         string output = ImageOutput.Picture(parse.GetValue(options.Output)!, config.Channels);
         int steps = parse.GetValue(options.Steps);
         string[] rows = parse.GetValue(options.Mode) switch
@@ -76,7 +76,7 @@ internal static class InterpolateCommand
         int? label = ClassOption.Index(path, config, parse.GetValue(options.Class));
         IImageSource? source = data ? options.Data.Open(parse, config, terminal) : null;
         using Device device = options.Device.Open(parse);
-        using Glow glow = ModelFile.Load(path, device);
+        using FlowModel glow = ModelFile.Load(path, device);
         WalkEnds ends = source is not null ? WalkEnds.FromData(glow, source, parse.Listed(options.Pair) ?? [0, 1])
             : images ? WalkEnds.FromFiles(glow, parse.GetValue(options.From)!, parse.GetValue(options.To)!, label)
             : WalkEnds.Random(config, parse.GetValue(options.Seed), parse.GetValue(options.Temperature), label);

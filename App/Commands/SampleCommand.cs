@@ -36,7 +36,7 @@ internal static class SampleCommand
             if (parse.IsGiven(temperature) && parse.IsGiven(temperatures))
                 throw new UsageException("--temperature and --temperatures are both given; one of them is enough");
             string path = parse.GetValue(model)!;
-            GlowConfig config = ModelFile.ReadConfig(path);
+            FlowConfig config = ModelFile.ReadConfig(path);
             int? index = ClassOption.Index(path, config, parse.GetValue(label));
             double[] rows = parse.Listed(temperatures) ?? [parse.GetValue(temperature)];
             int each = parse.GetValue(count);
@@ -47,7 +47,7 @@ internal static class SampleCommand
             int inRow = parse.GetValue(columns) ?? (rows.Length > 1 ? each : (int)Math.Ceiling(Math.Sqrt(each)));
 
             using Device on = device.Open(parse);
-            using Glow glow = ModelFile.Load(path, on);
+            using FlowModel glow = ModelFile.Load(path, on);
             Progress progress = new(terminal, "sampled", (int)total);
             byte[] images = new byte[total * config.Dimensions];
             for (int row = 0; row < rows.Length; row++)

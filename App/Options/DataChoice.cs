@@ -52,7 +52,7 @@ internal sealed class DataChoice
     /// <param name="model">config of the model that is to read them</param>
     /// <param name="terminal">hears of downloads</param>
     /// <param name="most">use the first so many at most, or null</param>
-    public IImageSource Open(ParseResult parse, GlowConfig model, Terminal terminal, int? most = null)
+    public IImageSource Open(ParseResult parse, FlowConfig model, Terminal terminal, int? most = null)
     {
         string data = parse.GetValue(Data)!;
         // Only pictures are made to fit; numbers in a file are what they are.
