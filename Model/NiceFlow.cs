@@ -38,18 +38,25 @@ internal sealed class NiceFlow : IFlow
     }
 
     /// <summary>
-    /// Starts all scales at the one that gives the batch's values the spread of the prior. One for all: a pixel that is black in
-    /// every image of the batch says nothing of those to come.
+    /// Starts the scales where they give the batch's values the spread of the prior: place by place, as if one more image had
+    /// the spread of all values, since a pixel that is black in every image of the batch need not be so in those to come.
     /// </summary>
     public void Initialize(Tensor x, FlowPass pass, long version)
     {
-        View column = x.Data.Reshape(checked((int)x.Data.Count), 1), mean = pass.Rent(1, 1), variance = pass.Rent(1, 1);
-        device.Backend.BatchNorm.Measure(column, mean, variance);
+        int n = x.Pixels.N;
+        IBatchNorm norm = device.Backend.BatchNorm;
+        View column = x.Data.Reshape(checked((int)x.Data.Count), 1), half = pass.Rent(n, config.Half);
+        View mean = pass.Rent(1, config.Half), variance = pass.Rent(1, config.Half);
+        norm.Measure(column, mean.Columns(0, 1), variance.Columns(0, 1));
+        double all = Math.Max(variance.ToArray()[0], 1e-6);
         double spread = config.LatentDensity == PriorKind.Logistic ? Math.PI / Math.Sqrt(3) : 1;
-        double deviation = Math.Sqrt(variance.ToArray()[0]);
-        device.Backend.Fill(logs, (float)Math.Log(spread / Math.Max(deviation, 1e-3)));
-        pass.Return(mean);
-        pass.Return(variance);
+        for (int side = 0; side < 2; side++)
+        {
+            CopyPlaces(x.Data, side, half, gather: true);
+            norm.Measure(half, mean, variance);
+            Part(logs, side).Write(Array.ConvertAll(variance.ToArray(), v => (float)Math.Log(spread / Math.Sqrt((n * v + all) / (n + 1)))));
+        }
+        foreach (View view in new[] { half, mean, variance }) pass.Return(view);
         x.ReleaseData();
     }
 
