@@ -1,5 +1,6 @@
 using System.CommandLine;
 using GlowGpu.App.Commands;
+using GlowGpu.Model;
 using NUnit.Framework;
 
 namespace GlowGpu.Tests.App;
@@ -30,7 +31,8 @@ public sealed class PresetTests
         {
             Assert.That(plan.Data, Is.EqualTo("pictures"));
             Assert.That((plan.Model.Levels, plan.Model.Depth, plan.Model.Width, plan.Model.NBits), Is.EqualTo((3, 32, 512, 8)));
-            Assert.That((plan.Model.Coupling, plan.Model.Permutation, plan.Model.LearnTop), Is.EqualTo(("affine", "invconv", true)));
+            GlowConfig glow = (GlowConfig)plan.Model;
+            Assert.That((glow.Coupling, glow.Permutation, glow.LearnTop), Is.EqualTo(("affine", "invconv", true)));
             Assert.That((plan.Training.Batch, plan.Training.Optimizer, plan.Training.LearningRate, plan.Training.WarmupEpochs),
                 Is.EqualTo((64, "adamax", 1e-3, 10.0)));
             Assert.That(plan.Training.Minutes, Is.Null);
@@ -45,7 +47,7 @@ public sealed class PresetTests
     public void Published_shapes(string preset, int size, int levels, int depth, string coupling, int bits)
     {
         TrainPlan plan = Plan("--preset " + preset);
-        Assert.That((plan.Model.Height, plan.Model.Levels, plan.Model.Depth, plan.Model.Coupling, plan.Model.NBits, plan.Model.Width),
+        Assert.That((plan.Model.Height, plan.Model.Levels, plan.Model.Depth, ((GlowConfig)plan.Model).Coupling, plan.Model.NBits, plan.Model.Width),
             Is.EqualTo((size, levels, depth, coupling, bits, 512)));
         Assert.That(() => plan.Model.Validate(), Throws.Nothing);
     }
@@ -58,7 +60,7 @@ public sealed class PresetTests
         TrainPlan tiny = Presets.Get("tiny");
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(plan.Model, Is.EqualTo(tiny.Model with { Depth = 7, NBits = 5, LearnTop = false, ImageSize = plan.Model.ImageSize }));
+            Assert.That(plan.Model, Is.EqualTo((GlowConfig)tiny.Model with { Depth = 7, NBits = 5, LearnTop = false, ImageSize = plan.Model.ImageSize }));
             Assert.That(plan.Training, Is.EqualTo(tiny.Training with
             {
                 LearningRate = 0.25,

