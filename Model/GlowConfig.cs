@@ -7,6 +7,7 @@ namespace GlowGpu.Model;
 public sealed record GlowConfig : FlowConfig
 {
     /// <inheritdoc/>
+    [JsonPropertyOrder(-9)]
     public override string Family => "glow";
 
     /// <summary><c>affine</c> or <c>additive</c>.</summary>

@@ -17,6 +17,7 @@ public sealed record NiceConfig : FlowConfig
     }
 
     /// <inheritdoc/>
+    [JsonPropertyOrder(-9)]
     public override string Family => "nice";
 
     /// <summary>Hidden ReLU layers of each coupling network.</summary>

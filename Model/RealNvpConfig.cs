@@ -16,6 +16,7 @@ public sealed record RealNvpConfig : FlowConfig
     }
 
     /// <inheritdoc/>
+    [JsonPropertyOrder(-9)]
     public override string Family => "realnvp";
 
     /// <summary>Residual blocks of each coupling network.</summary>

@@ -10,7 +10,7 @@ namespace GlowGpu.Tests.App;
 /// <summary>Every verb on very small models of the other families, and what is said of options that are not theirs.</summary>
 public sealed class FamilyRunTests
 {
-    private const string Limits = "--data demo --limit 48 --image-size 8 --validation 0.25 --batch 8 --steps 4 --device cpu --threads 1 --json";
+    private const string Limits = "--data demo --limit 48 --image-size 16 --validation 0.25 --batch 8 --steps 4 --device cpu --threads 1 --json";
 
     [TestCase("realnvp", "--levels 2 --depth 1 --width 6 --blocks 1")]
     [TestCase("nice", "--depth 2 --width 20 --hidden 2 --prior logistic")]
@@ -22,8 +22,8 @@ public sealed class FamilyRunTests
         JsonElement trained = Glow($"train --model-family {family} {shape} {Limits} --out {run}").Json();
         Assert.That(trained.GetProperty("validation_bits_per_dim").GetDouble(), Is.InRange(0.1, 20));
 
-        byte[] pixels = [.. Enumerable.Range(0, 3 * 8 * 8 * 3).Select(static i => (byte)(i * 37 % 256))];
-        NumpyFile.Write(array, pixels, 3, 8, 8, 3);
+        byte[] pixels = [.. Enumerable.Range(0, 3 * 16 * 16 * 3).Select(static i => (byte)(i * 37 % 256))];
+        NumpyFile.Write(array, pixels, 3, 16, 16, 3);
         double bits = Glow($"eval --model {run} --data {array} --dequantize center --device cpu --json").Json().GetProperty("bits_per_dim").GetDouble();
         Assert.That(bits, Is.InRange(0.1, 1000));
 
@@ -32,7 +32,7 @@ public sealed class FamilyRunTests
         Glow($"decode --model {run} --latents {latents} --device cpu --out {decoded}").Succeeds();
         byte[] again = new byte[pixels.Length];
         IImageSource back = NumpyFile.Open(decoded);
-        for (int i = 0; i < 3; i++) back.Read(i, again.AsSpan(i * 192, 192));
+        for (int i = 0; i < 3; i++) back.Read(i, again.AsSpan(i * 768, 768));
         int bin = 256 >> (int)Glow($"info {run} --json").Json().GetProperty("config").GetProperty("n_bits").GetInt32();
         Assert.That(again, Is.EqualTo(pixels.Select(v => (byte)(v / bin * bin)).ToArray()));
 
