@@ -74,7 +74,8 @@ public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
         HostRows input = new(x), output = new(dy);
         workers.RunVectors(rows.Count, new SumWork { Rows = rows, X = input, DY = output, Norm = norm, Sums = sums });
 
-        float* means = rowMemory.Take(3L * channels) + channels;
+        // The kept rows behind r.
+        float* means = norm.Over + channels;
         for (int c = 0; c < channels; c++)
         {
             double g = Total(sums, c, 2 * channels, rows.Count), gn = Total(sums, channels + c, 2 * channels, rows.Count);

@@ -33,7 +33,7 @@ public sealed unsafe class HostMaskedCouple(Workers workers) : IMaskedCouple
         Shapes.CheckMaskedCoupleBackward(pixels, z, h, factor, dz, dh, dfactor);
         int channels = z.Cols;
         ImageSegments segments = new(pixels, channels);
-        double* sums = factorSums.Take((long)(segments.Parts + 1) * channels);
+        double* sums = factorSums.Take((long)segments.Parts * channels);
         workers.RunVectors(segments.Parts, new BackwardWork
         {
             Segments = segments,

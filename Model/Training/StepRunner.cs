@@ -67,8 +67,11 @@ internal sealed class StepRunner : IDisposable
         long step = state.Step + 1;
         double rate = schedule.At(step);
         bool skip = !(double.IsFinite(result?.Loss ?? double.NaN) && double.IsFinite(norm));
-        if (!skip) model.AcceptStatistics();
-        if (!skip) Optimizer.Step(rate, options.ClipNorm > 0 && norm > options.ClipNorm ? options.ClipNorm / norm : 1);
+        if (!skip)
+        {
+            model.AcceptStatistics();
+            Optimizer.Step(rate, options.ClipNorm > 0 && norm > options.ClipNorm ? options.ClipNorm / norm : 1);
+        }
         state = state with
         {
             Step = step,
