@@ -2,8 +2,16 @@ using GlowGpu.Kernels;
 
 namespace GlowGpu.Engine;
 
-/// <summary>A trainable tensor: a name, a shape and a place in the flat buffer.</summary>
-public sealed record Parameter(string Name, int[] Shape, long Offset, int Count);
+/// <summary>A tensor of the flat buffer: a name, a shape and a place there.</summary>
+/// <param name="Name">as in the checkpoint</param>
+/// <param name="Shape">dimensions</param>
+/// <param name="Offset">of its first element</param>
+/// <param name="Count">elements</param>
+/// <param name="IsStatistic">
+/// true when it is measured, not trained: its gradient stays 0, so that no optimizer moves it, while checkpoints and the Polyak average
+/// take it along with the weights it belongs to
+/// </param>
+public sealed record Parameter(string Name, int[] Shape, long Offset, int Count, bool IsStatistic = false);
 
 /// <summary>
 /// All trainable parameters of a model in one flat device buffer, and their gradients in a second of the same layout, so
@@ -16,15 +24,15 @@ public sealed class ParameterSet : IDisposable
     private readonly IBuffer values;
     private readonly IBuffer gradients;
 
-    /// <summary>Lays out the parameters in the order given.</summary>
-    public ParameterSet(IBackend backend, IEnumerable<(string Name, int[] Shape)> layout)
+    /// <summary>Lays out the parameters in the order given; <paramref name="isStatistic"/> says which names are measured.</summary>
+    public ParameterSet(IBackend backend, IEnumerable<(string Name, int[] Shape)> layout, Predicate<string>? isStatistic = null)
     {
         List<Parameter> list = [];
         long offset = 0;
         foreach ((string name, int[] shape) in layout)
         {
             int count = checked((int)shape.Aggregate(1L, static (a, b) => a * b));
-            list.Add(new Parameter(name, shape, offset, count));
+            list.Add(new Parameter(name, shape, offset, count, isStatistic?.Invoke(name) ?? false));
             offset += (count + Alignment - 1) / Alignment * Alignment;
         }
         All = list;
@@ -40,8 +48,8 @@ public sealed class ParameterSet : IDisposable
     /// <summary>Elements of the flat buffers, gaps included.</summary>
     public int Length { get; }
 
-    /// <summary>Number of trainable values, gaps excluded.</summary>
-    public long Count => All.Sum(static p => (long)p.Count);
+    /// <summary>Number of trainable values; gaps and statistics excluded.</summary>
+    public long Count => All.Where(static p => !p.IsStatistic).Sum(static p => (long)p.Count);
 
     /// <summary>Rises whenever values change, so that what is derived from them (packed weights, inverses) knows.</summary>
     public long Version { get; private set; }

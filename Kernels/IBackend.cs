@@ -35,4 +35,8 @@ public interface IBackend : IDisposable
     IClassHead ClassHead { get; }
     IDequantize Dequantize { get; }
     IOptimizerStep OptimizerStep { get; }
+    IConvolution Convolution { get; }
+    IBatchNorm BatchNorm { get; }
+    IMaskedCouple MaskedCouple { get; }
+    IScaledPrior ScaledPrior { get; }
 }

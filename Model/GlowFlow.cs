@@ -8,9 +8,11 @@ namespace GlowGpu.Model;
 /// The layers of a Glow and the order they are walked in: per level squeeze → K × (actnorm and permutation → coupling) →
 /// split, and the prior on top.
 /// </summary>
-internal sealed class GlowFlow : IDisposable
+internal sealed class GlowFlow : IFlow
 {
+    private readonly GlowConfig config;
     private readonly Device device;
+    private readonly TopPrior prior;
     private readonly List<Level> levels = [];
     private readonly List<ChannelMapStep> maps = [];
     private readonly MapNode mapNode;
@@ -22,6 +24,7 @@ internal sealed class GlowFlow : IDisposable
 
     public GlowFlow(GlowConfig config, Device device, ParameterSet parameters, IReadOnlyDictionary<string, Array> constants)
     {
+        this.config = config;
         this.device = device;
         mapNode = new MapNode(device.Backend, maps);
         long mapLength = 0;
@@ -54,23 +57,22 @@ internal sealed class GlowFlow : IDisposable
             }
             levels.Add(new Level(new SqueezeLayer(device, $"levels.{l}.squeeze"), [.. steps], split));
         }
-        Prior = new TopPrior(device, config.EdgeBias, PriorParameters(config, parameters.Value), PriorParameters(config, parameters.Gradient));
+        prior = new TopPrior(device, config.EdgeBias, PriorParameters(config, parameters.Value), PriorParameters(config, parameters.Gradient));
         if (config.Classes > 0)
         {
             Classifier = new Classifier(device, config.Classes, HeadParameters(parameters.Value), HeadParameters(parameters.Gradient));
         }
     }
 
-    /// <summary>The prior of the last latent.</summary>
-    public TopPrior Prior { get; }
-
-    /// <summary>The class term, when conditional.</summary>
+    /// <inheritdoc/>
     public Classifier? Classifier { get; }
 
-    /// <summary>What actnorms and permutations add to every image's log-likelihood <c>[1,1]</c>.</summary>
-    public View LogDet => View.Dense(logDet, 0, 1, 1);
+    /// <summary>What actnorms and permutations add to every image's log-likelihood.</summary>
+    public double SharedLogDet => LogDet.ReadScalar();
 
-    /// <summary>Brings maps and packed weights up to date with that version of the parameters.</summary>
+    private View LogDet => View.Dense(logDet, 0, 1, 1);
+
+    /// <inheritdoc/>
     public void Prepare(long version)
     {
         if (prepared == version) return;
@@ -83,10 +85,7 @@ internal sealed class GlowFlow : IDisposable
         prepared = version;
     }
 
-    /// <summary>
-    /// Image → last latent. <paramref name="eps"/> holds a view (or None) per level for the latents that splits factor out;
-    /// <paramref name="inspect"/> sees every layer's name and what it made: its output, of a split the log-likelihoods so far.
-    /// </summary>
+    /// <inheritdoc/>
     public Tensor Forward(Tensor x, FlowPass pass, View[]? eps, Action<string, View>? inspect = null)
     {
         mapNode.Gradient = pass.Gradient * x.Pixels.N;
@@ -106,7 +105,7 @@ internal sealed class GlowFlow : IDisposable
         return x;
     }
 
-    /// <summary>Data-dependent initialisation: layer by layer, each from what the ones before it make of the batch.</summary>
+    /// <inheritdoc/>
     public void Initialize(Tensor x, FlowPass pass, long version)
     {
         Prepare(version);
@@ -123,9 +122,15 @@ internal sealed class GlowFlow : IDisposable
         x.ReleaseData();
     }
 
-    /// <summary>Last latent → image, given the latents of the splits.</summary>
-    public Tensor Inverse(Tensor z, FlowPass pass, View[] eps)
+    /// <inheritdoc/>
+    public void ScoreTop(Tensor z, View labels, FlowPass pass, View eps) => prior.Forward(z, labels, pass, eps);
+
+    /// <inheritdoc/>
+    public Tensor Inverse(int count, View labels, View[] eps, FlowPass pass)
     {
+        (int h, int w, int c) = config.LatentShape(config.Levels - 1);
+        Tensor z = new Tensor(device, new Pixels(count, h, w), c).Allocate();
+        prior.Inverse(z, labels, eps[^1], pass);
         for (int l = levels.Count - 1; l >= 0; l--)
         {
             if (levels[l].Split is { } split)

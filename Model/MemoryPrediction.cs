@@ -19,10 +19,22 @@ public sealed record MemoryPrediction(long Parameters, long Activations)
     /// <param name="batch">images per step</param>
     /// <param name="memory">what backward may keep</param>
     /// <param name="average">whether a Polyak average is kept</param>
-    public static MemoryPrediction Of(GlowConfig config, int batch, MemoryMode memory, bool average = true)
+    public static MemoryPrediction Of(FlowConfig config, int batch, MemoryMode memory, bool average = true)
     {
         // Value, gradient, two moments, packed weights; the average when there is one.
         long parameters = ModelCost.Parameters(config) * (average ? 6 : 5);
+        long activations = config switch
+        {
+            GlowConfig glow => ActivationsOf(glow, batch, memory),
+            RealNvpConfig nvp => ActivationsOf(nvp, batch),
+            NiceConfig nice => ActivationsOf(nice, batch),
+            _ => throw new ArgumentException($"memory: a {config.Family} model is not known"),
+        };
+        return new MemoryPrediction(sizeof(float) * parameters, sizeof(float) * activations);
+    }
+
+    private static long ActivationsOf(GlowConfig config, int batch, MemoryMode memory)
+    {
         long activations = 0;
         for (int level = 0; level < config.Levels; level++)
         {
@@ -37,6 +49,23 @@ public sealed record MemoryPrediction(long Parameters, long Activations)
             long kept = memory == MemoryMode.Stored ? config.Depth * (c + 2L * net.Width + net.Out) : 2L * net.Width;
             activations += pixels * (atWork + kept);
         }
-        return new MemoryPrediction(sizeof(float) * parameters, sizeof(float) * activations);
+        return activations;
     }
+
+    // A coupling keeps its variable, the stream in front of every block and behind the last, what stands between a block's
+    // convolutions, and the network's output. At work are the conditions, normalised values and gradients of one.
+    private static long ActivationsOf(RealNvpConfig config, int batch)
+    {
+        long kept = 0, atWork = 0;
+        foreach (RealNvpCoupling c in Enumerable.Range(0, config.Levels).SelectMany(config.Couplings))
+        {
+            long pixels = (long)batch * c.Height * c.Width;
+            kept += pixels * (c.Channels + (2L * config.Blocks + 1) * config.Width + 2L * c.Changed);
+            atWork = Math.Max(atWork, pixels * (4L * config.Width + 6L * c.Channels));
+        }
+        return kept + atWork;
+    }
+
+    private static long ActivationsOf(NiceConfig config, int batch) =>
+        batch * (config.Depth * ((long)config.Hidden * config.Width + config.Half) + 2L * config.Width + 4L * config.Dimensions);
 }

@@ -1,4 +1,5 @@
 using GlowGpu.Kernels;
+using GlowGpu.Model.Layers;
 
 namespace GlowGpu.Model;
 
@@ -6,15 +7,27 @@ namespace GlowGpu.Model;
 public static class ModelCost
 {
     /// <summary>Number of trainable values.</summary>
-    public static long Parameters(GlowConfig config) =>
-        GlowParameters.Layout(config).Sum(static p => p.Shape.Aggregate(1L, static (a, b) => a * b));
+    public static long Parameters(FlowConfig config) => Parameters(config, "");
+
+    /// <summary>Number of trainable values whose names begin so.</summary>
+    public static long Parameters(FlowConfig config, string prefix) => config.Layout()
+        .Where(p => p.Name.StartsWith(prefix, StringComparison.Ordinal) && !RunningStatistics.IsName(p.Name))
+        .Sum(static p => p.Shape.Aggregate(1L, static (a, b) => a * b));
 
     /// <summary>
-    /// Floating-point operations of one image's forward pass; a multiplication and an addition count as two. Convolutions
-    /// and channel mixing only; element-wise work is left out. Sampling takes as many, a training step three times as many
-    /// (backward: twice forward), with <see cref="Engine.MemoryMode.Reversible"/> four times.
+    /// Floating-point operations of one image's forward pass; a multiplication and an addition count as two. Convolutions,
+    /// fully connected layers and channel mixing only; element-wise work is left out. Sampling takes as many, a training step
+    /// three times as many (backward: twice forward), with <see cref="Engine.MemoryMode.Reversible"/> four times.
     /// </summary>
-    public static long ForwardFlops(GlowConfig config)
+    public static long ForwardFlops(FlowConfig config) => config switch
+    {
+        GlowConfig glow => ForwardFlops(glow),
+        RealNvpConfig nvp => ForwardFlops(nvp),
+        NiceConfig nice => ForwardFlops(nice),
+        _ => throw new ArgumentException($"cost: a {config.Family} model is not known"),
+    };
+
+    private static long ForwardFlops(GlowConfig config)
     {
         long flops = 0;
         for (int level = 0; level < config.Levels; level++)
@@ -31,4 +44,9 @@ public static class ModelCost
         }
         return flops;
     }
+    private static long ForwardFlops(RealNvpConfig config) => Enumerable.Range(0, config.Levels).SelectMany(config.Couplings)
+        .Sum(c => 2L * c.Height * c.Width * ResidualNetwork.MultiplyAdds(c.NetworkShape(config)));
+
+    private static long ForwardFlops(NiceConfig config) =>
+        2L * config.Depth * Enumerable.Range(0, config.Hidden + 1).Sum(i => (long)config.Layer(i).In * config.Layer(i).Out);
 }

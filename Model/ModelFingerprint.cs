@@ -12,7 +12,7 @@ public static class ModelFingerprint
     /// First 16 hex digits of the SHA-256 over every trainable tensor (name, then float32 values, in layout order), then every fixed tensor in
     /// ordinal order of the names.
     /// </summary>
-    public static string Of(Glow model)
+    public static string Of(FlowModel model)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (Parameter p in model.Parameters.All)

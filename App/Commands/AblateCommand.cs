@@ -3,6 +3,7 @@ using GlowGpu.App.Console;
 using GlowGpu.App.Options;
 using GlowGpu.App.Plots;
 using GlowGpu.Engine;
+using GlowGpu.Model;
 using GlowGpu.Model.Training;
 
 namespace GlowGpu.App.Commands;
@@ -11,7 +12,10 @@ namespace GlowGpu.App.Commands;
 internal static class AblateCommand
 {
     // What the six variants or the comparison itself decide.
-    private static readonly string[] Decided = ["--permutation", "--coupling", "--seed", "--steps", "--epochs", "--minutes", "--data"];
+    private static readonly string[] Decided =
+    [
+        "--permutation", "--coupling", "--seed", "--steps", "--epochs", "--minutes", "--data", "--model-family", "--blocks", "--hidden", "--prior",
+    ];
 
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal)
@@ -42,7 +46,7 @@ internal static class AblateCommand
             TrainData images = TrainData.Open(plan, terminal);
             using Device on = device.Open(parse);
             TrainOptions options = plan.Options(on, images);
-            return Run(new Ablation(images.Config, options, images.Train, images.Validation, folder), images, options, each, folder, on, parse.GetValue(json), terminal);
+            return Run(new Ablation((GlowConfig)images.Config, options, images.Train, images.Validation, folder), images, options, each, folder, on, parse.GetValue(json), terminal);
         });
         return command;
     }

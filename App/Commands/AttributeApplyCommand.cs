@@ -41,7 +41,7 @@ internal static class AttributeApplyCommand
                 throw new UsageException(parse.IsGiven(image) ? "--image is given, and --data too; the image comes from one or the other" : "--image X.png or --data D is missing; there must be an image to change");
             if (parse.IsGiven(index) && !parse.IsGiven(data.Data)) throw new UsageException("--index is given without --data; it picks images of a set");
             string path = parse.GetValue(model)!, from = parse.GetValue(file)!;
-            GlowConfig config = ModelFile.ReadConfig(path);
+            FlowConfig config = ModelFile.ReadConfig(path);
             string to = ImageOutput.Picture(parse.GetValue(output)!, config.Channels);
             AttributeDirections attributes = AttributeDirections.Load(from);
             AttributeDirection[] chosen = [.. parse.GetValue(names)!.Split(',').Select(name => attributes.Get(name.Trim(), from))];
@@ -50,7 +50,7 @@ internal static class AttributeApplyCommand
                 ? [(parse.GetValue(image)!, ModelImage.Read(config, parse.GetValue(image)!), OwnClass(parse, path, config, label))]
                 : Read(data.Open(parse, config, terminal), config, parse.Listed(index) ?? [0]);
             using Device on = device.Open(parse);
-            using Glow glow = ModelFile.Load(path, on);
+            using FlowModel glow = ModelFile.Load(path, on);
             attributes.CheckModel(glow, from, path);
             int rows = images.Length * chosen.Length, length = alphas.Length * config.Dimensions;
             if ((long)rows * length > Array.MaxLength)
@@ -82,14 +82,14 @@ internal static class AttributeApplyCommand
         return command;
     }
 
-    private static int? OwnClass(ParseResult parse, string model, GlowConfig config, Option<string?> label)
+    private static int? OwnClass(ParseResult parse, string model, FlowConfig config, Option<string?> label)
     {
         if (config.Classes > 0 && !parse.IsGiven(label))
             throw new UsageException($"--class is missing; the model is conditional on {config.Classes} classes, and image files do not say theirs");
         return ClassOption.Index(model, config, parse.GetValue(label));
     }
 
-    private static (string, byte[], int?)[] Read(IImageSource source, GlowConfig config, int[] indices) =>
+    private static (string, byte[], int?)[] Read(IImageSource source, FlowConfig config, int[] indices) =>
     [
         .. indices.Select(i =>
         {

@@ -46,11 +46,11 @@ internal static class AttributeCommand
         command.SetAction(parse =>
         {
             string path = OutputPath.Attributes(parse.GetValue(output)!);
-            GlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
+            FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             IImageSource source = data.Open(parse, config, terminal);
             AttributeLabels known = LabelSources.Open(parse.GetValue(labels)!, source);
             using Device on = device.Open(parse);
-            using Glow glow = ModelFile.Load(parse.GetValue(model)!, on);
+            using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             Progress progress = new(terminal, "encoded", source.Count);
             AttributeDirections fitted = AttributeFitter.Fit(glow, source, known, parse.GetValue(batch), progress.Report, terminal.Stop);
             fitted.Save(path);
@@ -102,11 +102,11 @@ internal static class AttributeCommand
         {
             string path = parse.GetValue(file)!;
             AttributeDirections attributes = AttributeDirections.Load(path);
-            GlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
+            FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             IImageSource source = data.Open(parse, config, terminal);
             AttributeLabels known = LabelSources.Open(parse.GetValue(labels)!, source);
             using Device on = device.Open(parse);
-            using Glow glow = ModelFile.Load(parse.GetValue(model)!, on);
+            using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             attributes.CheckModel(glow, path, parse.GetValue(model)!);
             Progress progress = new(terminal, "encoded", source.Count);
             AttributeScore[] scores = AttributeScorer.Score(glow, attributes.All, source, known, parse.GetValue(batch), progress.Report, terminal.Stop);

@@ -30,12 +30,12 @@ internal static class DecodeCommand
         command.SetAction(parse =>
         {
             string path = parse.GetValue(model)!;
-            GlowConfig config = ModelFile.ReadConfig(path);
+            FlowConfig config = ModelFile.ReadConfig(path);
             StoredLatents stored = LatentsFile.Read(parse.GetValue(latents)!, config);
             int count = stored.Latents.Count;
             ImageOutput to = ImageOutput.Of(parse.GetValue(output)!, count, config.Channels);
             using Device on = device.Open(parse);
-            using Glow glow = ModelFile.Load(path, on);
+            using FlowModel glow = ModelFile.Load(path, on);
             float[]? labels = stored.Labels is null ? null : Array.ConvertAll(stored.Labels, static k => (float)k);
             byte[] images = Sampler.Decode(glow, stored.Latents, labels, new Progress(terminal, "decoded", count).Report, terminal.Stop);
             to.Write(images, count, config.Height, config.ImageWidth, config.Channels,

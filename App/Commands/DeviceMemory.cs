@@ -11,8 +11,9 @@ internal static class DeviceMemory
     private const double Share = 0.7;
 
     /// <summary><see cref="MemoryMode.Stored"/> when a training step of that kind is predicted to fit, else reversible.</summary>
-    public static MemoryMode Choose(Device device, GlowConfig config, TrainOptions options)
+    public static MemoryMode Choose(Device device, FlowConfig config, TrainOptions options)
     {
+        if (!config.CanRebuild) return MemoryMode.Stored;
         long needed = MemoryPrediction.Of(config, options.Batch, MemoryMode.Stored, options.PolyakEpochs > 0).Total;
         return needed <= Share * Of(device) ? MemoryMode.Stored : MemoryMode.Reversible;
     }

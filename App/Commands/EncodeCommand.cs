@@ -39,10 +39,10 @@ internal static class EncodeCommand
         command.SetAction(parse =>
         {
             string path = OutputPath.Latents(parse.GetValue(output)!);
-            GlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
+            FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             IImageSource source = data.Open(parse, config, terminal);
             using Device on = device.Open(parse);
-            using Glow glow = ModelFile.Load(parse.GetValue(model)!, on);
+            using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             (Latents latents, Evaluation evaluation) = Evaluator.Encode(glow, source, Shared.DequantizationOf(parse.GetValue(dequantize)),
                 parse.GetValue(seed), parse.GetValue(batch), new Progress(terminal, "encoded", source.Count).Report, terminal.Stop);
             int[]? labels = source.Classes.Count == 0 ? null : [.. Enumerable.Range(0, source.Count).Select(source.Label)];

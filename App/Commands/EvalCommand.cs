@@ -33,10 +33,10 @@ internal static class EvalCommand
         command.Add(json);
         command.SetAction(parse =>
         {
-            GlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
+            FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             IImageSource source = data.Open(parse, config, terminal);
             using Device on = device.Open(parse);
-            using Glow glow = ModelFile.Load(parse.GetValue(model)!, on);
+            using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             Progress progress = new(terminal, "evaluated", source.Count);
             Evaluation evaluation = Evaluator.Run(glow, source, Shared.DequantizationOf(parse.GetValue(dequantize)),
                 parse.GetValue(seed), parse.GetValue(batch), progress.Report, terminal.Stop);

@@ -20,7 +20,7 @@ internal static class InfoCommand
 
     private sealed record Level(int[] Shape, int[] Latent, int Steps, long Parameters);
 
-    private sealed record MemoryRow(int Batch, long StoredBytes, long ReversibleBytes);
+    private sealed record MemoryRow(int Batch, long StoredBytes, long? ReversibleBytes);
 
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal)
@@ -44,7 +44,7 @@ internal static class InfoCommand
 
     private static Result Describe(string path)
     {
-        GlowConfig config = ModelFile.ReadConfig(path);
+        FlowConfig config = ModelFile.ReadConfig(path);
         long flops = ModelCost.ForwardFlops(config);
         return new Result(
             path,
@@ -56,17 +56,14 @@ internal static class InfoCommand
             [.. Enumerable.Range(0, config.Levels).Select(level => LevelOf(config, level))],
             [.. Batches.Select(batch => new MemoryRow(batch,
                 MemoryPrediction.Of(config, batch, MemoryMode.Stored).Total,
-                MemoryPrediction.Of(config, batch, MemoryMode.Reversible).Total))]);
+                config.CanRebuild ? MemoryPrediction.Of(config, batch, MemoryMode.Reversible).Total : null))]);
     }
 
-    private static Level LevelOf(GlowConfig config, int level)
+    private static Level LevelOf(FlowConfig config, int level)
     {
-        (int h, int w, int c) = config.LatentShape(level);
-        string prefix = $"levels.{level}.";
-        long parameters = GlowParameters.Layout(config)
-            .Where(p => p.Name.StartsWith(prefix, StringComparison.Ordinal))
-            .Sum(static p => p.Shape.Aggregate(1L, static (a, b) => a * b));
-        return new Level([h, w, config.LevelChannels(level)], [h, w, c], config.Depth, parameters);
+        (int h, int w, int c) = config.LevelShape(level);
+        (int latentH, int latentW, int latentC) = config.LatentShape(level);
+        return new Level([h, w, c], [latentH, latentW, latentC], config.Steps(level), ModelCost.Parameters(config, $"levels.{level}."));
     }
 
     private static void Print(Terminal terminal, Result result)
@@ -92,7 +89,7 @@ internal static class InfoCommand
         Table memory = new Table().RoundedBorder().Title("predicted training memory")
             .AddColumns("--batch", "--memory stored", "--memory reversible");
         foreach (MemoryRow row in result.PredictedTrainingMemory)
-            memory.AddRow(Readable.Count(row.Batch), Readable.Bytes(row.StoredBytes), Readable.Bytes(row.ReversibleBytes));
+            memory.AddRow(Readable.Count(row.Batch), Readable.Bytes(row.StoredBytes), row.ReversibleBytes is long bytes ? Readable.Bytes(bytes) : "not supported");
         terminal.Render(memory);
     }
 

@@ -69,7 +69,7 @@ internal static class InterpolateCommand
             throw new UsageException("--random and --pair are both given; one of them is enough");
 
         string path = parse.GetValue(options.Model)!;
-        GlowConfig config = ModelFile.ReadConfig(path);
+        FlowConfig config = ModelFile.ReadConfig(path);
         string output = ImageOutput.Picture(parse.GetValue(options.Output)!, config.Channels);
         int steps = parse.GetValue(options.Steps);
         string[] rows = parse.GetValue(options.Mode) switch
@@ -81,7 +81,7 @@ internal static class InterpolateCommand
         int? label = ClassOption.Index(path, config, parse.GetValue(options.Class));
         IImageSource? source = data ? options.Data.Open(parse, config, terminal) : null;
         using Device device = options.Device.Open(parse);
-        using Glow glow = ModelFile.Load(path, device);
+        using FlowModel glow = ModelFile.Load(path, device);
         int[][]? pairs = source is null ? null
             : parse.GetValue(options.Random) is int many ? WalkEnds.RandomPairs(source, many, parse.GetValue(options.Seed))
             : [parse.Listed(options.Pair) ?? [0, 1]];

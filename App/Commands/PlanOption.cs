@@ -23,6 +23,16 @@ internal abstract class PlanOption(PlanPart part)
     /// <summary>What it decides.</summary>
     public PlanPart Part { get; } = part;
 
+    /// <summary>The one family of models that the option applies to, or null for all.</summary>
+    public string? Family { get; private set; }
+
+    /// <summary>The same, for one family of models only.</summary>
+    public PlanOption For(string family)
+    {
+        Family = family;
+        return this;
+    }
+
     /// <summary>The option itself.</summary>
     public abstract Option Option { get; }
 

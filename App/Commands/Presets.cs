@@ -22,6 +22,15 @@ internal static class Presets
     // above the published totals (128, 128, 40) are kept, since a share of 16 or of a single image makes a poor gradient.
     private static readonly TrainPlan Published = new();
 
+    /// <summary>The plan of a preset for a family of models; null: Glow, which the presets are made for. Others have their own sizes.</summary>
+    public static TrainPlan Get(string name, string? family) => (name, family) switch
+    {
+        (_, null or "glow") => Get(name),
+        ("tiny", "realnvp") => Get(name) with { Model = new RealNvpConfig { Depth = 2, Width = 32, Blocks = 1, NBits = 5 } },
+        ("tiny", "nice") => Get(name) with { Model = new NiceConfig { Width = 256, Hidden = 2, NBits = 5 } },
+        _ => Get(name).OfFamily(family),
+    };
+
     /// <summary>The plan of a preset.</summary>
     public static TrainPlan Get(string name) => name switch
     {

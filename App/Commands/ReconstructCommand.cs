@@ -36,11 +36,11 @@ internal static class ReconstructCommand
         command.Add(json);
         command.SetAction(parse =>
         {
-            GlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
+            FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             string? path = parse.GetValue(output) is string given ? ImageOutput.Picture(given, config.Channels) : null;
             IImageSource source = data.Open(parse, config, terminal, most: parse.GetValue(count));
             using Device on = device.Open(parse);
-            using Glow glow = ModelFile.Load(parse.GetValue(model)!, on);
+            using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             RoundTrip trip = RoundTrip.Of(glow, source, parse.GetValue(batch), terminal.Stop);
             if (path is not null)
             {

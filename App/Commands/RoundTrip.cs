@@ -13,9 +13,9 @@ internal sealed record RoundTrip(
     byte[] Originals, byte[] Reconstructions, double[] MaxErrors, double ExactBytes, double BitsPerDim)
 {
     /// <summary>Sends a set through the model and back, without noise (u = ½).</summary>
-    public static RoundTrip Of(Glow model, IImageSource source, int batch, CancellationToken stop)
+    public static RoundTrip Of(FlowModel model, IImageSource source, int batch, CancellationToken stop)
     {
-        GlowConfig config = model.Config;
+        FlowConfig config = model.Config;
         int size = config.Dimensions, count = source.Count;
         byte[] originals = new byte[(long)count * size], reconstructions = new byte[(long)count * size];
         double[] errors = new double[count];
@@ -33,8 +33,8 @@ internal sealed record RoundTrip(
                     worst = Math.Max(worst, Math.Abs((double)decoded[j] - x[j]));
                 errors[start + i] = worst;
             }
-            Glow.ToBytes(x.AsSpan(0, images.Count * size), config.NBits).CopyTo(originals, start * size);
-            Glow.ToBytes(decoded.AsSpan(0, images.Count * size), config.NBits).CopyTo(reconstructions, start * size);
+            FlowModel.ToBytes(x.AsSpan(0, images.Count * size), config.NBits).CopyTo(originals, start * size);
+            FlowModel.ToBytes(decoded.AsSpan(0, images.Count * size), config.NBits).CopyTo(reconstructions, start * size);
             nats += result.LogLikelihoods.Sum();
         }
         long same = 0;
@@ -58,7 +58,7 @@ internal sealed record RoundTrip(
     }
 
     // What the model's own dequantisation makes of a byte with u = ½; every step is exact in float32.
-    private static float[] Preprocess(float[] bytes, GlowConfig config)
+    private static float[] Preprocess(float[] bytes, FlowConfig config)
     {
         int width = 256 / config.Bins;
         return Array.ConvertAll(bytes, b => (MathF.Floor(b / width) + 0.5f) / config.Bins - 0.5f);

@@ -58,7 +58,7 @@ internal static class SampleCommand
         CheckTogether(parse, o.Raster, o.Temperature, o.Temperatures);
         CheckTogether(parse, o.PerClass, o.Temperatures, o.Raster, o.Class);
         string path = parse.GetValue(o.Model)!;
-        GlowConfig config = ModelFile.ReadConfig(path);
+        FlowConfig config = ModelFile.ReadConfig(path);
         int? index = ClassOption.Index(path, config, parse.GetValue(o.Class));
         if (parse.GetValue(o.PerClass) && config.Classes == 0)
             throw new UsageException($"--per-class is given, but {path} is not conditional; leave it out");
@@ -74,7 +74,7 @@ internal static class SampleCommand
         int inRow = parse.GetValue(o.Columns) ?? (rows.Length > 1 ? each : (int)Math.Ceiling(Math.Sqrt(each)));
 
         using Device on = o.Device.Open(parse);
-        using Glow glow = ModelFile.Load(path, on);
+        using FlowModel glow = ModelFile.Load(path, on);
         bool logProb = parse.GetValue(o.WithLogProb), stats = parse.GetValue(o.WithStats);
         SampleRows samples = SampleRows.Draw(glow, rows, each, parse.GetValue(o.Seed), logProb || stats, terminal);
         to.Write(samples.Images, (int)total, config.Height, config.ImageWidth, config.Channels, inRow);

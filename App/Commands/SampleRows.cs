@@ -20,9 +20,9 @@ internal sealed record SampleRows(byte[] Images, double[]? LogLikelihoods, Sampl
     public static double[] Published { get; } = [0, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
     /// <summary>Draws <paramref name="each"/> images a row.</summary>
-    public static SampleRows Draw(Glow model, IReadOnlyList<SampleRow> rows, int each, ulong seed, bool encode, Terminal terminal)
+    public static SampleRows Draw(FlowModel model, IReadOnlyList<SampleRow> rows, int each, ulong seed, bool encode, Terminal terminal)
     {
-        GlowConfig config = model.Config;
+        FlowConfig config = model.Config;
         int total = rows.Count * each;
         Progress progress = new(terminal, "sampled", total);
         byte[] images = new byte[(long)total * config.Dimensions];
@@ -41,11 +41,11 @@ internal sealed record SampleRows(byte[] Images, double[]? LogLikelihoods, Sampl
     }
 
     /// <summary>bits/dim of each image, or null.</summary>
-    public double[]? BitsPerDim(GlowConfig config) =>
+    public double[]? BitsPerDim(FlowConfig config) =>
         LogLikelihoods is null ? null : Array.ConvertAll(LogLikelihoods, nats => -nats / (config.Dimensions * Math.Log(2)));
 
     /// <summary>A line for each image: temperature, class, log p(x) in nats, bits/dim.</summary>
-    public void WriteCsv(TextWriter target, GlowConfig config, IReadOnlyList<SampleRow> rows)
+    public void WriteCsv(TextWriter target, FlowConfig config, IReadOnlyList<SampleRow> rows)
     {
         double[] bits = BitsPerDim(config)!;
         int each = bits.Length / rows.Count;

@@ -53,14 +53,14 @@ internal static class ScoreCommand
         command.SetAction(parse =>
         {
             string to = CheckOut(parse.GetValue(output)!);
-            GlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
+            FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             string? picture = parse.GetValue(histogram) is string given ? ImageOutput.Picture(given, 3, "--histogram") : null;
             IImageSource source = data.Open(parse, config, terminal);
             IImageSource? known = parse.GetValue(reference) is string name
                 ? DataSets.Limit(DataChoice.Open(name, parse.GetValue(data.Directory), null, "train", config, terminal), parse.GetValue(referenceLimit))
                 : null;
             using Device on = device.Open(parse);
-            using Glow glow = ModelFile.Load(parse.GetValue(model)!, on);
+            using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             Evaluation scored = Evaluate(source), held = known is null ? scored : Evaluate(known);
             Typicality? test = known is null ? null : new Typicality(held.LogLikelihoods);
             Score[] scores = [.. scored.LogLikelihoods.Select((nats, i) => new Score(NameOf(source, i), Bits(nats), nats, test?.Distance(nats), test?.PValue(nats)))];

@@ -45,15 +45,15 @@ internal static class TrainCommand
         // A folder that is in use already is refused before data is fetched and hashed; a new one is made once there is something to put in.
         if (Path.Exists(folder)) RunFolder.Create(folder, resume);
         TrainData data = TrainData.Open(plan, terminal);
-        GlowConfig config = data.Config;
+        FlowConfig config = data.Config;
         TrainOptions options = plan.Options(device, data);
-        using Glow model = init is null ? new Glow(config, device, options.Seed) : ModelFile.Load(init, device);
+        using FlowModel model = init is null ? config.Create(device, options.Seed) : ModelFile.Load(init, device);
         RunFolder run = RunFolder.Create(folder, resume);
         TrainObserver observer = new();
         using Trainer trainer = new(model, data.Train, data.Validation, options, run, observer, resume);
         TrainHeader header = new(
             folder,
-            $"L={config.Levels} K={config.Depth} width {config.Width}, {Readable.Count(model.Parameters.Count)} parameters, {device.Name}",
+            $"{config.Family}, L={config.Levels} K={config.Depth} width {config.Width}, {Readable.Count(model.Parameters.Count)} parameters, {device.Name}",
             Readable.Set(data.Train.Name, data.Train.Hash),
             data.Validation is null ? null : Readable.Set(data.Validation.Name, data.Validation.Hash),
             trainer.TotalSteps,

@@ -9,7 +9,7 @@ namespace GlowGpu.App.Commands;
 /// <param name="Train">images to train on</param>
 /// <param name="Validation">images to validate on, or null</param>
 /// <param name="Config">the plan's model with image size, channels and classes filled in</param>
-internal sealed record TrainData(IImageSource Train, IImageSource? Validation, GlowConfig Config)
+internal sealed record TrainData(IImageSource Train, IImageSource? Validation, FlowConfig Config)
 {
     private const double UsualFraction = 0.1;
 
@@ -23,7 +23,7 @@ internal sealed record TrainData(IImageSource Train, IImageSource? Validation, G
             validation = pair.Test;
         else if ((plan.Validation ?? Usual(train)) is > 0 and double fraction)
             (train, validation) = DataSets.Split(train, fraction, plan.Training.Seed);
-        GlowConfig config = (plan.Model with
+        FlowConfig config = (plan.Model with
         {
             ImageSize = [train.Height, train.Width],
             Channels = train.Channels,

@@ -33,7 +33,7 @@ internal sealed record TrainPlan
     public string Memory { get; init; } = "auto";
 
     /// <summary>Shape of the model.</summary>
-    public GlowConfig Model { get; init; } = new();
+    public FlowConfig Model { get; init; } = new GlowConfig();
 
     /// <summary>The recipe.</summary>
     public TrainOptions Training { get; init; } = new();
@@ -42,7 +42,14 @@ internal sealed record TrainPlan
     public TrainPlan With(Func<TrainOptions, TrainOptions> change) => this with { Training = change(Training) };
 
     /// <summary>The plan with a changed model.</summary>
-    public TrainPlan Shaped(Func<GlowConfig, GlowConfig> change) => this with { Model = change(Model) };
+    public TrainPlan Shaped(Func<FlowConfig, FlowConfig> change) => this with { Model = change(Model) };
+
+    /// <summary>The plan with a changed model, where that is of the family which has what changes.</summary>
+    public TrainPlan ShapedAs<T>(Func<T, T> change) where T : FlowConfig => Model is T model ? this with { Model = change(model) } : this;
+
+    /// <summary>The plan for a model of a family: of its default sizes unless it is of that family already.</summary>
+    public TrainPlan OfFamily(string family) =>
+        family == Model.Family ? this : this with { Model = FlowConfig.OfFamily(family) with { NBits = Model.NBits } };
 
     /// <summary>The plan of a run folder.</summary>
     /// <exception cref="GlowException">The run does not say where its images come from.</exception>

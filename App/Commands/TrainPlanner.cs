@@ -32,13 +32,13 @@ internal sealed class TrainPlanner
     {
         string? data = parse.GetValue<string?>("--data");
         string preset = parse.GetValue(Preset) ?? (data is null or "demo" ? "tiny" : "cifar10");
-        TrainPlan plan = Presets.Get(preset);
+        TrainPlan plan = Presets.Get(preset, parse.GetValue<string?>("--model-family"));
         // A limit of the user's replaces that of the preset.
         if (Arguments.Any(a => IsStop(a) && parse.IsGiven(a.Option)))
             plan = plan.With(static t => t with { Epochs = null, Steps = null, Minutes = null });
         if (parse.GetValue(Init) is string init)
         {
-            GlowConfig config = ModelFile.ReadConfig(init);
+            FlowConfig config = ModelFile.ReadConfig(init);
             plan = plan with
             {
                 Model = config,
@@ -49,6 +49,7 @@ internal sealed class TrainPlanner
                 (option, given, made) => $"{given}, but the model {init} was made {made}; leave {option} out or start without --init");
         }
         foreach (PlanOption argument in Arguments) plan = argument.Apply(parse, plan);
+        CheckFamily(parse, plan);
         if (plan.Data is null)
             throw new UsageException($"--preset {preset} needs --data D; its images are not distributed with a name of their own");
         return plan;
@@ -71,6 +72,18 @@ internal sealed class TrainPlanner
             plan = plan.With(static t => t with { Epochs = null, Steps = null, Minutes = null });
         foreach (PlanOption argument in Arguments.Where(static a => a.Part == PlanPart.Free)) plan = argument.Apply(parse, plan);
         return plan;
+    }
+
+    private void CheckFamily(ParseResult parse, TrainPlan plan)
+    {
+        string family = plan.Model.Family;
+        foreach (PlanOption argument in Arguments)
+        {
+            if (argument.Family is string only && only != family && parse.IsGiven(argument.Option))
+                throw new UsageException($"{argument.Option.Name} is given, but the model is of family {family}; leave it out, it is for {only} only");
+        }
+        if (plan.Memory == "reversible" && !plan.Model.CanRebuild)
+            throw new UsageException($"--memory is reversible, but the layers of a {family} model are not rebuilt from their outputs; it must be auto or stored");
     }
 
     private static bool IsStop(PlanOption argument) => argument.Option.Name is "--epochs" or "--steps" or "--minutes";

@@ -14,7 +14,7 @@ namespace GlowGpu.App.Commands;
 internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, string FromName, string ToName)
 {
     /// <summary>Two images of a set.</summary>
-    public static WalkEnds FromData(Glow model, IImageSource source, int[] pair)
+    public static WalkEnds FromData(FlowModel model, IImageSource source, int[] pair)
     {
         foreach (int index in pair)
         {
@@ -43,7 +43,7 @@ internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, strin
     }
 
     /// <summary>Two image files, cropped and resized to the model's size.</summary>
-    public static WalkEnds FromFiles(Glow model, string from, string to, int? label)
+    public static WalkEnds FromFiles(FlowModel model, string from, string to, int? label)
     {
         if (model.Config.Classes > 0 && label is null)
             throw new UsageException($"--class is missing; the model is conditional on {model.Config.Classes} classes, and image files do not say theirs");
@@ -52,7 +52,7 @@ internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, strin
     }
 
     /// <summary>Two random latents of one seed.</summary>
-    public static WalkEnds Random(GlowConfig config, ulong seed, double temperature, int? label)
+    public static WalkEnds Random(FlowConfig config, ulong seed, double temperature, int? label)
     {
         Latents both = Sampler.Draw(config, 2, temperature, seed);
         (int, int)? classes = config.Classes == 0 ? null : (label ?? 0, label ?? 0);
@@ -66,7 +66,7 @@ internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, strin
         ? null
         : [.. Enumerable.Range(0, steps).Select(i => (float)(2 * i < steps ? a : b))];
 
-    private static WalkEnds Encode(Glow model, byte[] a, byte[] b, (int From, int To)? classes, string from, string to)
+    private static WalkEnds Encode(FlowModel model, byte[] a, byte[] b, (int From, int To)? classes, string from, string to)
     {
         float[] values = [.. a.Concat(b).Select(static v => (float)v)];
         float[]? labels = classes is (int first, int second) ? [first, second] : null;

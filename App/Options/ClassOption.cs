@@ -16,7 +16,7 @@ internal static class ClassOption
     /// <param name="model">checkpoint file or run folder</param>
     /// <param name="config">its config</param>
     /// <param name="word">number or name, or null</param>
-    public static int? Index(string model, GlowConfig config, string? word)
+    public static int? Index(string model, FlowConfig config, string? word)
     {
         if (word is null) return null;
         if (config.Classes == 0) throw new UsageException($"--class is '{word}', but {model} is not conditional; leave it out");

@@ -57,7 +57,7 @@ internal sealed class DataChoice
     /// <param name="model">config of the model that is to read them</param>
     /// <param name="terminal">hears of downloads</param>
     /// <param name="most">use the first so many at most, or null</param>
-    public IImageSource Open(ParseResult parse, GlowConfig model, Terminal terminal, int? most = null)
+    public IImageSource Open(ParseResult parse, FlowConfig model, Terminal terminal, int? most = null)
     {
         IImageSource source = Open(parse.GetValue(Data)!, parse.GetValue(Directory), parse.GetValue(split), Standard, model, terminal);
         int count = Math.Min(Limited && parse.GetValue(limit) is int n ? n : int.MaxValue, most ?? int.MaxValue);
@@ -71,7 +71,7 @@ internal sealed class DataChoice
     /// <param name="standard">which split to take unless told</param>
     /// <param name="model">config of the model that is to read it</param>
     /// <param name="terminal">hears of downloads</param>
-    public static IImageSource Open(string data, string? directory, string? split, string standard, GlowConfig model, Terminal terminal)
+    public static IImageSource Open(string data, string? directory, string? split, string standard, FlowConfig model, Terminal terminal)
     {
         // Only pictures are made to fit; numbers in a file are what they are.
         bool pictures = data == "demo" || System.IO.Directory.Exists(data);

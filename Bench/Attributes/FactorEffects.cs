@@ -24,7 +24,7 @@ public static class FactorEffects
     public static int Print(string model, string file, double alpha, int count)
     {
         using Device device = BenchDevice.Open();
-        using Glow glow = ModelFile.Load(model, device);
+        using FlowModel glow = ModelFile.Load(model, device);
         AttributeDirections attributes = AttributeDirections.Load(file);
         attributes.CheckModel(glow, file, model);
         IImageSource images = DataSets.Limit(DataSets.Open("demo", new DataOptions(ImageSize: glow.Config.Height)).Test!, count);
@@ -67,7 +67,7 @@ public static class FactorEffects
 
     // Images whose ends cannot be read (no solid to be seen) or that the model cannot decode are left out and counted.
     private static (double[] Changes, int Kept) Changes(
-        Glow glow, int count, Latents latents, AttributeDirection attribute, double alpha, double[] spreads)
+        FlowModel glow, int count, Latents latents, AttributeDirection attribute, double alpha, double[] spreads)
     {
         double[] sums = new double[spreads.Length];
         int kept = 0;
@@ -86,7 +86,7 @@ public static class FactorEffects
     }
 
     // A direction without a meaning, as long as those that have one: what any push of that length does.
-    private static AttributeDirection Control(GlowConfig config, double norm)
+    private static AttributeDirection Control(FlowConfig config, double norm)
     {
         Latents drawn = Sampler.Draw(config, 1, 1, ControlSeed);
         double length = Math.Sqrt(drawn.Eps.Sum(static level => level.Sum(static v => (double)v * v)));

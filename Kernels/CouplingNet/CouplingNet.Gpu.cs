@@ -5,9 +5,8 @@ namespace GlowGpu.Kernels.Gpu;
 /// s = exp(3·logs) folded into the packed weights and g = da where a &gt; 0 (else 0), a hidden layer's gradients are
 /// dBias = s·Σ g, dLogs = 3·Σ g·a, dW = (aPrevᵀ·g)·diag(s), daPrev = g·(W·diag(s))ᵀ; z itself is not needed.
 /// </summary>
-internal sealed class GpuCouplingNet(GpuContext gpu, TapConvolution convolution) : ICouplingNet
+internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, TapConvolution convolution) : ICouplingNet
 {
-    private readonly PatchConvolution patches = new(gpu);
     private readonly Kernel<FoldArguments> fold = gpu.Declare<FoldArguments>(Fold);
     private readonly Kernel<NormalizeArguments> normalize = gpu.Declare<NormalizeArguments>(Normalize);
 

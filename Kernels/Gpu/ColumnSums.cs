@@ -44,6 +44,16 @@ internal struct SquaredDeviationTerm : IColumnTerm
     }
 }
 
+/// <summary>(x − operand)².</summary>
+internal struct CenteredSquareTerm : IColumnTerm
+{
+    public static float At(ColumnSumArguments arguments, int row, int col)
+    {
+        float deviation = arguments.X[row, col] - arguments.Operand[col];
+        return deviation * deviation;
+    }
+}
+
 /// <summary>Column (tap, c): x[row, c] where the tap of that pixel lies outside the image, else 0.</summary>
 internal struct OutsideTerm : IColumnTerm
 {
@@ -116,6 +126,7 @@ internal sealed class ColumnSums(GpuContext gpu)
     private readonly Kernel<ColumnSumArguments> elements = gpu.Declare<ColumnSumArguments>(Sum<ElementTerm, PartialResult>);
     private readonly Kernel<ColumnSumArguments> products = gpu.Declare<ColumnSumArguments>(Sum<ProductTerm, PartialResult>);
     private readonly Kernel<ColumnSumArguments> deviations = gpu.Declare<ColumnSumArguments>(Sum<SquaredDeviationTerm, PartialResult>);
+    private readonly Kernel<ColumnSumArguments> centered = gpu.Declare<ColumnSumArguments>(Sum<CenteredSquareTerm, PartialResult>);
     private readonly Kernel<ColumnSumArguments> outside = gpu.Declare<ColumnSumArguments>(Sum<OutsideTerm, PartialResult>);
     private readonly Kernel<ColumnSumArguments> times = gpu.Declare<ColumnSumArguments>(Sum<ElementTerm, TimesResult>);
     private readonly Kernel<ColumnSumArguments> scaled = gpu.Declare<ColumnSumArguments>(Sum<ElementTerm, ScaledResult>);
@@ -159,6 +170,14 @@ internal sealed class ColumnSums(GpuContext gpu)
         Times(x, rows, cols, -1f / rows, bias);
         Finish(actNormLogs, Partial(deviations, new() { X = x, Operand = bias, Rows = rows, Cols = cols }),
             new() { Target = logs, Factor = 1f / rows });
+    }
+
+    /// <summary>mean[c] and the biased variance[c] of x <c>[rows, cols]</c> over its rows.</summary>
+    public void MeanAndVariance(Matrix x, int rows, int cols, Matrix mean, Matrix variance)
+    {
+        Times(x, rows, cols, 1f / rows, mean);
+        Finish(times, Partial(centered, new() { X = x, Operand = mean, Rows = rows, Cols = cols }),
+            new() { Target = variance, TargetCols = cols, Factor = 1f / rows });
     }
 
     /// <summary>

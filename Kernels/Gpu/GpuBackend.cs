@@ -25,9 +25,10 @@ public sealed class GpuBackend : IBackend
         gpu = new GpuContext(accelerator);
         views = new Views(gpu);
         TapConvolution taps = new(gpu);
+        PatchConvolution patches = new(gpu);
         ChannelAffine = new GpuChannelAffine(gpu);
         channelMap = new GpuChannelMap(gpu);
-        CouplingNet = new GpuCouplingNet(gpu, taps);
+        CouplingNet = new GpuCouplingNet(gpu, patches, taps);
         Couple = new GpuCouple(gpu);
         GaussianScore = new GpuGaussianScore(gpu);
         ZeroConv = new GpuZeroConv(gpu, taps);
@@ -37,6 +38,10 @@ public sealed class GpuBackend : IBackend
         ClassHead = new GpuClassHead(gpu);
         Dequantize = new GpuDequantize(gpu);
         OptimizerStep = new GpuOptimizerStep(gpu);
+        Convolution = new GpuConvolution(gpu, patches, views);
+        BatchNorm = new GpuBatchNorm(gpu);
+        MaskedCouple = new GpuMaskedCouple(gpu);
+        ScaledPrior = new GpuScaledPrior(gpu);
     }
 
     /// <inheritdoc/>
@@ -80,6 +85,18 @@ public sealed class GpuBackend : IBackend
 
     /// <inheritdoc/>
     public IOptimizerStep OptimizerStep { get; }
+
+    /// <inheritdoc/>
+    public IConvolution Convolution { get; }
+
+    /// <inheritdoc/>
+    public IBatchNorm BatchNorm { get; }
+
+    /// <inheritdoc/>
+    public IMaskedCouple MaskedCouple { get; }
+
+    /// <inheritdoc/>
+    public IScaledPrior ScaledPrior { get; }
 
     /// <summary>What tests reach below the operations with.</summary>
     internal GpuContext Gpu => gpu;

@@ -35,10 +35,15 @@ public sealed unsafe class HostBackend : IBackend
         ClassHead = new HostClassHead(Workers);
         Dequantize = new HostDequantize(Workers);
         OptimizerStep = new HostOptimizerStep(Workers);
+        Convolution = new HostConvolution(Workers, level);
+        BatchNorm = new HostBatchNorm(Workers);
+        MaskedCouple = new HostMaskedCouple(Workers);
+        ScaledPrior = new HostScaledPrior(Workers);
         object[] operations =
         [
             ChannelAffine, ChannelMap, CouplingNet, Couple, GaussianScore, ZeroConv,
             Prior, Squeeze, ChannelStats, ClassHead, Dequantize, OptimizerStep,
+            Convolution, BatchNorm, MaskedCouple, ScaledPrior,
         ];
         disposables = [.. operations.OfType<IDisposable>(), Workers];
     }
@@ -84,6 +89,18 @@ public sealed unsafe class HostBackend : IBackend
 
     /// <inheritdoc/>
     public IOptimizerStep OptimizerStep { get; }
+
+    /// <inheritdoc/>
+    public IConvolution Convolution { get; }
+
+    /// <inheritdoc/>
+    public IBatchNorm BatchNorm { get; }
+
+    /// <inheritdoc/>
+    public IMaskedCouple MaskedCouple { get; }
+
+    /// <inheritdoc/>
+    public IScaledPrior ScaledPrior { get; }
 
     /// <inheritdoc/>
     public IBuffer Allocate(long length) => new HostBuffer(length);

@@ -37,6 +37,10 @@ internal readonly unsafe struct HostRows
     public void Scatter(Tile tile, float* source) =>
         Copy(source, tile.Cols, Row(tile.Row) + tile.Col, Stride, tile.Rows, tile.Cols);
 
+    /// <summary>A value for each column, beside each row of a tile: target[r, c] = columns[tile.Col + c].</summary>
+    public static void Repeat(float* columns, Tile tile, float* target) =>
+        Copy(columns + tile.Col, 0, target, tile.Cols, tile.Rows, tile.Cols);
+
     /// <summary>Copies rows × cols floats between memory of two strides that does not overlap.</summary>
     public static void Copy(float* from, int fromStride, float* to, int toStride, int rows, int cols)
     {

@@ -87,6 +87,22 @@ internal static class VectorMath
     public static V LogSigmoid<V>(V x) where V : struct, ILanes<V> =>
         V.Min(V.All(0), x) - Log1pOfUnit(Exp(-V.Abs(x)));
 
+    /// <summary>tanh x: a polynomial near 0, where 1 − e^(−2|x|) would cancel, and (1 − e^(−2|x|))/(1 + e^(−2|x|)) beyond.</summary>
+    [MethodImpl(Inline)]
+    public static V Tanh<V>(V x) where V : struct, ILanes<V>
+    {
+        V magnitude = V.Abs(x), square = x * x;
+        V p = V.Fma(V.All(-0.00611319218f), square, V.All(0.021010082f));
+        p = V.Fma(p, square, V.All(-0.05385407f));
+        p = V.Fma(p, square, V.All(0.133327945f));
+        p = V.Fma(p, square, V.All(-0.333333292f));
+        V small = V.Fma(p * square, x, x);
+        V e = Exp(V.All(-2) * magnitude);
+        V large = (V.All(1) - e) / (V.All(1) + e);
+        large = V.Where(V.Less(x, V.All(0)), -large, large);
+        return V.Where(V.Less(magnitude, V.All(0.625f)), small, large);
+    }
+
     /// <summary>ln(1 + f) + n·ln 2 for f in [√½ − 1, √2 − 1], small terms first.</summary>
     [MethodImpl(Inline)]
     private static V LogOfParts<V>(V f, V n) where V : struct, ILanes<V>

@@ -39,7 +39,7 @@ public sealed record AttributeDirection(string Name, int Positives, int Negative
 /// <param name="DataHash">its hash</param>
 /// <param name="All">the attributes</param>
 public sealed record AttributeDirections(
-    string Fingerprint, GlowConfig Config, string Data, string DataHash, IReadOnlyList<AttributeDirection> All)
+    string Fingerprint, FlowConfig Config, string Data, string DataHash, IReadOnlyList<AttributeDirection> All)
 {
     private const string NamesKey = "attributes", FingerprintKey = "fingerprint", ConfigKey = "config", DataKey = "data", HashKey = "data_hash";
 
@@ -52,7 +52,7 @@ public sealed record AttributeDirections(
 
     /// <summary>Refuses a model with other weights.</summary>
     /// <exception cref="GlowException">The weights are not those that the directions were fitted on.</exception>
-    public void CheckModel(Glow model, string origin, string modelPath)
+    public void CheckModel(FlowModel model, string origin, string modelPath)
     {
         string fingerprint = ModelFingerprint.Of(model);
         if (fingerprint != Fingerprint)
@@ -98,7 +98,7 @@ public sealed record AttributeDirections(
     {
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         string[] names = Names(reader);
-        GlowConfig config = GlowConfig.FromJson(Metadata(reader, ConfigKey));
+        FlowConfig config = FlowConfig.FromJson(Metadata(reader, ConfigKey));
         float[][] levels = new float[config.Levels][];
         int[] lengths = new int[config.Levels];
         for (int l = 0; l < levels.Length; l++)

@@ -13,7 +13,7 @@ public static class AttributeFitter
     /// </summary>
     /// <exception cref="GlowException">The images do not fit, or an attribute has an empty class.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
-    public static AttributeDirections Fit(Glow model, IImageSource data, AttributeLabels labels, int batch,
+    public static AttributeDirections Fit(FlowModel model, IImageSource data, AttributeLabels labels, int batch,
         Action<int>? progress = null, CancellationToken stop = default)
     {
         if (labels.Count != data.Count) throw new ArgumentException($"labels of {labels.Count} images are not those of {data.Count}");

@@ -21,7 +21,7 @@ public static class AttributeScorer
     /// <summary>One score for each of <paramref name="attributes"/>, which the labels know by the same names.</summary>
     /// <exception cref="GlowException">The images do not fit, the labels lack an attribute, or a class is empty.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
-    public static AttributeScore[] Score(Glow model, IReadOnlyList<AttributeDirection> attributes, IImageSource data, AttributeLabels labels,
+    public static AttributeScore[] Score(FlowModel model, IReadOnlyList<AttributeDirection> attributes, IImageSource data, AttributeLabels labels,
         int batch, Action<int>? progress = null, CancellationToken stop = default)
     {
         int[] columns = [.. attributes.Select(a => labels.IndexOf(a.Name))];

@@ -7,7 +7,7 @@ public static class DataFit
 {
     /// <summary>Checks size, channels and classes.</summary>
     /// <exception cref="GlowException">They differ; the sentence says both.</exception>
-    public static void Check(GlowConfig config, IImageSource data)
+    public static void Check(FlowConfig config, IImageSource data)
     {
         if (data.Count == 0) throw new GlowException($"{data.Name}: holds no images; at least one is needed");
         if ((data.Height, data.Width, data.Channels) != (config.Height, config.ImageWidth, config.Channels))

@@ -7,7 +7,7 @@ public static class ModelImage
 {
     /// <summary>Decodes a file to the model's <c>[H,W,C]</c>: cropped and resized where the model is square, grey where it has one channel.</summary>
     /// <exception cref="GlowException">The file cannot be read, or cannot be made to fit.</exception>
-    public static byte[] Read(GlowConfig config, string path)
+    public static byte[] Read(FlowConfig config, string path)
     {
         int? size = config.Height == config.ImageWidth ? config.Height : null;
         (byte[] pixels, int height, int width) = ImageFile.Read(path, size);

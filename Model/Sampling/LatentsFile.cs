@@ -20,7 +20,7 @@ public static class LatentsFile
 
     /// <summary>Writes the file in one step, the model's config and <paramref name="metadata"/> with it.</summary>
     /// <exception cref="GlowException">The file cannot be written.</exception>
-    public static void Write(string path, GlowConfig config, StoredLatents stored, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(string path, FlowConfig config, StoredLatents stored, IReadOnlyDictionary<string, string>? metadata = null)
     {
         SafeTensorsWriter writer = new();
         foreach ((string key, string value) in metadata ?? new Dictionary<string, string>()) writer.Metadata[key] = value;
@@ -38,7 +38,7 @@ public static class LatentsFile
 
     /// <summary>Reads a file for a model of that config.</summary>
     /// <exception cref="GlowException">A level is missing, of another shape, or not finite; the sentence says which.</exception>
-    public static StoredLatents Read(string path, GlowConfig config)
+    public static StoredLatents Read(string path, FlowConfig config)
     {
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         long count = -1;

@@ -4,7 +4,7 @@ namespace GlowGpu.Model.Sampling;
 /// What decoded latents say about a model's health: how far its samples leave the range of the data, and how exactly the
 /// inverse is one. Gathered chunk by chunk.
 /// </summary>
-public sealed class SampleStatistics(GlowConfig config)
+public sealed class SampleStatistics(FlowConfig config)
 {
     // Data lie in [−½, ½). A sample may overshoot a little; a whole range's width from the middle it is no picture any more.
     private const double FarOutside = 1;

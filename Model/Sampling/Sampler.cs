@@ -1,4 +1,5 @@
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
 
 namespace GlowGpu.Model.Sampling;
 
@@ -8,9 +9,11 @@ public static class Sampler
     // Values of a chunk that is decoded at once: 64 images of 32 × 32 × 3. Larger chunks are no faster and need memory.
     private const int ChunkValues = 64 * 32 * 32 * 3;
 
-    /// <summary>N(0, T²) latents; image i depends on seed and i only, not on the count.</summary>
+    /// <summary>
+    /// Latents of the model's prior times T: N(0, T²), or logistic ones; image i depends on seed and i only, not on the count.
+    /// </summary>
     /// <exception cref="GlowException">The temperature is negative or not finite.</exception>
-    public static Latents Draw(GlowConfig config, int count, double temperature, ulong seed)
+    public static Latents Draw(FlowConfig config, int count, double temperature, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         if (!(temperature >= 0 && double.IsFinite(temperature)))
@@ -21,7 +24,8 @@ public static class Sampler
         for (int l = 0; l < eps.Length; l++) eps[l] = new float[checked(count * Length(config, l))];
         for (int i = 0; i < count; i++)
         {
-            new CounterRandom(key, (ulong)i * CounterRandom.NormalBlocks(image.Length)).Normal(image, temperature);
+            if (config.LatentDensity == PriorKind.Logistic) Logistic(key, (ulong)i, image, temperature);
+            else new CounterRandom(key, (ulong)i * CounterRandom.NormalBlocks(image.Length)).Normal(image, temperature);
             int begin = 0;
             for (int l = 0; l < eps.Length; l++)
             {
@@ -35,17 +39,17 @@ public static class Sampler
 
     /// <summary>Images <c>[N,H,W,C]</c>; class null: unconditional, or classes in turn for a conditional model.</summary>
     /// <exception cref="GlowException">The temperature or the class is not one the model has.</exception>
-    public static byte[] Sample(Glow model, int count, double temperature, ulong seed, int? label = null) =>
+    public static byte[] Sample(FlowModel model, int count, double temperature, ulong seed, int? label = null) =>
         Decode(model, Draw(model.Config, count, temperature, seed), Labels(model.Config, count, label));
 
     /// <summary>Images <c>[N,H,W,C]</c> of any number of latents, a few at a time. <paramref name="labels"/> <c>[N]</c> or null.</summary>
     /// <exception cref="GlowException">The model is conditional and there are no labels.</exception>
-    public static byte[] Decode(Glow model, Latents latents, float[]? labels, Action<int>? progress = null,
+    public static byte[] Decode(FlowModel model, Latents latents, float[]? labels, Action<int>? progress = null,
         CancellationToken stop = default)
     {
-        GlowConfig config = model.Config;
+        FlowConfig config = model.Config;
         byte[] images = new byte[checked(latents.Count * config.Dimensions)];
-        DecodeEach(model, latents, labels, (first, _, _, x) => Glow.ToBytes(x, config.NBits).CopyTo(images.AsSpan(first * config.Dimensions)), progress, stop);
+        DecodeEach(model, latents, labels, (first, _, _, x) => FlowModel.ToBytes(x, config.NBits).CopyTo(images.AsSpan(first * config.Dimensions)), progress, stop);
         return images;
     }
 
@@ -54,15 +58,15 @@ public static class Sampler
     /// bytes, go through the model again: returns the log-likelihood of each in nats, as an evaluation gives it (−D·ln n_bins included), else null.
     /// </summary>
     /// <exception cref="GlowException">The model is conditional and there are no labels.</exception>
-    public static (byte[] Images, double[]? LogLikelihoods) DecodeChecked(Glow model, Latents latents, float[]? labels, SampleStatistics statistics,
+    public static (byte[] Images, double[]? LogLikelihoods) DecodeChecked(FlowModel model, Latents latents, float[]? labels, SampleStatistics statistics,
         bool encode, Action<int>? progress = null, CancellationToken stop = default)
     {
-        GlowConfig config = model.Config;
+        FlowConfig config = model.Config;
         byte[] images = new byte[checked(latents.Count * config.Dimensions)];
         double[]? logLikelihoods = encode ? new double[latents.Count] : null;
         DecodeEach(model, latents, labels, (first, part, classes, x) =>
         {
-            Glow.ToBytes(x, config.NBits).CopyTo(images.AsSpan(first * config.Dimensions));
+            FlowModel.ToBytes(x, config.NBits).CopyTo(images.AsSpan(first * config.Dimensions));
             statistics.AddImages(x);
             if (logLikelihoods is null) return;
             (Latents encoded, BatchResult result) = model.Encode(x, part.Count, classes);
@@ -74,7 +78,7 @@ public static class Sampler
 
     /// <summary>The class of each image as the model takes it: all the same, or in turn; null when unconditional.</summary>
     /// <exception cref="GlowException">The model has no such class, or no classes at all.</exception>
-    public static float[]? Labels(GlowConfig config, int count, int? label)
+    public static float[]? Labels(FlowConfig config, int count, int? label)
     {
         if (label is int k && (k < 0 || k >= config.Classes))
             throw new GlowException(config.Classes == 0
@@ -84,10 +88,10 @@ public static class Sampler
     }
 
     // each: index of the first image, its latents, labels and values of a chunk.
-    private static void DecodeEach(Glow model, Latents latents, float[]? labels, Action<int, Latents, float[]?, float[]> each, Action<int>? progress,
+    private static void DecodeEach(FlowModel model, Latents latents, float[]? labels, Action<int, Latents, float[]?, float[]> each, Action<int>? progress,
         CancellationToken stop)
     {
-        GlowConfig config = model.Config;
+        FlowConfig config = model.Config;
         if (config.Classes > 0 && labels is null)
             throw new GlowException($"decode: the model is conditional on {config.Classes} classes; a label for each image is needed");
         int chunk = Math.Clamp(ChunkValues / config.Dimensions, 1, latents.Count);
@@ -102,7 +106,18 @@ public static class Sampler
         }
     }
 
-    private static Latents Part(GlowConfig config, Latents latents, int first, int count)
+    // The quantile function ln(u/(1 − u)) of uniform values, moved off 0 by half of their spacing.
+    private static void Logistic(ulong key, ulong index, float[] image, double temperature)
+    {
+        new CounterRandom(key, index * CounterRandom.UniformBlocks(image.Length)).Uniform(image);
+        for (int i = 0; i < image.Length; i++)
+        {
+            double u = image[i] + 1.0 / (1 << 25);
+            image[i] = (float)(temperature * Math.Log(u / (1 - u)));
+        }
+    }
+
+    private static Latents Part(FlowConfig config, Latents latents, int first, int count)
     {
         if (count == latents.Count) return latents;
         float[][] eps = new float[config.Levels][];
@@ -111,7 +126,7 @@ public static class Sampler
         return new Latents(count, eps);
     }
 
-    private static int Length(GlowConfig config, int level)
+    private static int Length(FlowConfig config, int level)
     {
         (int h, int w, int c) = config.LatentShape(level);
         return h * w * c;

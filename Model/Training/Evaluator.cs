@@ -20,16 +20,16 @@ public static class Evaluator
     /// </summary>
     /// <exception cref="GlowException">The images do not fit the model, or one cannot be read.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
-    public static Evaluation Run(Glow model, IImageSource data, Dequantization dequantize, ulong seed, int batch,
+    public static Evaluation Run(FlowModel model, IImageSource data, Dequantization dequantize, ulong seed, int batch,
         Action<int>? progress = null, CancellationToken stop = default)
     {
         return Run(model, data, dequantize, seed, batch, (_, images, noise) => model.Evaluate(images, noise), progress, stop);
     }
 
-    /// <summary>As <see cref="Run(Glow, IImageSource, Dequantization, ulong, int, Action{int}?, CancellationToken)"/>, keeping every image's latents.</summary>
+    /// <summary>As <see cref="Run(FlowModel, IImageSource, Dequantization, ulong, int, Action{int}?, CancellationToken)"/>, keeping every image's latents.</summary>
     /// <exception cref="GlowException">The images do not fit the model, one cannot be read, or the latents do not fit one array.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
-    public static (Latents Latents, Evaluation Evaluation) Encode(Glow model, IImageSource data, Dequantization dequantize,
+    public static (Latents Latents, Evaluation Evaluation) Encode(FlowModel model, IImageSource data, Dequantization dequantize,
         ulong seed, int batch, Action<int>? progress = null, CancellationToken stop = default)
     {
         DataFit.Check(model.Config, data);
@@ -58,7 +58,7 @@ public static class Evaluator
     /// </summary>
     /// <exception cref="GlowException">The images do not fit the model, or one cannot be read.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
-    public static Evaluation EncodeEach(Glow model, IImageSource data, Dequantization dequantize, ulong seed, int batch,
+    public static Evaluation EncodeEach(FlowModel model, IImageSource data, Dequantization dequantize, ulong seed, int batch,
         Action<int, Latents> each, Action<int>? progress = null, CancellationToken stop = default)
     {
         return Run(model, data, dequantize, seed, batch, (first, images, noise) =>
@@ -69,7 +69,7 @@ public static class Evaluator
         }, progress, stop);
     }
 
-    private static Evaluation Run(Glow model, IImageSource data, Dequantization dequantize, ulong seed, int batch,
+    private static Evaluation Run(FlowModel model, IImageSource data, Dequantization dequantize, ulong seed, int batch,
         Func<int, Batch, Noise, BatchResult> evaluate, Action<int>? progress, CancellationToken stop)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);

@@ -4,7 +4,7 @@ using GlowGpu.Engine;
 namespace GlowGpu.Model.Training;
 
 /// <summary>
-/// Reads and writes a Glow as one safetensors checkpoint: every parameter and fixed tensor under its name, and in the metadata
+/// Reads and writes a model as one safetensors checkpoint: every parameter and fixed tensor under its name, and in the metadata
 /// <c>config</c> (JSON), <c>initialized</c> (whether the data-dependent initialisation has run) and <c>step</c>.
 /// </summary>
 public static class ModelFile
@@ -26,7 +26,7 @@ public static class ModelFile
 
     /// <summary>Config of a checkpoint file or run folder, without loading its tensors.</summary>
     /// <exception cref="GlowException">There is no such checkpoint, or it carries no readable config.</exception>
-    public static GlowConfig ReadConfig(string path)
+    public static FlowConfig ReadConfig(string path)
     {
         using SafeTensorsReader reader = SafeTensorsReader.Open(Resolve(path));
         return ReadConfig(reader);
@@ -44,13 +44,13 @@ public static class ModelFile
     /// Loads a checkpoint file, or of a run folder the Polyak average in <c>best.safetensors</c> (else <c>model.safetensors</c>).
     /// </summary>
     /// <exception cref="GlowException">The checkpoint is not there, not whole, or its tensors are not those of its config.</exception>
-    public static Glow Load(string path, Device device)
+    public static FlowModel Load(string path, Device device)
     {
         using SafeTensorsReader reader = SafeTensorsReader.Open(Resolve(path));
-        GlowConfig config = ReadConfig(reader);
+        FlowConfig config = ReadConfig(reader);
         // Before anything is allocated: the config may ask for a model far larger than the file.
         CheckTensors(reader, config);
-        Glow model = new(config, device, seed: 0);
+        FlowModel model = config.Create(device, seed: 0);
         try
         {
             Fill(reader, model);
@@ -65,7 +65,7 @@ public static class ModelFile
 
     /// <summary>Overwrites parameters and fixed tensors of a model of the same config.</summary>
     /// <exception cref="GlowException">The checkpoint is not there, not whole, or of another config.</exception>
-    public static void LoadInto(Glow model, string path)
+    public static void LoadInto(FlowModel model, string path)
     {
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         string stored = ReadConfig(reader).ToJson(), own = model.Config.ToJson();
@@ -76,21 +76,27 @@ public static class ModelFile
 
     /// <summary>Writes a checkpoint in one step.</summary>
     /// <exception cref="GlowException">The file cannot be written.</exception>
-    public static void Save(Glow model, string path, long step, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Save(FlowModel model, string path, long step, IReadOnlyDictionary<string, string>? metadata = null)
     {
         SafeTensorsWriter writer = Writer(model, metadata);
         writer.Metadata[Checkpoint.StepKey] = step.ToString(CultureInfo.InvariantCulture);
         writer.Save(path);
     }
 
-    /// <summary>Opens a checkpoint file or run folder whose tensors are those of its config.</summary>
-    /// <exception cref="GlowException">The checkpoint is not there, not whole, or its tensors are not those of its config.</exception>
+    /// <summary>Opens a Glow's checkpoint file or run folder whose tensors are those of its config.</summary>
+    /// <exception cref="GlowException">
+    /// The checkpoint is not there, not whole, of another family, or its tensors are not those of its config.
+    /// </exception>
     internal static SafeTensorsReader OpenChecked(string path, out GlowConfig config, out bool initialized)
     {
         SafeTensorsReader reader = SafeTensorsReader.Open(Resolve(path));
         try
         {
-            config = ReadConfig(reader);
+            config = ReadConfig(reader) switch
+            {
+                GlowConfig glow => glow,
+                FlowConfig other => throw new GlowException($"{path}: is a model of the family {other.Family}; a Glow is needed here"),
+            };
             CheckTensors(reader, config);
             foreach ((string name, _, bool integer) in GlowParameters.ConstantLayout(config))
             {
@@ -127,7 +133,7 @@ public static class ModelFile
     }
 
     /// <summary>The tensors and metadata of a checkpoint; values are read from the device when it is written.</summary>
-    internal static SafeTensorsWriter Writer(Glow model, IReadOnlyDictionary<string, string>? metadata)
+    internal static SafeTensorsWriter Writer(FlowModel model, IReadOnlyDictionary<string, string>? metadata)
     {
         SafeTensorsWriter writer = new();
         foreach ((string key, string value) in metadata ?? new Dictionary<string, string>()) writer.Metadata[key] = value;
@@ -142,13 +148,13 @@ public static class ModelFile
         return writer;
     }
 
-    private static GlowConfig ReadConfig(SafeTensorsReader reader)
+    private static FlowConfig ReadConfig(SafeTensorsReader reader)
     {
         string json = reader.Metadata.GetValueOrDefault(ConfigKey)
             ?? throw new GlowException($"{reader.Path}: has no __metadata__.config; a Glow checkpoint is needed");
         try
         {
-            return GlowConfig.FromJson(json);
+            return FlowConfig.FromJson(json);
         }
         catch (GlowException e)
         {
@@ -156,16 +162,16 @@ public static class ModelFile
         }
     }
 
-    private static void CheckTensors(SafeTensorsReader reader, GlowConfig config)
+    private static void CheckTensors(SafeTensorsReader reader, FlowConfig config)
     {
         HashSet<string> expected = [];
-        foreach ((string name, int[] shape) in GlowParameters.Layout(config))
+        foreach ((string name, int[] shape) in config.Layout())
         {
             Check(name, shape);
             if (reader.Find(name)!.Type is not (TensorType.F32 or TensorType.F64 or TensorType.F16 or TensorType.BF16))
                 throw new GlowException($"{reader.Path}: tensor '{name}' is {reader.Find(name)!.Type}; a floating-point type is needed");
         }
-        foreach ((string name, int length, _) in GlowParameters.ConstantLayout(config)) Check(name, [length]);
+        foreach ((string name, int length, _) in config.ConstantLayout()) Check(name, [length]);
         if (reader.Tensors.FirstOrDefault(t => !expected.Contains(t.Name)) is { } extra)
             throw new GlowException($"{reader.Path}: holds a tensor '{extra.Name}' that a model of its config does not have");
 
@@ -180,10 +186,10 @@ public static class ModelFile
         }
     }
 
-    private static void Fill(SafeTensorsReader reader, Glow model)
+    private static void Fill(SafeTensorsReader reader, FlowModel model)
     {
         foreach (Parameter p in model.Parameters.All) model.Parameters.Value(p.Name).Write(reader.ReadFloats(p.Name));
-        foreach ((string name, _, bool integer) in GlowParameters.ConstantLayout(model.Config))
+        foreach ((string name, _, bool integer) in model.Config.ConstantLayout())
         {
             if (integer) model.SetConstant(name, ReadOrder(reader, name));
             else model.SetConstant(name, ReadSigns(reader, name));

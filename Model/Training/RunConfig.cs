@@ -33,7 +33,7 @@ public sealed record RunConfig
     };
 
     /// <summary>Shape of the model.</summary>
-    public required GlowConfig Model { get; init; }
+    public required FlowConfig Model { get; init; }
 
     /// <summary>How it is trained.</summary>
     public required TrainOptions Training { get; init; }

@@ -8,7 +8,7 @@ namespace GlowGpu.Model.Training;
 /// <summary>One training step after the other: batch, loss and gradients, check, update.</summary>
 internal sealed class StepRunner : IDisposable
 {
-    private readonly Glow model;
+    private readonly FlowModel model;
     private readonly TrainOptions options;
     private readonly BatchLoader loader;
     private readonly Schedule schedule;
@@ -17,7 +17,7 @@ internal sealed class StepRunner : IDisposable
     private Batch? peeked;
 
     /// <summary>Steps from batch <paramref name="firstBatch"/> of the data order on.</summary>
-    public StepRunner(Glow model, IImageSource train, TrainOptions options, long firstBatch)
+    public StepRunner(FlowModel model, IImageSource train, TrainOptions options, long firstBatch)
     {
         this.model = model;
         this.options = options;
@@ -67,7 +67,11 @@ internal sealed class StepRunner : IDisposable
         (BatchResult? result, double norm) = Differentiate(batch, noise, ClassWeightAt(step));
         double rate = schedule.At(step);
         bool skip = !(double.IsFinite(result?.Loss ?? double.NaN) && double.IsFinite(norm));
-        if (!skip) Optimizer.Step(rate, options.ClipNorm > 0 && norm > options.ClipNorm ? options.ClipNorm / norm : 1);
+        if (!skip)
+        {
+            model.AcceptStatistics();
+            Optimizer.Step(rate, options.ClipNorm > 0 && norm > options.ClipNorm ? options.ClipNorm / norm : 1);
+        }
         state = state with
         {
             Step = step,

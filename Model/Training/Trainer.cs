@@ -22,7 +22,7 @@ public sealed class Trainer : IDisposable
 {
     private const int MostSkippedInRow = 3;
 
-    private readonly Glow model;
+    private readonly FlowModel model;
     private readonly IImageSource train;
     private readonly IImageSource? validation;
     private readonly TrainOptions options;
@@ -47,7 +47,7 @@ public sealed class Trainer : IDisposable
     /// <param name="observer">hears of every step</param>
     /// <param name="resume">continue the run in the folder</param>
     /// <exception cref="GlowException">Images, options or the run in the folder do not fit; the sentence says what.</exception>
-    public Trainer(Glow model, IImageSource train, IImageSource? validation, TrainOptions options, RunFolder run,
+    public Trainer(FlowModel model, IImageSource train, IImageSource? validation, TrainOptions options, RunFolder run,
         ITrainObserver observer, bool resume)
     {
         (this.model, this.train, this.validation, this.run, this.observer) = (model, train, validation, run, observer);

@@ -29,7 +29,7 @@ internal sealed record TrainingState
     public long ValidatedStep { get; init; } = -1;
 
     /// <summary>Tensors and metadata of <c>state.safetensors</c>.</summary>
-    public SafeTensorsWriter Writer(Glow model, IOptimizer optimizer, double epoch)
+    public SafeTensorsWriter Writer(FlowModel model, IOptimizer optimizer, double epoch)
     {
         SafeTensorsWriter writer = new();
         foreach ((string name, View view) in optimizer.State)
@@ -52,7 +52,7 @@ internal sealed record TrainingState
 
     /// <summary>Reads a state file and fills the optimizer's buffers.</summary>
     /// <exception cref="GlowException">The file is not the state of this model and optimizer.</exception>
-    public static TrainingState Load(string path, Glow model, IOptimizer optimizer)
+    public static TrainingState Load(string path, FlowModel model, IOptimizer optimizer)
     {
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         if (Get("optimizer") != optimizer.Name)

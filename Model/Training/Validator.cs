@@ -9,7 +9,7 @@ namespace GlowGpu.Model.Training;
 /// Everything a run does with the weights that are meant to be used: validation, the best checkpoint, sample grids. That is
 /// the Polyak average where one is kept, put in place for the time and taken out again.
 /// </summary>
-internal sealed class Validator(Glow model, IOptimizer optimizer, IImageSource train, IImageSource? data, TrainOptions options, RunFolder run)
+internal sealed class Validator(FlowModel model, IOptimizer optimizer, IImageSource train, IImageSource? data, TrainOptions options, RunFolder run)
 {
     // Sixty-four small images, sixteen large ones: about a screen either way.
     private const int LargeImage = 64;
@@ -49,7 +49,7 @@ internal sealed class Validator(Glow model, IOptimizer optimizer, IImageSource t
     /// <exception cref="ArithmeticException">The weights cannot be used.</exception>
     public string? WriteSamples(long step)
     {
-        GlowConfig config = model.Config;
+        FlowConfig config = model.Config;
         if (config.Channels is not (1 or 3)) return null;
         int columns = Math.Max(config.Height, config.ImageWidth) > LargeImage ? 4 : 8;
         using IDisposable? average = optimizer.Average?.Use();

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using GlowGpu.Engine;
 using GlowGpu.Kernels;
+using GlowGpu.Model;
 using GlowGpu.Model.Data;
 using GlowGpu.Model.Training;
 using NUnit.Framework;
@@ -64,7 +65,7 @@ public sealed class EndToEndTests
     {
         string broken = run.File("singular.safetensors");
         using (Device device = DeviceFactory.Open("cpu", 1))
-        using (GlowGpu.Model.Glow model = ModelFile.Load(Path.Combine(run.Run, "model.safetensors"), device))
+        using (FlowModel model = ModelFile.Load(Path.Combine(run.Run, "model.safetensors"), device))
         {
             View weight = model.Parameters.Value("levels.1.steps.0.invconv.weight");
             weight.Write(new float[weight.Count]);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using GlowGpu.App.Commands;
+using GlowGpu.Model;
 using NUnit.Framework;
 
 namespace GlowGpu.Tests.App;
@@ -30,7 +31,8 @@ public sealed class PresetTests
         {
             Assert.That(plan.Data, Is.EqualTo("pictures"));
             Assert.That((plan.Model.Levels, plan.Model.Depth, plan.Model.Width, plan.Model.NBits), Is.EqualTo((3, 32, 512, 8)));
-            Assert.That((plan.Model.Coupling, plan.Model.Permutation, plan.Model.LearnTop), Is.EqualTo(("affine", "invconv", true)));
+            GlowConfig glow = (GlowConfig)plan.Model;
+            Assert.That((glow.Coupling, glow.Permutation, glow.LearnTop), Is.EqualTo(("affine", "invconv", true)));
             Assert.That((plan.Training.Batch, plan.Training.Optimizer, plan.Training.LearningRate, plan.Training.WarmupEpochs),
                 Is.EqualTo((64, "adamax", 1e-3, 10.0)));
             Assert.That(plan.Training.Minutes, Is.Null);
@@ -45,7 +47,7 @@ public sealed class PresetTests
     public void Published_shapes(string preset, int size, int levels, int depth, string coupling, int bits)
     {
         TrainPlan plan = Plan("--preset " + preset);
-        Assert.That((plan.Model.Height, plan.Model.Levels, plan.Model.Depth, plan.Model.Coupling, plan.Model.NBits, plan.Model.Width),
+        Assert.That((plan.Model.Height, plan.Model.Levels, plan.Model.Depth, ((GlowConfig)plan.Model).Coupling, plan.Model.NBits, plan.Model.Width),
             Is.EqualTo((size, levels, depth, coupling, bits, 512)));
         Assert.That(() => plan.Model.Validate(), Throws.Nothing);
     }
@@ -58,7 +60,7 @@ public sealed class PresetTests
         TrainPlan tiny = Presets.Get("tiny");
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(plan.Model, Is.EqualTo(tiny.Model with { Depth = 7, NBits = 5, LearnTop = false, ImageSize = plan.Model.ImageSize }));
+            Assert.That(plan.Model, Is.EqualTo((GlowConfig)tiny.Model with { Depth = 7, NBits = 5, LearnTop = false, ImageSize = plan.Model.ImageSize }));
             Assert.That(plan.Training, Is.EqualTo(tiny.Training with
             {
                 LearningRate = 0.25,
@@ -83,7 +85,7 @@ public sealed class PresetTests
         string[] values =
         [
             "--data x", "--data-dir x", "--image-size 6", "--limit 3", "--validation 0.3", "--augment flip", "--no-shuffle", "--dequantize center",
-            "--levels 5", "--depth 9", "--width 11", "--coupling additive", "--permutation shuffle", "--invconv plu", "--bits 3", "--classes 4",
+            "--model-family nice", "--blocks 3", "--hidden 2", "--prior gaussian", "--levels 5", "--depth 9", "--width 11", "--coupling additive", "--permutation shuffle", "--invconv plu", "--bits 3", "--classes 4",
             "--no-learn-top", "--no-edge-bias", "--batch 13", "--optimizer adam", "--lr 0.5", "--warmup-epochs 3", "--beta2 0.3", "--polyak-epochs 4",
             "--clip-norm 6", "--class-weight 0.2", "--class-ramp 9", "--memory stored", "--seed 8", "--epochs 21", "--steps 22", "--minutes 23", "--save-every 24",
             "--sample-every 25", "--validate-every 26", "--temperature 0.4",
@@ -92,16 +94,16 @@ public sealed class PresetTests
         Assert.That(values.Select(static v => v.Split(' ')[0]), Is.EquivalentTo(planner.Arguments.Select(static a => a.Option.Name)));
         Command command = new("train");
         foreach (PlanOption argument in planner.Arguments) command.Add(argument.Option);
-        TrainPlan standard = new();
         foreach (string value in values)
         {
+            PlanOption option = planner.Arguments.Single(a => a.Option.Name == value.Split(' ')[0]);
+            TrainPlan standard = new TrainPlan().OfFamily(option.Family ?? "glow");
             ParseResult parse = command.Parse(value.Split(' '));
             string[] differing = [.. planner.Arguments.Where(a => a.Apply(parse, standard) != standard).Select(static a => a.Option.Name)];
             Assert.That(differing, Is.EqualTo(new[] { value.Split(' ')[0] }));
-            PlanOption given = planner.Arguments.Single(a => a.Option.Name == differing[0]);
-            TrainPlan changed = given.Apply(parse, standard);
-            Assert.That(given.Contradiction(parse, standard), Is.Not.Null, value);
-            Assert.That(given.Contradiction(parse, changed), Is.Null, value);
+            TrainPlan changed = option.Apply(parse, standard);
+            Assert.That(option.Contradiction(parse, standard), Is.Not.Null, value);
+            Assert.That(option.Contradiction(parse, changed), Is.Null, value);
         }
     }
 

@@ -27,7 +27,7 @@ public sealed class FixtureFile
         {
             if (tensor.Name == "__metadata__")
             {
-                Config = GlowConfig.FromJson(tensor.Value.GetProperty("config").GetString()!);
+                Model = FlowConfig.FromJson(tensor.Value.GetProperty("config").GetString()!);
                 ClassWeight = double.Parse(tensor.Value.GetProperty("weight_y").GetString()!, CultureInfo.InvariantCulture);
                 continue;
             }
@@ -40,7 +40,7 @@ public sealed class FixtureFile
         }
     }
 
-    /// <summary>Every configuration there are golden values of.</summary>
+    /// <summary>Every configuration of a Glow that there are golden values of.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
         "affine-dense", "additive-reverse-noedge", "affine-plu", "affine-shuffle-5bit", "conditional", "grey-3levels", "wide-rectangle",
@@ -50,7 +50,10 @@ public sealed class FixtureFile
     public string Name { get; }
 
     /// <summary>Shape of the model.</summary>
-    public GlowConfig Config { get; private set; } = new();
+    public FlowConfig Model { get; private set; } = new GlowConfig();
+
+    /// <summary>The same of a Glow.</summary>
+    public GlowConfig Config => (GlowConfig)Model;
 
     /// <summary>Weight of the class term in <c>f64.loss</c>.</summary>
     public double ClassWeight { get; private set; }

@@ -19,8 +19,34 @@ public sealed class ErrorSentenceTests
     private static readonly CouplingNetShape Net = new(3, 5, 6, true);
     private static readonly ZeroConvShape Conv = new(3, 6, true);
 
+    private static readonly ConvolutionShape Plain = new(3, 2, 3, true);
+
     private static IReadOnlyList<Case> Sentences { get; } =
     [
+        new("convolution of another kernel", (b, v) => b.Convolution.Pack(Plain with { Size = 5 }, new(v(1, 54), v(1, 3)), v(1, 1)),
+            "convolution pack: kernel size is 5; it must be 1 or 3"),
+        new("convolution, weights of 1×1", (b, v) => b.Convolution.Pack(Plain, new(v(1, 6), v(1, 3)), v(1, 1)),
+            "convolution pack: weight holds 6 values; it must hold 54"),
+        new("convolution, x too wide", (b, v) => b.Convolution.Forward(Plain, Four, v(4, 3), v(1, 1), v(4, 3)),
+            "convolution: x is [4,3]; it must be [4,2]"),
+        new("convolution backward, y of a relu missing",
+            (b, v) => b.Convolution.Backward(Plain, Four, v(4, 2), View.None, v(1, 1), v(4, 3), v(4, 2), new(v(1, 54), v(1, 3))),
+            "convolution backward: y is missing or has no columns; it must be given"),
+        new("batch norm of nothing", (b, v) => b.BatchNorm.Measure(v(0, 3), v(1, 3), v(1, 3)),
+            "batch norm statistics: x has no rows; a mean needs at least one"),
+        new("batch norm, mean too short", (b, v) => b.BatchNorm.Apply(v(4, 3), v(1, 2), v(1, 3), default, v(4, 3)),
+            "batch norm: mean holds 2 values; it must hold 3"),
+        new("batch norm, gain without gradient",
+            (b, v) => b.BatchNorm.Backward(v(4, 3), v(1, 3), v(1, 3), new(v(1, 3), v(1, 3)), v(4, 3), 0, v(4, 3), default),
+            "batch norm backward: parameters and gradients differ in what they hold; each parameter needs its gradient"),
+        new("batch norm, momentum of 2", (b, v) => b.BatchNorm.Blend(v(1, 3), v(1, 3), 2),
+            "batch norm running statistics: momentum is 2; it must be 0 to 1"),
+        new("masked couple, h too narrow", (b, v) => b.MaskedCouple.Forward(PixelMask.Even, Four, v(4, 3), v(4, 3), v(1, 3), View.None),
+            "masked couple: h is [4,3]; it must be [4,6]"),
+        new("masked couple, condition of half the channels", (b, v) => b.MaskedCouple.Condition(PixelMask.Odd, Four, v(4, 4), v(4, 2)),
+            "masked couple condition: condition is [4,2]; it must be [4,4]"),
+        new("scaled prior, logs of another size", (b, v) => b.ScaledPrior.Forward(PriorKind.Logistic, v(2, 5), v(1, 4), View.None, View.None),
+            "scaled prior: logs holds 4 values; it must hold 5"),
         new("copy of another shape", (b, v) => b.Copy(v(2, 3), v(3, 2)),
             "copy: source is [2,3] and target [3,2]; they must have one shape"),
         new("copy to nothing", (b, v) => b.Copy(v(2, 3), View.None),

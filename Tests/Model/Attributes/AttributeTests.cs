@@ -76,7 +76,7 @@ public sealed class AttributeTests
         Assert.That(fingerprint, Does.Match("^[0-9a-f]{16}$"));
         Assert.That(ModelFingerprint.Of(same), Is.EqualTo(fingerprint));
         ModelFile.Save(model, folder.File("m.safetensors"), 7);
-        using (Glow loaded = ModelFile.Load(folder.File("m.safetensors"), device)) Assert.That(ModelFingerprint.Of(loaded), Is.EqualTo(fingerprint));
+        using (FlowModel loaded = ModelFile.Load(folder.File("m.safetensors"), device)) Assert.That(ModelFingerprint.Of(loaded), Is.EqualTo(fingerprint));
         string last = model.Parameters.All[^1].Name;
         float[] values = model.Parameters.Value(last).ToArray();
         values[^1] += 1e-6f;

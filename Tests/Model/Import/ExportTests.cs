@@ -54,7 +54,7 @@ public sealed class ExportTests
     {
         ImportFixture fixture = ImportFixture.Open(name);
         fixture.Import().Save(Model, new Dictionary<string, string>());
-        GlowConfig config = ModelFile.ReadConfig(Model);
+        GlowConfig config = (GlowConfig)ModelFile.ReadConfig(Model);
         RosinalityModel made = RosinalityExport.Write(Model, State, config.Width);
         Assert.That(made, Is.EqualTo(new RosinalityModel(config.Channels, config.Depth, config.Levels, config.Coupling == "affine",
             config.Invconv == "plu" || config.Levels == 1, config.Width)));
@@ -87,10 +87,10 @@ public sealed class ExportTests
     {
         ImportFixture fixture = ImportFixture.Open(name);
         fixture.Import().Save(Model, new Dictionary<string, string>());
-        GlowConfig config = ModelFile.ReadConfig(Model);
+        GlowConfig config = (GlowConfig)ModelFile.ReadConfig(Model);
         RosinalityExport.Write(Model, State, config.Width + 3);
         RosinalityImport.Read(State, fixture.ImageSize, fixture.Bits).Save(Back, new Dictionary<string, string>());
-        using Glow again = ModelFile.Load(Back, device);
+        using FlowModel again = ModelFile.Load(Back, device);
         Assert.That(again.Config.Width, Is.EqualTo(config.Width + 3));
         ImportTests.Check(fixture, again, Likelihood, Latent);
     }
@@ -166,7 +166,7 @@ public sealed class ExportTests
     {
         GlowConfig config = model.Config;
         RosinalityImport.Read(State, config.ImageSize, config.NBits).Save(Back, new Dictionary<string, string>());
-        using Glow again = ModelFile.Load(Back, device);
+        using FlowModel again = ModelFile.Load(Back, device);
         Assert.That(again.Config.Width, Is.EqualTo(width));
         Draw draw = new(5);
         Batch batch = new(3, draw.Integers(3 * config.Dimensions, 256), null);

@@ -60,7 +60,7 @@ public sealed class ImportTests
     {
         ImportFixture fixture = ImportFixture.Open(name);
         fixture.Import().Save(folder.File("m.safetensors"), Nothing);
-        using Glow model = ModelFile.Load(folder.File("m.safetensors"), device);
+        using FlowModel model = ModelFile.Load(folder.File("m.safetensors"), device);
         Assert.That(model.Initialized, Is.True);
         Check(fixture, model, Likelihood, Latent);
     }
@@ -70,7 +70,7 @@ public sealed class ImportTests
     {
         ImportFixture fixture = ImportFixture.Open("chaiyujin-additive-dense-classes-grey");
         fixture.Import().Save(folder.File("m.safetensors"), Nothing);
-        using Glow model = ModelFile.Load(folder.File("m.safetensors"), device);
+        using FlowModel model = ModelFile.Load(folder.File("m.safetensors"), device);
         double[] logits = fixture.Golden.Doubles("logits"), labels = fixture.Golden.Doubles("labels");
         double bits = 0;
         for (int n = 0; n < 2; n++)
@@ -105,7 +105,7 @@ public sealed class ImportTests
         }
         writer.Save(folder.File("s.safetensors"));
         fixture.Import(folder.File("s.safetensors")).Save(folder.File("m.safetensors"), Nothing);
-        using Glow model = ModelFile.Load(folder.File("m.safetensors"), device);
+        using FlowModel model = ModelFile.Load(folder.File("m.safetensors"), device);
         Assert.That(model.Initialized, Is.False);
     }
 
@@ -114,7 +114,7 @@ public sealed class ImportTests
     {
         ImportFixture fixture = ImportFixture.Open("rosinality-affine-lu");
         fixture.Import().Save(folder.File("m.safetensors"), Nothing);
-        using Glow model = ModelFile.Load(folder.File("m.safetensors"), device);
+        using FlowModel model = ModelFile.Load(folder.File("m.safetensors"), device);
         using Adam adam = new(device.Backend, model.Parameters, 0.9, 0.999, 1e-8, null);
         Batch batch = new(2, fixture.Golden.Floats("images"), null);
         double first = model.LossAndGradients(batch, Noise.Center, MemoryMode.Stored, 0).Loss;
@@ -127,7 +127,7 @@ public sealed class ImportTests
     }
 
     /// <summary>Compares a model with everything that the fixture's program computed.</summary>
-    internal static void Check(ImportFixture fixture, Glow model, double likelihood, double latent)
+    internal static void Check(ImportFixture fixture, FlowModel model, double likelihood, double latent)
     {
         float[]? labels = fixture.Golden.Has("labels") ? fixture.Golden.Floats("labels") : null;
         (Latents latents, BatchResult result) = model.Encode(new Batch(2, fixture.Golden.Floats("images"), labels), Noise.Center);
@@ -143,7 +143,7 @@ public sealed class ImportTests
     private void CheckFile(ImportFixture fixture, string path)
     {
         fixture.Import(path).Save(folder.File("m.safetensors"), Nothing);
-        using Glow model = ModelFile.Load(folder.File("m.safetensors"), device);
+        using FlowModel model = ModelFile.Load(folder.File("m.safetensors"), device);
         Check(fixture, model, Likelihood, Latent);
     }
 }

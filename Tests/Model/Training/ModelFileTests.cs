@@ -50,7 +50,7 @@ public sealed class ModelFileTests
         GlowConfig config = FixtureFile.Open(fixture).Config;
         using Glow model = new(config, device, seed: 9);
         ModelFile.Save(model, Path, 17, new Dictionary<string, string> { ["data"] = "x" });
-        using Glow loaded = ModelFile.Load(Path, device);
+        using FlowModel loaded = ModelFile.Load(Path, device);
         Assert.Multiple(() =>
         {
             Assert.That(loaded.Config.ToJson(), Is.EqualTo(config.ToJson()));
@@ -71,7 +71,7 @@ public sealed class ModelFileTests
     {
         FixtureFile golden = FixtureFile.Open(fixture);
         Export(fixture).Save(Path);
-        using Glow model = ModelFile.Load(Path, device);
+        using FlowModel model = ModelFile.Load(Path, device);
         Assert.That(model.Initialized);
         BatchResult result = model.Evaluate(new Batch(golden.Count, golden.Floats("images"), golden.Labels), Noise.Center);
         double[] expected = golden.Doubles("f64.center.log_likelihood");
@@ -86,7 +86,7 @@ public sealed class ModelFileTests
         ModelFile.Save(model, folder.File("model.safetensors"), 1);
         Assert.That(ModelFile.Resolve(folder.Path), Is.EqualTo(folder.File("model.safetensors")));
         ModelFile.Save(best, folder.File("best.safetensors"), 1);
-        using Glow loaded = ModelFile.Load(folder.Path, device);
+        using FlowModel loaded = ModelFile.Load(folder.Path, device);
         Assert.That(loaded.Parameters.Values.ToArray(), Is.EqualTo(best.Parameters.Values.ToArray()));
     }
 

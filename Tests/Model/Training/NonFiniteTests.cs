@@ -108,7 +108,7 @@ public sealed class NonFiniteTests
                 + $"the checkpoint of step 4 is kept, and a new run can start from it with --init {Path.Combine(Run, "model.safetensors")} and a lower --lr"));
             Assert.That(recorder.Messages, Does.Contain("step 5: not saved, because its weights give a loss that is not finite"));
             Assert.That(new Checkpoint(Run).Recover()!.Step, Is.EqualTo(4));
-            using Glow kept = ModelFile.Load(Path.Combine(Run, "model.safetensors"), device);
+            using FlowModel kept = ModelFile.Load(Path.Combine(Run, "model.safetensors"), device);
             Assert.That(kept.Parameters.Values.ToArray(), Is.All.Matches<float>(float.IsFinite));
         });
     }

@@ -54,7 +54,7 @@ internal static class TinyRun
     }
 
     /// <summary>The same with a model that the test made.</summary>
-    public static TrainOutcome Start(Glow model, string folder, Recorder? recorder = null, bool resume = false,
+    public static TrainOutcome Start(FlowModel model, string folder, Recorder? recorder = null, bool resume = false,
         TrainOptions? options = null, IImageSource? images = null, bool validate = true, CancellationToken stop = default)
     {
         using Trainer trainer = new(model, images ?? Images, validate ? HeldOut : null, options ?? Options,

@@ -46,7 +46,7 @@ public sealed class TrainerTests
         export.Save(folder.File("init.safetensors"));
 
         using Device device = TinyRun.Open();
-        using Glow model = ModelFile.Load(folder.File("init.safetensors"), device);
+        using FlowModel model = ModelFile.Load(folder.File("init.safetensors"), device);
         Recorder recorder = new();
         TinyRun.Start(model, Run, recorder, images: images, validate: false, options: new TrainOptions
         {

@@ -49,6 +49,18 @@ public sealed class ReferenceBackend : IBackend
     public IOptimizerStep OptimizerStep { get; } = new ReferenceOptimizerStep();
 
     /// <inheritdoc/>
+    public IConvolution Convolution { get; } = new ReferenceConvolution();
+
+    /// <inheritdoc/>
+    public IBatchNorm BatchNorm { get; } = new ReferenceBatchNorm();
+
+    /// <inheritdoc/>
+    public IMaskedCouple MaskedCouple { get; } = new ReferenceMaskedCouple();
+
+    /// <inheritdoc/>
+    public IScaledPrior ScaledPrior { get; } = new ReferenceScaledPrior();
+
+    /// <inheritdoc/>
     public IBuffer Allocate(long length) => new HostBuffer(length);
 
     /// <inheritdoc/>

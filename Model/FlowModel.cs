@@ -1,0 +1,355 @@
+using GlowGpu.Engine;
+using GlowGpu.Kernels;
+using GlowGpu.Model.Layers;
+
+namespace GlowGpu.Model;
+
+/// <summary>How bytes become continuous values.</summary>
+public enum Dequantization
+{
+    /// <summary>u ~ U[0,1).</summary>
+    Uniform,
+
+    /// <summary>u = ½ everywhere: deterministic.</summary>
+    Center,
+}
+
+/// <summary>A batch as the model takes it.</summary>
+/// <param name="Count">N</param>
+/// <param name="Bytes"><c>[N,H,W,C]</c>, values 0…255 held as floats (at least N·H·W·C of them)</param>
+/// <param name="Labels">class indices as floats <c>[N]</c>, or null</param>
+public sealed record Batch(int Count, float[] Bytes, float[]? Labels);
+
+/// <summary>Which noise dequantises a batch: Philox key and first block (<see cref="IDequantize"/>).</summary>
+public readonly record struct Noise(Dequantization Mode, ulong Key, ulong Counter)
+{
+    /// <summary>No noise: u = ½.</summary>
+    public static Noise Center => new(Dequantization.Center, 0, 0);
+}
+
+/// <summary>What one batch gave.</summary>
+/// <param name="Loss">mean bits/dim + weight_y · mean class cross-entropy in bits</param>
+/// <param name="BitsPerDim">mean bits/dim</param>
+/// <param name="ClassBits">mean class cross-entropy in bits; 0 when unconditional</param>
+/// <param name="ClassErrors">fraction of wrong class predictions; 0 when unconditional</param>
+/// <param name="LogLikelihoods">
+/// nats per image, the −D·ln n_bins term included; those of a training step are overwritten by the next one
+/// </param>
+public readonly record struct BatchResult(double Loss, double BitsPerDim, double ClassBits, double ClassErrors, double[] LogLikelihoods);
+
+/// <summary>
+/// A normalising flow of any family on one device: exact log-likelihoods, their gradients, latents and back. Not safe for use
+/// by several threads at once.
+/// </summary>
+public abstract class FlowModel : IDisposable
+{
+    private readonly Dictionary<string, Array> constants = [];
+    private readonly IFlow flow;
+    private readonly Tape stored = new(MemoryMode.Stored), reversible = new(MemoryMode.Reversible);
+    private Tensor? bytesTensor, inputTensor;
+    private float[] readBack = [], scoresBack = [];
+    private double[] trainingNats = [];
+    private int lastCount;
+
+    /// <summary>Builds a model: parameters as the config lays them out, filled by a draw, and the layers on top of them.</summary>
+    /// <exception cref="GlowException">The config does not fit together.</exception>
+    private protected FlowModel(FlowConfig config, Device device, Action<ParameterSet, Dictionary<string, Array>> draw,
+        Func<ParameterSet, IReadOnlyDictionary<string, Array>, IFlow> build)
+    {
+        Config = config.Validate();
+        Device = device;
+        Parameters = new ParameterSet(device.Backend, config.Layout(), RunningStatistics.IsName);
+        draw(Parameters, constants);
+        flow = build(Parameters, constants);
+    }
+
+    /// <summary>Shape of the model.</summary>
+    public FlowConfig Config { get; }
+
+    /// <summary>Where it lives.</summary>
+    public Device Device { get; }
+
+    /// <summary>Trainable parameters, values and gradients.</summary>
+    public ParameterSet Parameters { get; }
+
+    /// <summary>
+    /// Fixed tensors by name: <c>…permutation</c>, <c>…invconv.p</c> (int[]) and <c>…invconv.sign_s</c> (float[]).
+    /// </summary>
+    public IReadOnlyDictionary<string, Array> Constants => constants;
+
+    /// <summary>Whether the data-dependent initialisation has run (or parameters were loaded).</summary>
+    public bool Initialized { get; set; }
+
+    /// <summary>Overwrites a fixed tensor.</summary>
+    /// <exception cref="ArgumentException">No such tensor, or another type or length.</exception>
+    public void SetConstant(string name, Array value)
+    {
+        if (!constants.TryGetValue(name, out Array? own) || own.GetType() != value.GetType() || own.Length != value.Length)
+            throw new ArgumentException($"model: there is no fixed tensor '{name}' of {value.Length} {value.GetType().GetElementType()?.Name}");
+        Array.Copy(value, own, own.Length);
+        Parameters.Touch();
+    }
+
+    /// <summary>Data-dependent initialisation of every actnorm from one batch; sets <see cref="Initialized"/>.</summary>
+    public void Initialize(Batch batch, Noise noise)
+    {
+        Begin(batch.Count);
+        flow.Initialize(Dequantize(batch, noise), new FlowPass(Device, null, View.None, 0), Parameters.Version);
+        Parameters.Touch();
+        Initialized = true;
+        Device.Arena.EndStep();
+    }
+
+    /// <summary>
+    /// Lets the statistics of the last batch differentiated enter the running ones that evaluation uses; called when that
+    /// batch leads to an update. Families without batch normalisation have none.
+    /// </summary>
+    public void AcceptStatistics()
+    {
+        flow.AcceptStatistics();
+        Parameters.Touch();
+    }
+
+    /// <summary>Forward and backward: fills <see cref="ParameterSet.Gradients"/> with those of the loss.</summary>
+    public BatchResult LossAndGradients(Batch batch, Noise noise, MemoryMode memory, double classWeight)
+    {
+        Begin(batch.Count);
+        return Run(Dequantize(batch, noise), batch.Labels, TapeOf(memory), classWeight, null);
+    }
+
+    /// <summary>Forward only.</summary>
+    public BatchResult Evaluate(Batch batch, Noise noise, double classWeight = 0)
+    {
+        Begin(batch.Count);
+        return Run(Dequantize(batch, noise), batch.Labels, null, classWeight, null);
+    }
+
+    /// <summary>Latents and log-likelihoods.</summary>
+    public (Latents Latents, BatchResult Result) Encode(Batch batch, Noise noise)
+    {
+        Begin(batch.Count);
+        return Encode(Dequantize(batch, noise), batch.Labels);
+    }
+
+    /// <summary>x <c>[N,H,W,C]</c> in [−½, ½) units, not clipped. labels <c>[N]</c> or null.</summary>
+    public float[] Decode(Latents latents, float[]? labels)
+    {
+        int n = latents.Count;
+        Begin(n);
+        flow.Prepare(Parameters.Version);
+        FlowPass pass = new(Device, null, View.None, 0);
+        View[] eps = RentLatents(n);
+        for (int l = 0; l < eps.Length; l++) eps[l].Write(latents.Eps[l].AsSpan(0, checked((int)eps[l].Count)));
+        View labelView = RentLabels(labels, n);
+        Tensor x = flow.Inverse(n, labelView, eps, pass);
+        float[] values = x.Data.ToArray();
+        x.ReleaseData();
+        foreach (View view in eps) pass.Return(view);
+        pass.Return(labelView);
+        Device.Arena.EndStep();
+        return values;
+    }
+
+    /// <summary>
+    /// After a loss or gradient that was not finite: the first layer whose output is not finite on this batch, or null when
+    /// every output is finite.
+    /// </summary>
+    public string? FirstNonFiniteLayer(Batch batch, Noise noise)
+    {
+        Begin(batch.Count);
+        flow.Prepare(Parameters.Version);
+        FlowPass pass = new(Device, null, Device.Arena.Rent(1, batch.Count), 0);
+        Device.Backend.Fill(pass.LogLikelihood, 0);
+        View sum = pass.Rent(1, 1), labels = RentLabels(batch.Labels, batch.Count);
+        string? first = null;
+        Tensor z = flow.Forward(Dequantize(batch, noise), pass, null, Inspect);
+        flow.ScoreTop(z, labels, pass, View.None);
+        Inspect("prior", pass.LogLikelihood);
+        z.ReleaseData();
+        pass.Return(labels);
+        pass.Return(sum);
+        pass.Return(pass.LogLikelihood);
+        Device.Arena.EndStep();
+        return first;
+
+        void Inspect(string name, View output)
+        {
+            if (first is not null) return;
+            Device.Backend.OptimizerStep.SumOfSquares(output, sum);
+            if (!float.IsFinite(sum.ReadScalar())) first = name;
+        }
+    }
+
+    /// <summary>clip(floor((x+½)·n_bins)·256/n_bins, 0, 255).</summary>
+    public static byte[] ToBytes(ReadOnlySpan<float> x, int bits)
+    {
+        int bins = 1 << bits;
+        byte[] bytes = new byte[x.Length];
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            double value = Math.Floor((x[i] + 0.5) * bins) * (256 / bins);
+            bytes[i] = double.IsNaN(value) ? (byte)0 : (byte)Math.Clamp(value, 0, 255);
+        }
+        return bytes;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        flow.Dispose();
+        Parameters.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>As <see cref="LossAndGradients(Batch, Noise, MemoryMode, double)"/> for continuous x <c>[N,H,W,C]</c>.</summary>
+    internal BatchResult LossAndGradients(float[] x, int count, float[]? labels, MemoryMode memory, double classWeight)
+    {
+        Begin(count);
+        return Run(Upload(x, count), labels, TapeOf(memory), classWeight, null);
+    }
+
+    /// <summary>As <see cref="Encode(Batch, Noise)"/> for continuous x <c>[N,H,W,C]</c>.</summary>
+    internal (Latents Latents, BatchResult Result) Encode(float[] x, int count, float[]? labels)
+    {
+        Begin(count);
+        return Encode(Upload(x, count), labels);
+    }
+
+    private (Latents, BatchResult) Encode(Tensor x, float[]? labels)
+    {
+        int n = x.Pixels.N;
+        View[] eps = RentLatents(n);
+        BatchResult result = Run(x, labels, null, 0, eps);
+        Latents latents = new(n, Array.ConvertAll(eps, static view => view.ToArray()));
+        foreach (View view in eps) Device.Arena.Return(view);
+        Device.Arena.EndStep();
+        return (latents, result);
+    }
+
+    private BatchResult Run(Tensor x, float[]? labels, Tape? tape, double classWeight, View[]? eps)
+    {
+        int n = x.Pixels.N;
+        double perImage = n * (double)Config.Dimensions * Math.Log(2);
+        FlowPass pass = new(Device, tape, Device.Arena.Rent(1, n), (float)(-1 / perImage));
+        Device.Backend.Fill(pass.LogLikelihood, 0);
+        flow.Prepare(Parameters.Version);
+        View labelView = RentLabels(labels, n);
+        Tensor z = flow.Forward(x, pass, eps);
+        View logits = View.None, classBits = View.None;
+        bool classify = flow.Classifier is not null && labels is not null;
+        if (classify)
+        {
+            logits = pass.Rent(n, Config.Classes);
+            classBits = pass.Rent(1, n);
+            flow.Classifier!.Forward(z, labelView, pass, logits, classBits, (float)(classWeight / n));
+        }
+        flow.ScoreTop(z, labelView, pass, eps is null ? View.None : eps[^1]);
+        if (tape is null) z.ReleaseData();
+        else tape.Backward();
+        x.Release();
+        double[] nats = tape is null ? new double[n] : Kept(ref trainingNats, n);
+        BatchResult result = Read(pass.LogLikelihood, logits, classBits, labels, classify, classWeight, nats);
+        pass.Return(pass.LogLikelihood);
+        pass.Return(labelView);
+        pass.Return(logits);
+        pass.Return(classBits);
+        Device.Arena.EndStep();
+        return result;
+    }
+
+    private BatchResult Read(
+        View logLikelihood, View logits, View classBits, float[]? labels, bool classify, double classWeight, double[] nats)
+    {
+        int n = nats.Length;
+        Span<float> values = Kept(ref readBack, n);
+        logLikelihood.Read(values);
+        double constant = flow.SharedLogDet - Config.Dimensions * Math.Log(Config.Bins), sum = 0;
+        for (int i = 0; i < n; i++) sum += nats[i] = values[i] + constant;
+        double bits = -sum / n / (Config.Dimensions * Math.Log(2));
+        double bitsOfClass = 0, errors = 0;
+        if (classify)
+        {
+            classBits.Read(values);
+            for (int i = 0; i < n; i++) bitsOfClass += values[i] / n;
+            Span<float> scores = Kept(ref scoresBack, n * Config.Classes);
+            logits.Read(scores);
+            for (int i = 0; i < n; i++)
+            {
+                ReadOnlySpan<float> row = scores.Slice(i * Config.Classes, Config.Classes);
+                int best = 0;
+                for (int k = 1; k < row.Length; k++) if (row[k] > row[best]) best = k;
+                if (best != (int)labels![i]) errors++;
+            }
+            errors /= n;
+        }
+        return new BatchResult(bits + classWeight * bitsOfClass, bits, bitsOfClass, errors, nats);
+    }
+
+    private Tape TapeOf(MemoryMode memory)
+    {
+        if (memory == MemoryMode.Reversible && !Config.CanRebuild)
+            throw new GlowException(
+                $"memory is reversible, but the layers of a {Config.Family} model are not rebuilt from their outputs; it must be stored");
+        Tape tape = memory == MemoryMode.Stored ? stored : reversible;
+        // Of a step that an exception ended.
+        tape.Clear();
+        return tape;
+    }
+
+    private static T[] Kept<T>(ref T[] array, int length)
+    {
+        if (array.Length != length) array = new T[length];
+        return array;
+    }
+
+    private void Begin(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        // Another batch size needs other block sizes; keeping both would double the memory.
+        if (count != lastCount && lastCount != 0) Device.Arena.Trim();
+        lastCount = count;
+    }
+
+    private Tensor Upload(ReadOnlySpan<float> x, int count)
+    {
+        Tensor tensor = Tensor.Reuse(ref bytesTensor, Device, new Pixels(count, Config.Height, Config.ImageWidth), Config.Channels).Allocate();
+        tensor.Data.Write(x[..checked(count * Config.Dimensions)]);
+        return tensor;
+    }
+
+    private Tensor Dequantize(Batch batch, Noise noise)
+    {
+        Tensor bytes = Upload(batch.Bytes, batch.Count);
+        Tensor x = Tensor.Reuse(ref inputTensor, Device, bytes.Pixels, bytes.Channels).Allocate();
+        Device.Backend.Dequantize.Forward(bytes.Data, Config.NBits, noise.Mode == Dequantization.Center, noise.Key,
+            noise.Counter, x.Data);
+        bytes.ReleaseData();
+        return x;
+    }
+
+    private View[] RentLatents(int n)
+    {
+        View[] eps = new View[Config.Levels];
+        for (int l = 0; l < eps.Length; l++)
+        {
+            (int h, int w, int c) = Config.LatentShape(l);
+            eps[l] = Device.Arena.Rent(checked(n * h * w), c);
+        }
+        return eps;
+    }
+
+    private View RentLabels(float[]? labels, int n)
+    {
+        if (Config.Classes == 0) return View.None;
+        if (labels is null || labels.Length < n)
+            throw new ArgumentException($"model: it is conditional on {Config.Classes} classes, so {n} labels are needed");
+        for (int i = 0; i < n; i++)
+        {
+            if (!(labels[i] >= 0 && labels[i] < Config.Classes))
+                throw new GlowException($"labels: image {i} has class {labels[i]}; the model knows classes 0 to {Config.Classes - 1}");
+        }
+        View view = Device.Arena.Rent(1, n);
+        view.Write(labels.AsSpan(0, n));
+        return view;
+    }
+}
