@@ -33,6 +33,11 @@ public static class HostReport
             [.. StepCase.All.Select(static c => c with { Depth = c.Width > 128 ? 1 : 2 })], 3, 2, [1, 2, 4], 3);
     }
 
+    // What narrows the vectors of both programs, so that the command says it.
+    private static string Settings() => string.Concat(((string[])["DOTNET_EnableAVX512", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY"])
+        .Where(static name => Environment.GetEnvironmentVariable(name) is { Length: > 0 })
+        .Select(static name => $"{name}={Environment.GetEnvironmentVariable(name)} "));
+
     /// <summary>Measures and writes; returns the exit code.</summary>
     public static int Run(string[] arguments)
     {
@@ -50,7 +55,7 @@ public static class HostReport
             throw new GlowException($"host: '{unknown}' is not a part; there are {string.Join(", ", AllParts)}");
         Effort effort = quick ? Effort.Quick : Effort.Full;
         Machine machine = Machine.Describe();
-        string command = $"dotnet run -c Release --project Bench -- host{(arguments.Length > 0 ? " " + string.Join(' ', arguments) : "")}";
+        string command = $"{Settings()}dotnet run -c Release --project Bench -- host{(arguments.Length > 0 ? " " + string.Join(' ', arguments) : "")}";
         TextWriter log = Console.Error;
         int threads = HostProcessor.PhysicalCores;
 

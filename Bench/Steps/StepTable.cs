@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using GlowGpu.Bench.Peers;
 using GlowGpu.Bench.Report;
 using GlowGpu.Bench.Roofline;
@@ -29,7 +30,12 @@ public sealed record AllocationResult(string Case, string Memory, long ThreadByt
 /// <summary>Times whole steps, run by run in turn with the peer, so that whatever else the machine does meets both.</summary>
 public sealed class StepTable(Ceilings ceilings, int threads, string? python, TextWriter log)
 {
-    private const int WarmRuns = 2;
+    // The just-in-time compiler settles after about thirty calls of a method, of which a short step makes few.
+    private const int LeastWarmRuns = 2, MostWarmRuns = 40;
+    private const double WarmMilliseconds = 4000;
+
+    // PyTorch's OpenMP threads go on spinning for a while after a step, on the cores that the next one in turn needs.
+    private const int PauseMilliseconds = 100;
     private const double LossTolerance = 1e-4, NormTolerance = 1e-2;
 
     /// <summary>What was measured so far.</summary>
@@ -49,16 +55,27 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
         using IDisposable step = what.Training ? Training(what, device, turns) : Sampling(what, device, turns);
         List<double>[] times = [.. turns.Select(static _ => new List<double>())];
         List<double> peerTimes = [], plainTimes = [];
-        int warm = what.Long ? 1 : WarmRuns;
-        for (int run = -warm; run < runs; run++)
+        long begin = Stopwatch.GetTimestamp();
+        for (int warm = 0; warm < (what.Long ? 1 : LeastWarmRuns)
+            || (warm < MostWarmRuns && Stopwatch.GetElapsedTime(begin).TotalMilliseconds < WarmMilliseconds); warm++)
+        {
+            foreach ((_, _, Func<double> turn) in turns) turn();
+        }
+        peer?.Step();
+        plain?.Step();
+        for (int run = -1; run < runs; run++)
         {
             for (int i = 0; i < turns.Count; i++)
             {
+                Thread.Sleep(PauseMilliseconds);
                 double ms = turns[i].Run();
                 if (run >= 0) times[i].Add(ms);
             }
             if (peer is null || plain is null) continue;
-            double other = peer.Step(), usual = plain.Step();
+            Thread.Sleep(PauseMilliseconds);
+            double other = peer.Step();
+            Thread.Sleep(PauseMilliseconds);
+            double usual = plain.Step();
             if (run < 0) continue;
             peerTimes.Add(other);
             plainTimes.Add(usual);
@@ -125,9 +142,15 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
     private static AllocationResult Allocated(StepCase what, TrainingStep step, MemoryMode memory)
     {
         step.Run(memory);
-        long thread = GC.GetAllocatedBytesForCurrentThread(), process = GC.GetTotalAllocatedBytes(precise: true);
+        long thread = GC.GetAllocatedBytesForCurrentThread();
         step.Run(memory);
-        return new AllocationResult(what.ToString(), memory == MemoryMode.Stored ? "stored" : "reversible",
-            GC.GetAllocatedBytesForCurrentThread() - thread, GC.GetTotalAllocatedBytes(precise: true) - process);
+        thread = GC.GetAllocatedBytesForCurrentThread() - thread;
+
+        // Asking allocates too.
+        long before = GC.GetTotalAllocatedBytes(precise: true), asking = GC.GetTotalAllocatedBytes(precise: true) - before;
+        before = GC.GetTotalAllocatedBytes(precise: true);
+        step.Run(memory);
+        long process = GC.GetTotalAllocatedBytes(precise: true) - before - asking;
+        return new AllocationResult(what.ToString(), memory == MemoryMode.Stored ? "stored" : "reversible", thread, process);
     }
 }

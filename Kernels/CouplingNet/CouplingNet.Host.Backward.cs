@@ -22,7 +22,10 @@ public sealed unsafe partial class HostCouplingNet
     // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2.
     private const int ChunkBytes = 1 << 20;
 
-    private const int MaxGroups = 16;
+    private const int MaxGroups = 16, MinGroups = 4;
+
+    // What a group's weight gradients may cost: at most a third of the bytes of its tiles.
+    private const int TilesOverWeights = 3;
 
     /// <inheritdoc/>
     public void Backward(CouplingNetShape shape, Pixels pixels, View z1, View h, View saved, View packed,
@@ -88,9 +91,9 @@ public sealed unsafe partial class HostCouplingNet
         double weights = shape.Width * (Taps * shape.In1 + shape.Width + Taps * shape.Out);
         double perPixel = 4 * shape.Width + Taps * (shape.In1 + shape.Out);
         int groups = 1;
-        while (2 * groups <= MaxGroups && pixels >= 3 * 2 * groups * weights / perPixel) groups *= 2;
+        while (2 * groups <= MaxGroups && pixels * perPixel >= TilesOverWeights * 2 * groups * weights) groups *= 2;
         int tiles = (pixels + Tiles.MaxRows - 1) / Tiles.MaxRows;
-        return groups < 4 ? int.MaxValue : (tiles + groups - 1) / groups;
+        return groups < MinGroups ? int.MaxValue : (tiles + groups - 1) / groups;
     }
 
     /// <summary>The tiles of forward and backward: of full height where there are several groups, which whole tiles must make up.</summary>
