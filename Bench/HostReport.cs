@@ -76,18 +76,19 @@ public static class HostReport
             : [.. effort.Cases.Where(static c => c.Training).SelectMany(c => ThreadScaling.Measure(c, threads, effort.ScalingRuns, log))];
 
         Directory.CreateDirectory(folder);
-        string? plotLacks = memory.Count == 0 ? null : DepthMemory.Draw(memory, Path.Combine(folder, "host.png"));
-        string[] sections =
-        [
-            $"# Host backend, measured\n\n`{command}`\n\n{machine}\n\n{peer}\n{(quick ? "\n**A quick run: depths are cut and runs are few. For development only.**\n" : "")}",
-            $"## Ceilings\n\n{ceilings.ToMarkdown()}",
-            $"## Operations\n{RooflineTable.ToMarkdown(operations)}",
-            $"## Whole steps\n\n{steps.ToMarkdown()}",
-            $"## Memory against depth\n\nOne level of 16×16 pixels and 12 channels, width 512, batch 8.\n\n![peak memory against depth](host.png)\n\n{(plotLacks is null ? "" : plotLacks + "\n\n")}{DepthMemory.ToMarkdown(memory)}",
-            $"## Threads\n\n{ThreadScaling.ToMarkdown(scaling)}",
-            $"## Managed allocations of one steady training step\n\n{steps.AllocationsToMarkdown()}",
-            "What every column means: [Bench/README.md](../README.md).\n",
-        ];
+        string quickly = quick ? "\n**A quick run: depths are cut and runs are few. For development only.**\n" : "";
+        List<string> sections = [$"# Host backend, measured\n\n`{command}`\n\n{machine}\n\n{peer}\n{quickly}", $"## Ceilings\n\n{ceilings.ToMarkdown()}"];
+        if (operations.Count > 0) sections.Add($"## Operations\n{RooflineTable.ToMarkdown(operations)}");
+        if (steps.Results.Count > 0) sections.Add($"## Whole steps\n\n{steps.ToMarkdown()}");
+        if (memory.Count > 0)
+        {
+            string lacks = DepthMemory.Draw(memory, Path.Combine(folder, "host.png")) is { } sentence ? sentence + "\n\n" : "";
+            sections.Add($"## Memory against depth\n\nOne level of 16×16 pixels and 12 channels, width 512, batch 8.\n\n"
+                + $"![peak memory against depth](host.png)\n\n{lacks}{DepthMemory.ToMarkdown(memory)}");
+        }
+        if (scaling.Count > 0) sections.Add($"## Threads\n\n{ThreadScaling.ToMarkdown(scaling)}");
+        if (steps.Allocations.Count > 0) sections.Add($"## Managed allocations of one steady training step\n\n{steps.AllocationsToMarkdown()}");
+        sections.Add("What every column means: [Bench/README.md](../README.md).\n");
         AtomicFile.WriteText(Path.Combine(folder, "host.md"), string.Join('\n', sections));
         AtomicFile.WriteText(Path.Combine(folder, "host.json"), JsonSerializer.Serialize(new
         {
@@ -102,7 +103,7 @@ public static class HostReport
             scaling,
             allocations = steps.Allocations,
         }, Json) + "\n");
-        log.WriteLine($"written to {folder}: host.md, host.json, host.png");
+        log.WriteLine($"written to {folder}");
         return 0;
     }
 }

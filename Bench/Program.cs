@@ -6,7 +6,7 @@ using GlowGpu.Bench.Steps;
 using GlowGpu.Engine;
 
 const string Usage = """
-    bench host [--quick] [--parts A,B] [--out FOLDER]  host backend: ceilings, operations, whole steps beside PyTorch, memory, threads (about 12 minutes)
+    bench host [--quick] [--parts A,B] [--out FOLDER]  host backend: ceilings, operations, whole steps beside PyTorch, memory, threads (about 6 minutes)
     bench ops [BenchmarkDotNet arguments]   single operations, e.g. --filter *CouplingNet*
     bench curve RUN OUT.png                 bits/dim of a run folder over its steps
     bench attributes MODEL A ALPHA N        what moving along attributes does to the factors of N demo images

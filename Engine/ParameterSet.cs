@@ -14,7 +14,7 @@ namespace GlowGpu.Engine;
 public sealed record Parameter(string Name, int[] Shape, long Offset, int Count, bool IsStatistic = false);
 
 /// <summary>
-/// All trainable parameters of a model in one flat device buffer, and their gradients in a second of the same layout, so
+/// All trainable parameters and running statistics of a model in one flat device buffer, and their gradients in a second of the same layout, so
 /// that the optimizer is one pass. Tensors start at multiples of 16 elements; the gaps stay zero.
 /// </summary>
 public sealed class ParameterSet : IDisposable

@@ -114,6 +114,8 @@ public abstract record FlowConfig
         if (ImageSize is not { Length: 2 } || Height <= 0 || ImageWidth <= 0)
             throw new GlowException("config: image_size must be two positive numbers, [height, width]");
         if (Channels < 1) throw new GlowException($"config: channels is {Channels}; it must be at least 1");
+        if ((long)Height * ImageWidth > int.MaxValue / Channels)
+            throw new GlowException($"config: image_size is [{Height}, {ImageWidth}] and channels {Channels}; an image may have at most {int.MaxValue} values");
         if (Levels is < 1 or > 12) throw new GlowException($"config: levels is {Levels}; it must be 1 to 12");
         if (Depth < 1) throw new GlowException($"config: depth is {Depth}; it must be at least 1");
         if (Width < 1) throw new GlowException($"config: width is {Width}; it must be at least 1");
@@ -166,9 +168,9 @@ public abstract record FlowConfig
     private static FlowConfig Of(JsonNode node)
     {
         if (node is not JsonObject values) throw new JsonException("it is not an object");
-        string family = values.TryGetPropertyValue(FamilyKey, out JsonNode? given) && given is JsonValue word && word.TryGetValue(out string? name)
-            ? name
-            : Families[0];
+        string family = Families[0];
+        if (values.TryGetPropertyValue(FamilyKey, out JsonNode? given))
+            family = given is JsonValue word && word.TryGetValue(out string? name) ? name : throw new JsonException($"its {FamilyKey} is not a word");
         return (FlowConfig)node.Deserialize(OfFamily(family).GetType(), Options)!;
     }
 

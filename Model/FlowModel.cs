@@ -90,7 +90,7 @@ public abstract class FlowModel : IDisposable
         Parameters.Touch();
     }
 
-    /// <summary>Data-dependent initialisation of every actnorm from one batch; sets <see cref="Initialized"/>.</summary>
+    /// <summary>Data-dependent initialisation of every normalising layer from one batch; sets <see cref="Initialized"/>.</summary>
     public void Initialize(Batch batch, Noise noise)
     {
         Begin(batch.Count);
@@ -230,9 +230,10 @@ public abstract class FlowModel : IDisposable
     {
         int n = x.Pixels.N;
         double perImage = n * (double)Config.Dimensions * Math.Log(2);
+        // Before anything is rented: it throws where a channel mixing matrix is singular.
+        flow.Prepare(Parameters.Version);
         FlowPass pass = new(Device, tape, Device.Arena.Rent(1, n), (float)(-1 / perImage));
         Device.Backend.Fill(pass.LogLikelihood, 0);
-        flow.Prepare(Parameters.Version);
         View labelView = RentLabels(labels, n);
         Tensor z = flow.Forward(x, pass, eps);
         View logits = View.None, classBits = View.None;

@@ -52,9 +52,10 @@ internal static class AttributeApplyCommand
             using Device on = device.Open(parse);
             using FlowModel glow = ModelFile.Load(path, on);
             attributes.CheckModel(glow, from, path);
-            int rows = images.Length * chosen.Length, length = alphas.Length * config.Dimensions;
-            if ((long)rows * length > Array.MaxLength)
+            int rows = images.Length * chosen.Length;
+            if ((long)rows * alphas.Length * config.Dimensions > Array.MaxLength)
                 throw new UsageException($"--alpha and --index ask for {Readable.Count((long)rows * alphas.Length)} images, more than fit in one strip; fewer are needed");
+            int length = alphas.Length * config.Dimensions;
             SampleStatistics statistics = new(config);
             byte[] strip = new byte[rows * length];
             for (int i = 0, row = 0; i < images.Length; i++)

@@ -19,7 +19,7 @@ internal static class ExportCommand
         to.Required = true;
         Option<string?> output = Value.Path("--out", "STATE.safetensors", "The state dict to write.", required: true);
         Option<int> width = Value.NumberOr("--width", "W",
-            "Hidden channels to write; its published code always has 512, and those beyond the model's own are zero.", RosinalityExport.TheirWidth, 1, 65536);
+            "Hidden channels to write; its published code always has 512, and those beyond the model's own are zero.", RosinalityExport.TheirWidth, 1, 8192);
         Option<bool> json = Shared.Json();
         Command command = new("export", "Write a model's weights as the state dict of a public PyTorch program.") { model, to, width, output, json };
         command.SetAction(parse =>

@@ -84,13 +84,15 @@ internal static class InterpolateCommand
         using FlowModel glow = ModelFile.Load(path, device);
         int[][]? pairs = source is null ? null
             : parse.GetValue(options.Random) is int many ? WalkEnds.RandomPairs(source, many, parse.GetValue(options.Seed))
-            : [parse.Listed(options.Pair) ?? [0, 1]];
+            : [parse.Listed(options.Pair) ?? (source.Count > 1 ? [0, 1]
+                : throw new UsageException($"--data is {source.Name}, which has one image only; a walk has two ends"))];
         WalkEnds[] walks = pairs is not null ? [.. pairs.Select(pair => WalkEnds.FromData(glow, source!, pair))]
             : images ? [WalkEnds.FromFiles(glow, parse.GetValue(options.From)!, parse.GetValue(options.To)!, label)]
             : [WalkEnds.Random(config, parse.GetValue(options.Seed), parse.GetValue(options.Temperature), label)];
-        int length = steps * config.Dimensions, all = walks.Length * rows.Length;
-        if ((long)all * length > Array.MaxLength)
-            throw new UsageException($"--random and --steps ask for {Readable.Count((long)all * steps)} images, more than fit in one grid; fewer are needed");
+        int all = walks.Length * rows.Length;
+        if ((long)all * steps * config.Dimensions > Array.MaxLength)
+            throw new UsageException($"--steps is {steps}, which makes {Readable.Count((long)all * steps)} images, more than fit in one grid; fewer steps or pairs are needed");
+        int length = steps * config.Dimensions;
         byte[] strip = new byte[all * length];
         for (int i = 0; i < all; i++)
         {

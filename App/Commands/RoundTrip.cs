@@ -1,3 +1,4 @@
+using GlowGpu.App.Console;
 using GlowGpu.Model;
 using GlowGpu.Model.Data;
 
@@ -17,6 +18,8 @@ internal sealed record RoundTrip(
     {
         FlowConfig config = model.Config;
         int size = config.Dimensions, count = source.Count;
+        if ((long)count * size > Array.MaxLength)
+            throw new UsageException($"--count is {count}, which makes {Readable.Bytes((long)count * size)} of pixels; at most {Readable.Bytes(Array.MaxLength)} fit in one call");
         byte[] originals = new byte[(long)count * size], reconstructions = new byte[(long)count * size];
         double[] errors = new double[count];
         double nats = 0;

@@ -18,6 +18,9 @@ internal static class ScoreCommand
 {
     private const double Small = 0.05;
 
+    // The smallest p-value of M reference images is 1/(1 + M): fewer could call nothing atypical.
+    private const int LeastReference = 20;
+
     private sealed record Result(
         string Out, string? Histogram, int Count, double BitsPerDim, string Data, string DataHash,
         string? Reference, string? ReferenceHash, int? ReferenceCount, double? ReferenceBitsPerDim, double? EntropyNats, double? FractionAtypical);
@@ -30,7 +33,7 @@ internal static class ScoreCommand
         Option<string?> model = Shared.ModelPath();
         DataChoice data = new(required: true);
         Option<string?> reference = Value.Path("--reference", "R", "Images that the model is meant for, in the words of --data (of a set with splits: train); adds the typicality test.");
-        Option<int> referenceLimit = Value.NumberOr("--reference-limit", "N", "Use the first N reference images only.", 2000, 2, int.MaxValue);
+        Option<int> referenceLimit = Value.NumberOr("--reference-limit", "N", "Use the first N reference images only.", 2000, LeastReference, int.MaxValue);
         Option<string?> output = Value.Path("--out", "SCORES.csv|.json", "Where to write the score of every image.", required: true);
         Option<string?> histogram = Value.Path("--histogram", "H.png", "Where to draw the bits/dim of all images, and of the reference.");
         Option<string?> dequantize = Shared.Dequantize(Dequantization.Uniform);
@@ -59,6 +62,8 @@ internal static class ScoreCommand
             IImageSource? known = parse.GetValue(reference) is string name
                 ? DataSets.Limit(DataChoice.Open(name, parse.GetValue(data.Directory), null, "train", config, terminal), parse.GetValue(referenceLimit))
                 : null;
+            if (known?.Count < LeastReference)
+                throw new UsageException($"--reference has {known.Count} images; at least {LeastReference} are needed for a p-value below {Readable.Exact(Small)}");
             using Device on = device.Open(parse);
             using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             Evaluation scored = Evaluate(source), held = known is null ? scored : Evaluate(known);

@@ -66,6 +66,7 @@ internal sealed class TrainPlanner
             throw new UsageException("--preset is given with --resume; the run's own config.json decides");
         TrainPlan plan = TrainPlan.Of(RunFolder.Create(run, resume: true).ReadConfig()
             ?? throw new GlowException($"{run}: holds no run to continue; leave out --resume to start one"), run);
+        CheckFamily(parse, plan);
         Refuse(parse, plan, static part => part != PlanPart.Free,
             (option, given, started) => $"{given}, but the run in {run} was started {started}; leave {option} out or start a new run");
         if (Arguments.Any(a => IsStop(a) && parse.IsGiven(a.Option)))

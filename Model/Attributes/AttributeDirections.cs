@@ -98,7 +98,7 @@ public sealed record AttributeDirections(
     {
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         string[] names = Names(reader);
-        FlowConfig config = FlowConfig.FromJson(Metadata(reader, ConfigKey));
+        FlowConfig config = ConfigOf(reader);
         float[][] levels = new float[config.Levels][];
         int[] lengths = new int[config.Levels];
         for (int l = 0; l < levels.Length; l++)
@@ -118,6 +118,18 @@ public sealed record AttributeDirections(
             .. names.Select((name, a) => new AttributeDirection(name, positives[a], negatives[a], midpoints[a],
                 [.. levels.Select((values, l) => values.AsSpan(a * lengths[l], lengths[l]).ToArray())])),
         ]);
+    }
+
+    private static FlowConfig ConfigOf(SafeTensorsReader reader)
+    {
+        try
+        {
+            return FlowConfig.FromJson(Metadata(reader, ConfigKey));
+        }
+        catch (GlowException e)
+        {
+            throw new GlowException($"{reader.Path}: {e.Message}", e);
+        }
     }
 
     private static string[] Names(SafeTensorsReader reader)

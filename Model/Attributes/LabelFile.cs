@@ -52,6 +52,7 @@ internal static class LabelFile
         bool[] values = new bool[data.Count * table.Names.Length];
         int missing = 0;
         string? firstMissing = null;
+        Dictionary<int, string> taken = [];
         for (int i = 0; i < data.Count; i++)
         {
             if (Find(table, data, i, out string name) is not { } row)
@@ -60,6 +61,8 @@ internal static class LabelFile
                 firstMissing ??= name;
                 continue;
             }
+            if (!taken.TryAdd(row.Line, name))
+                throw new GlowException($"{table.Path}: line {row.Line} fits both '{taken[row.Line]}' and '{name}'; paths below the folder tell images of one name apart");
             for (int a = 0; a < table.Names.Length; a++)
             {
                 values[i * table.Names.Length + a] = row.Values[a] switch

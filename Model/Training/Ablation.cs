@@ -42,7 +42,10 @@ public sealed class Ablation(GlowConfig config, TrainOptions options, IImageSour
         // What an earlier variant needed fits this one badly.
         device.Arena.Trim();
         using Glow model = new(shape, device, seed);
-        using (Trainer trainer = new(model, train, validation, options with { Seed = seed }, run, observer, begun))
+        TrainOptions own = options with { Seed = seed };
+        // What fits memory now need not be what fitted when the run began.
+        if (begun && run.ReadConfig() is { } before) own = own with { Memory = before.Training.Memory };
+        using (Trainer trainer = new(model, train, validation, own, run, observer, begun))
         {
             if (trainer.StartStep > options.Steps)
                 throw new GlowException($"{path}: has been trained for {trainer.StartStep} steps, more than {options.Steps}; all variants need the same number, or another folder");

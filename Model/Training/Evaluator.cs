@@ -77,10 +77,11 @@ public static class Evaluator
         ulong key = CounterRandom.DeriveKey(seed, "evaluate");
         double[] logLikelihoods = new double[data.Count];
         double wrong = 0;
-        foreach ((int first, Batch images) in OrderedBatches.Read(data, Math.Min(batch, data.Count), model.Config.Classes > 0))
+        // Noise comes in blocks of four values: an image that ends within a block must be the last of its batch.
+        int size = model.Config.Dimensions % 4 == 0 ? Math.Min(batch, data.Count) : 1;
+        foreach ((int first, Batch images) in OrderedBatches.Read(data, size, model.Config.Classes > 0))
         {
             stop.ThrowIfCancellationRequested();
-            // A whole number of blocks per image, because images can be squeezed: D is a multiple of 4.
             ulong counter = (ulong)first * CounterRandom.UniformBlocks(model.Config.Dimensions);
             BatchResult result = evaluate(first, images, new Noise(dequantize, key, counter));
             result.LogLikelihoods.AsSpan(0, images.Count).CopyTo(logLikelihoods.AsSpan(first));

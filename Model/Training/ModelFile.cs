@@ -151,7 +151,7 @@ public static class ModelFile
     private static FlowConfig ReadConfig(SafeTensorsReader reader)
     {
         string json = reader.Metadata.GetValueOrDefault(ConfigKey)
-            ?? throw new GlowException($"{reader.Path}: has no __metadata__.config; a Glow checkpoint is needed");
+            ?? throw new GlowException($"{reader.Path}: has no __metadata__.config; a checkpoint of glow train is needed");
         try
         {
             return FlowConfig.FromJson(json);

@@ -110,7 +110,9 @@ internal sealed class StepRunner : IDisposable
         {
             return model.FirstNonFiniteLayer(batch, noise) is { } layer
                 ? $"the first layer whose output is not finite is {layer}"
-                : "every layer's output is finite, but the gradient is not";
+                : model.Parameters.All.Any(static p => p.IsStatistic)
+                    ? "every layer's output is finite with the running statistics, but the loss or gradient with those of the batch is not"
+                    : "every layer's output is finite, but the gradient is not";
         }
         catch (ArithmeticException e)
         {

@@ -67,7 +67,7 @@ public sealed class ImportTests
         Run($"import --from rosinality {grey} --image-size 9 --out {path}").Fails(1,
             $"glow import: {grey}: config: images of 9×9 cannot be squeezed 1 times; height and width must be multiples of 2");
         Run($"export --to rosinality {grey} --out {path}").Fails(1,
-            $"glow export: {grey}: has no __metadata__.config; a Glow checkpoint is needed");
+            $"glow export: {grey}: has no __metadata__.config; a checkpoint of glow train is needed");
         Assert.That(Directory.GetFiles(folder.Path), Is.EqualTo(new[] { text }));
     }
 

@@ -20,8 +20,8 @@ public sealed class ScoreCommandTests
     [Test]
     public void Scores_are_those_of_eval_and_p_values_those_of_counting()
     {
-        JsonElement result = run.Glow("score --model RUN --data ARRAY --reference demo --reference-limit 12 --dequantize center --out FILE/s.csv --histogram FILE/h.png --device cpu --json").Json();
-        double[] own = Nats("ARRAY"), reference = Nats("demo --split train --limit 12");
+        JsonElement result = run.Glow("score --model RUN --data ARRAY --reference demo --reference-limit 24 --dequantize center --out FILE/s.csv --histogram FILE/h.png --device cpu --json").Json();
+        double[] own = Nats("ARRAY"), reference = Nats("demo --split train --limit 24");
         double entropy = -reference.Average();
         string[] lines = File.ReadAllLines(run.File("s.csv"));
         Assert.That(lines[0], Is.EqualTo("image,bits_per_dim,log_likelihood_nats,typicality_distance_nats,p_value"));
@@ -30,13 +30,13 @@ public sealed class ScoreCommandTests
         {
             double[] cells = [.. lines[i + 1].Split(',').Select(static c => double.Parse(c, CultureInfo.InvariantCulture))];
             double distance = Math.Abs(-own[i] - entropy);
-            double p = (1 + reference.Count(v => Math.Abs(-v - entropy) >= distance)) / 13.0;
+            double p = (1 + reference.Count(v => Math.Abs(-v - entropy) >= distance)) / 25.0;
             Assert.That(cells, Is.EqualTo(new[] { i, -own[i] / (768 * Math.Log(2)), own[i], distance, p }).Within(1e-6));
         }
         using (Assert.EnterMultipleScope())
         {
             Assert.That(result.GetProperty("entropy_nats").GetDouble(), Is.EqualTo(entropy).Within(1e-6));
-            Assert.That(result.GetProperty("reference_count").GetInt32(), Is.EqualTo(12));
+            Assert.That(result.GetProperty("reference_count").GetInt32(), Is.EqualTo(24));
             Assert.That(result.GetProperty("reference").GetString(), Does.StartWith("demo/train"));
             Assert.That(ImageFile.ReadSize(run.File("h.png")), Is.EqualTo((500, 900)));
         }
@@ -67,7 +67,9 @@ public sealed class ScoreCommandTests
     [Test]
     public void Refusals()
     {
-        NumpyFile.Write(run.File("small.npy"), new byte[2 * 8 * 8 * 3], 2, 8, 8, 3);
+        NumpyFile.Write(run.File("small.npy"), new byte[20 * 8 * 8 * 3], 20, 8, 8, 3);
+        run.Glow("score --model RUN --data ARRAY --reference ARRAY --out FILE/x.csv --device cpu").Fails(2,
+            "glow score: --reference has 5 images; at least 20 are needed for a p-value below 0.05 (see `glow score --help`)");
         run.Glow("score --model RUN --data ARRAY --reference FILE/small.npy --out FILE/x.csv --device cpu").Fails(1,
             "glow score: small.npy: its images are 8×8×3; the model takes 16×16×3");
         run.Glow("score --model RUN --data ARRAY --out FILE/x.txt --device cpu").Fails(2,

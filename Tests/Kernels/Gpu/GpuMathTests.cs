@@ -1,5 +1,6 @@
 using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
+using ILGPU.Algorithms;
 using NUnit.Framework;
 
 namespace GlowGpu.Tests.Kernels.Gpu;
@@ -33,6 +34,16 @@ internal sealed class GpuMathTests
 
     [Test]
     public void TanhIsAccurate() => Sweep(GpuMath.Tanh, Math.Tanh, [.. Linear(-20, 20), .. Exponential(-30, 2)]);
+
+    // ILGPU.Algorithms has these too, but on some devices its tanh is NaN for large arguments and its exp approximate: ours agree
+    // with what it computes on the host.
+    [Test]
+    public void TheAlgorithmsLibraryAgreesOnTheHost()
+    {
+        Sweep(GpuMath.Exp, static x => XMath.Exp((float)x), Linear(-80, 80), Limit + 1);
+        Sweep(GpuMath.Log, static x => XMath.Log((float)x), Linear(0.01, 100), Limit + 1);
+        Sweep(GpuMath.Tanh, static x => XMath.Tanh((float)x), Linear(-8, 8), Limit + 1);
+    }
 
     [Test]
     public void SubnormalsAreNotFlushed()
@@ -92,7 +103,7 @@ internal sealed class GpuMathTests
 
     private static IEnumerable<double> Exponential(double from, double to) => Linear(from, to).Select(static e => Math.Pow(2, e));
 
-    private static void Sweep(Func<float, float> function, Func<double, double> exact, IEnumerable<double> arguments)
+    private static void Sweep(Func<float, float> function, Func<double, double> exact, IEnumerable<double> arguments, double limit = Limit)
     {
         double worst = 0;
         float at = 0;
@@ -105,6 +116,6 @@ internal sealed class GpuMathTests
             if (error <= worst) continue;
             (worst, at) = (error, x);
         }
-        Assert.That(worst, Is.LessThan(Limit), $"units in the last place, at {at:R}");
+        Assert.That(worst, Is.LessThan(limit), $"units in the last place, at {at:R}");
     }
 }

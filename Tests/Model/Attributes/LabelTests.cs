@@ -2,6 +2,7 @@ using GlowGpu.Engine;
 using GlowGpu.Model.Attributes;
 using GlowGpu.Model.Data;
 using GlowGpu.Tests.Engine;
+using GlowGpu.Tests.Model.Data;
 using GlowGpu.Tests.Model.Training;
 using NUnit.Framework;
 
@@ -34,6 +35,20 @@ public sealed class LabelTests
         Assert.That(labels.Names, Is.EqualTo(new[] { "Smiling", "Hat, red" }));
         Assert.That(Values(labels), Is.EqualTo(new[] { true, false, false, true, true, false }));
         Assert.That((labels.Positives(0), labels.Positives(1), labels.IndexOf("Hat, red")), Is.EqualTo((2, 1, 1)));
+    }
+
+    [Test]
+    public void A_bare_file_name_that_fits_two_images_is_refused()
+    {
+        foreach (string name in new[] { "twins/a/1.png", "twins/b/1.png" })
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(folder.File(name))!);
+            ImageFile.WritePng(folder.File(name), new byte[12], 2, 2, 3);
+        }
+        IImageSource twins = DataSets.Open(folder.File("twins"), new DataOptions()).Train;
+        string csv = folder.File("twins.csv");
+        File.WriteAllText(csv, "file,x\n1.png,1\n");
+        Sentence.Of($"{csv}: line 2 fits both 'a/1.png' and 'b/1.png'; paths below the folder tell images of one name apart", () => LabelFile.Read(csv, twins));
     }
 
     [Test]

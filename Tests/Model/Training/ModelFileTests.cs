@@ -103,7 +103,7 @@ public sealed class ModelFileTests
         SafeTensorsWriter writer = Export("affine-plu");
         writer.Metadata.Clear();
         writer.Save(Path);
-        AssertRefused(Path, $"{Path}: has no __metadata__.config; a Glow checkpoint is needed");
+        AssertRefused(Path, $"{Path}: has no __metadata__.config; a checkpoint of glow train is needed");
         writer.Metadata["config"] = "{\"levels\":0}";
         writer.Save(Path);
         AssertRefused(Path, $"{Path}: config: levels is 0; it must be 1 to 12");

@@ -27,7 +27,7 @@ public sealed record RunMetrics(
                 else if (Number(row, "bits_per_dim") is double bits) steps.Add((step, bits));
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or FormatException or InvalidOperationException)
         {
             throw new GlowException($"{run.MetricsPath}: cannot be read ({e.Message.TrimEnd('.')}); it must be the metrics of a run", e);
         }
