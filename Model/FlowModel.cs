@@ -1,3 +1,4 @@
+using System.Globalization;
 using GlowGpu.Engine;
 using GlowGpu.Kernels;
 using GlowGpu.Model.Layers;
@@ -213,6 +214,42 @@ public abstract class FlowModel : IDisposable
     {
         Begin(count);
         return Encode(Upload(x, count), labels);
+    }
+
+    /// <summary>
+    /// max|x| over what the layers of each level make of continuous x <c>[N,H,W,C]</c> on its way to the latents, NaN where a value is
+    /// not finite: what a decode of those latents passes through in the other direction.
+    /// </summary>
+    internal double[] LevelMaxima(float[] x, int count, float[]? labels)
+    {
+        Begin(count);
+        flow.Prepare(Parameters.Version);
+        FlowPass pass = new(Device, null, Device.Arena.Rent(1, count), 0);
+        Device.Backend.Fill(pass.LogLikelihood, 0);
+        View labelView = RentLabels(labels, count);
+        double[] maxima = new double[Config.Levels];
+        Tensor z = flow.Forward(Upload(x, count), pass, null, Inspect);
+        flow.ScoreTop(z, labelView, pass, View.None);
+        z.ReleaseData();
+        pass.Return(labelView);
+        pass.Return(pass.LogLikelihood);
+        Device.Arena.EndStep();
+        return maxima;
+
+        void Inspect(string name, View output)
+        {
+            string[] parts = name.Split('.');
+            // A split shows log-likelihoods, not variables.
+            if (parts[^1] == "split") return;
+            int level = int.Parse(parts[1], CultureInfo.InvariantCulture);
+            float[] values = new float[(long)(output.Rows - 1) * output.Stride + output.Cols];
+            output.Buffer.Read(output.Offset, values);
+            for (int row = 0; row < output.Rows; row++)
+            {
+                foreach (float v in values.AsSpan(row * output.Stride, output.Cols))
+                    maxima[level] = float.IsFinite(v) ? Math.Max(maxima[level], Math.Abs(v)) : double.NaN;
+            }
+        }
     }
 
     private (Latents, BatchResult) Encode(Tensor x, float[]? labels)

@@ -15,7 +15,7 @@ internal static class SampleCommand
     private sealed record Result(
         string Out, int Count, double[] Temperatures, ulong Seed, int? Class, int[] Shape, int[]? Classes, double[]? LogProbs, double[]? BitsPerDim, Stats? Stats);
 
-    private sealed record Stats(double MaxX, double OutsideFraction, double[] MaxZ, double[] InverseErrors);
+    private sealed record Stats(double MaxX, double OutsideFraction, double[] LevelMaxX, double[] MaxZ, double[] InverseErrors);
 
     private sealed class Options
     {
@@ -85,7 +85,7 @@ internal static class SampleCommand
             JsonOutput.Write(terminal, new Result(to.Path, (int)total, temperatures, parse.GetValue(o.Seed), index, [config.Height, config.ImageWidth, config.Channels],
                 parse.GetValue(o.PerClass) ? [.. Enumerable.Range(0, config.Classes)] : null,
                 logProb ? samples.LogLikelihoods : null, logProb ? samples.BitsPerDim(config) : null,
-                stats ? new Stats(found.MaxX, found.OutsideFraction, found.MaxZ, found.InverseErrors) : null));
+                stats ? new Stats(found.MaxX, found.OutsideFraction, found.MaxVariables, found.MaxZ, found.InverseErrors) : null));
             return 0;
         }
         string sentence = $"{Readable.Count(total)} images at temperature {string.Join(", ", temperatures.Select(Readable.Exact))} in {to.Path}";

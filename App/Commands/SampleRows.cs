@@ -63,6 +63,6 @@ internal sealed record SampleRows(byte[] Images, double[]? LogLikelihoods, Sampl
     {
         target.WriteLine($"max|x| {Readable.Short(Statistics.MaxX)}, {Readable.Short(100 * Statistics.OutsideFraction)} % of the values outside [-0.5, 0.5]");
         for (int l = 0; l < Statistics.MaxZ.Length; l++)
-            target.WriteLine($"level {l}: max|z| {Readable.Short(Statistics.MaxZ[l])}, max|encode(decode(z)) − z| {Readable.Short(Statistics.InverseErrors[l])}");
+            target.WriteLine($"level {l}: max|x| {Readable.Short(Statistics.MaxVariables[l])}, max|z| {Readable.Short(Statistics.MaxZ[l])}, max|encode(decode(z)) − z| {Readable.Short(Statistics.InverseErrors[l])}");
     }
 }

@@ -17,6 +17,9 @@ public sealed class SampleStatistics(FlowConfig config)
     /// <summary>Fraction of the values outside [−½, ½], those that are not finite among them.</summary>
     public double OutsideFraction => values == 0 ? 0 : outside / (double)values;
 
+    /// <summary>max|x| over the variables of every level between its layers; NaN when a value is not finite.</summary>
+    public double[] MaxVariables { get; } = new double[config.Levels];
+
     /// <summary>max|z| of every level's latents.</summary>
     public double[] MaxZ { get; } = new double[config.Levels];
 
@@ -54,6 +57,12 @@ public sealed class SampleStatistics(FlowConfig config)
                 InverseErrors[l] = Larger(InverseErrors[l], (double)encoded.Eps[l][i] - drawn.Eps[l][i]);
             }
         }
+    }
+
+    /// <summary>Takes in the largest variables of every level.</summary>
+    public void AddVariables(double[] maxima)
+    {
+        for (int l = 0; l < maxima.Length; l++) MaxVariables[l] = Larger(MaxVariables[l], maxima[l]);
     }
 
     // Once NaN, always NaN; an infinity counts as one.

@@ -71,6 +71,7 @@ public static class Sampler
             if (logLikelihoods is null) return;
             (Latents encoded, BatchResult result) = model.Encode(x, part.Count, classes);
             statistics.AddLatents(part, encoded);
+            statistics.AddVariables(model.LevelMaxima(x, part.Count, classes));
             result.LogLikelihoods.CopyTo(logLikelihoods, first);
         }, progress, stop);
         return (images, logLikelihoods);

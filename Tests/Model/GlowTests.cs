@@ -2,6 +2,7 @@ using GlowGpu.Engine;
 using GlowGpu.Kernels;
 using GlowGpu.Kernels.Host;
 using GlowGpu.Model;
+using GlowGpu.Model.Sampling;
 using GlowGpu.Tests.Checks;
 using GlowGpu.Tests.Reference;
 using NUnit.Framework;
@@ -126,6 +127,21 @@ public sealed class GlowTests
         for (int i = 0; i < 5; i++) Step();
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
         Assert.That(norm, Is.Positive);
+    }
+
+    [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
+    public void LargestVariablesOfALevelAreThoseOfItsLayers(TestDevice device)
+    {
+        // Before training a coupling only scales the second half by sigmoid(2), and splits and prior are standard normal: a level ends in
+        // its latents, and before that they were larger.
+        using ModelUnderTest model = new(device, Config with { Depth = 1, Permutation = "reverse" }, seed: 2);
+        Latents latents = Sampler.Draw(Config, 2, 1, seed: 3);
+        double[] maxima = model.Glow.LevelMaxima(model.Glow.Decode(latents, null), 2, null);
+        double scale = 1 / (1 + Math.Exp(-2));
+        int channels = Config.LatentShape(1).C;
+        double top = latents.Eps[1].Select((z, i) => Math.Abs(z) / (i % channels < channels / 2 ? 1 : scale)).Max();
+        double bottom = Math.Max(top, latents.Eps[0].Max(Math.Abs) / scale);
+        Assert.That(maxima, Is.EqualTo(new[] { bottom, top }).Within(1e-4).Percent);
     }
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
