@@ -110,6 +110,8 @@ internal static class AttributeCommand
             attributes.CheckModel(glow, path, parse.GetValue(model)!);
             Progress progress = new(terminal, "encoded", source.Count);
             AttributeScore[] scores = AttributeScorer.Score(glow, attributes.All, source, known, parse.GetValue(batch), progress.Report, terminal.Stop);
+            if (source.Hash == attributes.DataHash)
+                terminal.Log($"warning: the attributes were fitted on these images, {Readable.Set(source.Name, source.Hash)}, so that the scores flatter them; other images tell more");
             if (parse.GetValue(json))
             {
                 JsonOutput.Write(terminal, new ScoreResult(path, source.Name, source.Hash, source.Count, scores));

@@ -19,7 +19,7 @@ internal static class TrainArguments
 
     private static IEnumerable<PlanOption> Data() =>
     [
-        Of(DataChoice.Source(required: false), PlanPart.Run, static p => p.Data, static (p, v) => p with { Data = v }),
+        Of(DataChoice.Source(required: false), PlanPart.Free, static p => p.Data, static (p, v) => p with { Data = v }),
         Of(DataChoice.DataDirectory(), PlanPart.Free, static p => p.DataDirectory, static (p, v) => p with { DataDirectory = v }),
         Of(Value.Number<int>("--image-size", "PIXELS", "Crop and resize a folder's images to this size.", 2, 4096),
             PlanPart.Run, static p => p.ImageSize, static (p, v) => p with { ImageSize = v }),

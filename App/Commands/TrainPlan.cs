@@ -1,6 +1,7 @@
 using GlowGpu.App.Console;
 using GlowGpu.Engine;
 using GlowGpu.Model;
+using GlowGpu.Model.Data;
 using GlowGpu.Model.Training;
 
 namespace GlowGpu.App.Commands;
@@ -82,7 +83,7 @@ internal sealed record TrainPlan
         },
         Source = new DataSource
         {
-            Data = Data!,
+            Data = DataSets.IsNamed(Data!) ? Data! : Path.GetFullPath(Data!),
             DataDirectory = DataDirectory,
             ImageSize = ImageSize,
             Limit = Limit,

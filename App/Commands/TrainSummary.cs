@@ -29,7 +29,7 @@ internal sealed record TrainSummary(
             "time_up" => "time is up",
             _ => "done",
         };
-        terminal.Out.WriteLine($"{how} after step {Readable.Count(Step)}: {Readable.Bits(BitsPerDim)} bits/dim on {Readable.Set(Data, DataHash)}");
+        terminal.Out.WriteLine($"{how} after step {Readable.Count(Step)}: {Readable.Bits(BitsPerDim)} bits/dim on {Readable.Set(Data, DataHash)} in the last batch");
         if (ValidationBitsPerDim is double bits)
             terminal.Out.WriteLine($"validation {Readable.Bits(bits)} bits/dim on {Readable.Set(ValidationData!, ValidationDataHash!)}");
         if (Samples is not null) terminal.Out.WriteLine($"samples: {Samples}");

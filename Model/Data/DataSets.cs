@@ -17,6 +17,9 @@ public static class DataSets
     private const int DemoSize = 32;
     private const string Kinds = "demo, cifar10, cifar100, mnist, a folder of images, idx(.gz) files, CIFAR binary batches, or a .npy, .npz or .safetensors file";
 
+    /// <summary>Whether that is the name of a set, not a path.</summary>
+    public static bool IsNamed(string data) => data == "demo" || PublishedSet.Named(data) is not null;
+
     /// <summary>
     /// <paramref name="data"/>: <c>demo</c>, <c>cifar10</c>, <c>cifar100</c>, <c>mnist</c>, a folder of images, a folder with or a file of idx(.gz), CIFAR
     /// binary batches, <c>.npy/.npz/.safetensors</c>. A folder of array files gives the two sets <c>train.*</c> and <c>test.*</c>.

@@ -77,6 +77,7 @@ public sealed class Trainer : IDisposable
             validator = new Validator(model, steps.Optimizer, train, validation, options, run);
             run.WriteConfig(config);
             opened.Push(metrics = new MetricsFile(run.MetricsPath, pair?.Step ?? -1, config.Validation));
+            if (pair is not null) lastBitsPerDim = RunMetrics.Read(run).Steps.LastOrDefault(s => s.Step <= StartStep, (0, double.NaN)).BitsPerDim;
         }
         catch
         {
