@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using GlowGpu.App.Console;
 using GlowGpu.App.Options;
 using GlowGpu.Engine;
@@ -73,13 +72,8 @@ internal sealed class TrainPlanner
         if (Arguments.Any(a => IsStop(a) && parse.IsGiven(a.Option)))
             plan = plan.With(static t => t with { Epochs = null, Steps = null, Minutes = null });
         foreach (PlanOption argument in Arguments.Where(static a => a.Part == PlanPart.Free)) plan = argument.Apply(parse, plan);
-        if (Arguments.Any(a => a.Option.Name == "--steps" && parse.IsGiven(a.Option)) && plan.Training.Steps < StepOf(run))
-            throw new UsageException($"--steps is {plan.Training.Steps}, but the run in {run} is at step {StepOf(run)} already; steps count from the start of the run");
         return plan;
     }
-
-    private static long StepOf(string run) =>
-        long.Parse(ModelFile.ReadMetadata(Path.Combine(run, "model.safetensors")).GetValueOrDefault(Checkpoint.StepKey, "0"), CultureInfo.InvariantCulture);
 
     private void CheckFamily(ParseResult parse, TrainPlan plan)
     {

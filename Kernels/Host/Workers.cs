@@ -99,9 +99,7 @@ public sealed unsafe class Workers : IDisposable
 
     private static void Deal<TWork>(Workers team, int worker) where TWork : struct, IWork
     {
-        // A copy on the worker's own stack: the original lies beside the caller's locals, whose writes would keep taking its cache
-        // lines away from the other workers.
-        TWork job = Unsafe.AsRef<TWork>(team.work);
+        ref TWork job = ref Unsafe.AsRef<TWork>(team.work);
         (int first, int end) = Share(team.parts, worker, team.Count);
         for (int part = first; part < end; part++) job.Run(part, worker);
     }

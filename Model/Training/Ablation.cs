@@ -47,8 +47,6 @@ public sealed class Ablation(GlowConfig config, TrainOptions options, IImageSour
         if (begun && run.ReadConfig() is { } before) own = own with { Memory = before.Training.Memory };
         using (Trainer trainer = new(model, train, validation, own, run, observer, begun))
         {
-            if (trainer.StartStep > options.Steps)
-                throw new GlowException($"{path}: has been trained for {trainer.StartStep} steps, more than {options.Steps}; all variants need the same number, or another folder");
             if (trainer.Run(stop).End != TrainEnd.Finished) return null;
         }
         return new AblationRun(variant, seed, model.Parameters.Count, RunMetrics.Read(run));

@@ -68,6 +68,8 @@ public sealed class Trainer : IDisposable
             CheckpointPair? pair = resume ? Recover(ref config) : null;
             StartStep = pair?.Step ?? 0;
             opened.Push(steps = new StepRunner(model, train, options, StartStep));
+            if (StartStep > TotalSteps)
+                throw new GlowException($"{run.Path}: is at step {StartStep} already, past the {TotalSteps} asked for; steps and epochs count from the start of the run");
             if (pair is not null)
             {
                 ModelFile.LoadInto(model, pair.ModelPath);

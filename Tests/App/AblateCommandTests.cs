@@ -90,7 +90,7 @@ public sealed class AblateCommandTests
             $"glow ablate: {first}: this run was started with batch 8, not 4; resume it with the same value or start another run in a new folder");
         CommandRun fewer = Run($"{Line} --steps 2");
         Assert.That(fewer.Code, Is.EqualTo(1));
-        Assert.That(fewer.Error, Does.EndWith($"glow ablate: {first}: has been trained for 4 steps, more than 2; all variants need the same number, or another folder{Environment.NewLine}"));
+        Assert.That(fewer.Error, Does.EndWith($"glow ablate: {first}: is at step 4 already, past the 2 asked for; steps and epochs count from the start of the run{Environment.NewLine}"));
         CommandRun.Of("ablate", "--data", "demo", "--out", "o").Fails(2, "glow ablate: --steps N is missing (see `glow ablate --help`)");
     }
 
