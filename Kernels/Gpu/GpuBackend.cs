@@ -19,10 +19,15 @@ public sealed class GpuBackend : IBackend
 
     /// <summary>A backend that owns the accelerator and the ILGPU context behind it.</summary>
     /// <exception cref="NotSupportedException">The device's groups have fewer than four threads.</exception>
-    public GpuBackend(Accelerator accelerator)
+    public GpuBackend(Accelerator accelerator) : this(accelerator, null, null)
+    {
+    }
+
+    /// <summary>As above, with another's traits and runner in the place of the accelerator's own.</summary>
+    internal GpuBackend(Accelerator accelerator, GpuTraits? traits, IKernelRunner? runner)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
-        gpu = new GpuContext(accelerator);
+        gpu = new GpuContext(accelerator, traits, runner);
         views = new Views(gpu);
         TapConvolution taps = new(gpu);
         PatchConvolution patches = new(gpu);

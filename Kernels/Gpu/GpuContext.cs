@@ -22,9 +22,12 @@ internal sealed class GpuContext : IDisposable
     private readonly List<MethodInfo> kernels = [];
     private readonly MemoryBuffer1D<float, Stride1D.Dense> missing;
 
-    public GpuContext(Accelerator accelerator)
+    /// <summary>On an accelerator; traits and runner are the device's own unless a test stands in for it.</summary>
+    public GpuContext(Accelerator accelerator, GpuTraits? traits = null, IKernelRunner? runner = null)
     {
         Accelerator = accelerator;
+        Traits = traits ?? GpuTraits.Of(accelerator);
+        Runner = runner ?? new DriverRunner(accelerator);
         Stream = accelerator.CreateStream();
         bool cpu = accelerator is CLAccelerator cl && (cl.DeviceType & CLDeviceType.CL_DEVICE_TYPE_CPU) != 0;
         int limit = Math.Min(cpu ? LargestGroupOnCpu : LargestGroup, accelerator.MaxNumThreadsPerGroup);
@@ -39,6 +42,12 @@ internal sealed class GpuContext : IDisposable
     }
 
     public Accelerator Accelerator { get; }
+
+    /// <summary>What the device offers beyond the common.</summary>
+    public GpuTraits Traits { get; }
+
+    /// <summary>Compiles kernels and launches them.</summary>
+    public IKernelRunner Runner { get; }
 
     /// <summary>The stream that all work is queued on.</summary>
     public AcceleratorStream Stream { get; }

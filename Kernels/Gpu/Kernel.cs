@@ -16,7 +16,7 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
     {
         if (groups.Size == 0) return;
         gpu.Accelerator.Bind();
-        launcher ??= gpu.Accelerator.LoadKernel(method);
+        launcher ??= gpu.Runner.Load(method);
         launcher(gpu.Stream, new KernelConfig(groups, threads), arguments);
     }
 
