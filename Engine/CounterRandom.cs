@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using System.Text;
 using GlowGpu.Kernels;
 
@@ -10,6 +11,9 @@ namespace GlowGpu.Engine;
 /// </summary>
 public sealed class CounterRandom(ulong key, ulong counter = 0)
 {
+    // Pairs of normal values made at once, a multiple of every vector's length.
+    private const int Pairs = 64;
+
     /// <summary>The stream of a seed for one purpose, e.g. <c>"dequantize"</c>.</summary>
     public CounterRandom(ulong seed, string purpose) : this(DeriveKey(seed, purpose)) { }
 
@@ -54,14 +58,21 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
     /// </summary>
     public void Normal(Span<float> target, double deviation = 1)
     {
-        for (int i = 0; i < target.Length; i += 2)
+        Span<double> u = stackalloc double[Pairs], v = stackalloc double[Pairs];
+        for (; !target.IsEmpty; target = target[Math.Min(2 * Pairs, target.Length)..])
         {
-            (double u, double v) = UnitPair();
-            // 1 − u lies in (0, 1]: the logarithm is finite.
-            double radius = deviation * Math.Sqrt(-2 * Math.Log(1 - u));
-            (double sin, double cos) = Math.SinCos(2 * Math.PI * v);
-            target[i] = (float)(radius * cos);
-            if (i + 1 < target.Length) target[i + 1] = (float)(radius * sin);
+            int pairs = Math.Min(Pairs, (target.Length + 1) / 2);
+            for (int i = 0; i < pairs; i++) (u[i], v[i]) = UnitPair();
+            for (int i = 0; i < pairs; i += Vector256<double>.Count)
+            {
+                // 1 − u lies in (0, 1]: the logarithm is finite.
+                Vector256<double> log = Vector256.Log(Vector256<double>.One - Vector256.Create<double>(u[i..]));
+                Vector256<double> radius = Vector256.Create(deviation) * Vector256.Sqrt(Vector256.Create(-2.0) * log);
+                (Vector256<double> sin, Vector256<double> cos) = Vector256.SinCos(Vector256.Create(2 * Math.PI) * Vector256.Create<double>(v[i..]));
+                (radius * cos).CopyTo(u[i..]);
+                (radius * sin).CopyTo(v[i..]);
+            }
+            for (int i = 0; i < target.Length && i < 2 * pairs; i++) target[i] = (float)(i % 2 == 0 ? u : v)[i / 2];
         }
     }
 

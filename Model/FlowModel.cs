@@ -188,8 +188,9 @@ public abstract class FlowModel : IDisposable
         byte[] bytes = new byte[x.Length];
         for (int i = 0; i < bytes.Length; i++)
         {
-            double value = Math.Floor((x[i] + 0.5) * bins) * (256 / bins);
-            bytes[i] = double.IsNaN(value) ? (byte)0 : (byte)Math.Clamp(value, 0, 255);
+            // The conversion saturates, and makes 0 of NaN.
+            int bin = Math.Clamp((int)Math.Floor((x[i] + 0.5) * bins), 0, bins);
+            bytes[i] = (byte)Math.Min(bin * (256 / bins), 255);
         }
         return bytes;
     }

@@ -24,7 +24,9 @@ public sealed class SamplingStep : IDisposable
     public double Run()
     {
         byte[] images = Sampler.Sample(model, what.Batch, Temperature, seed: 1);
-        double mean = images.Average(static b => (double)b);
+        long sum = 0;
+        foreach (byte b in images) sum += b;
+        double mean = sum / (double)images.Length;
         if (mean is 0 or 255) throw new GlowException($"sampling: every byte of the samples is {mean}");
         return mean;
     }
