@@ -11,9 +11,8 @@ internal sealed class DeviceBuffers(Accelerator accelerator)
         .GetMethod("ForEachChildObject", BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)!
         .MakeGenericMethod(typeof(MemoryBuffer));
 
-    /// <summary>The buffer that an address lies in.</summary>
-    /// <exception cref="PtxException">It lies in none.</exception>
-    public MemoryRange Around(ulong address, string name)
+    /// <summary>The buffer that an address lies in; null for a number that is no address.</summary>
+    public MemoryRange? Around(ulong address, string name)
     {
         MemoryRange? found = null;
         ForEach.Invoke(accelerator, [(Action<MemoryBuffer>)(buffer =>
@@ -22,6 +21,6 @@ internal sealed class DeviceBuffers(Accelerator accelerator)
             ulong start = (ulong)buffer.NativePtr, end = start + (ulong)buffer.LengthInBytes;
             if (address >= start && address < end) found = new MemoryRange(start, end, name);
         })]);
-        return found ?? throw new PtxException($"argument {name}: address 0x{address:x} lies in no buffer of the device");
+        return found;
     }
 }

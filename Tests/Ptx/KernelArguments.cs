@@ -51,7 +51,7 @@ internal sealed class KernelArguments
                 case long v: BitConverter.TryWriteBytes(to, v); break;
                 case ulong v:
                     BitConverter.TryWriteBytes(to, v);
-                    if (v != 0) memory.Add(buffers.Around(v, leaf.Name));
+                    if (buffers.Around(v, leaf.Name) is { } buffer) memory.Add(buffer);
                     break;
                 case bool v: to[0] = v ? (byte)1 : (byte)0; break;
                 case byte v: to[0] = v; break;
