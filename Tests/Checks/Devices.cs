@@ -69,6 +69,9 @@ public interface ITestShape
 {
     /// <summary>Small enough for the emulator.</summary>
     bool Tiny { get; }
+
+    /// <summary>Too large for the PTX machine.</summary>
+    bool Large => false;
 }
 
 /// <summary>The devices that every test body runs on.</summary>
@@ -93,7 +96,12 @@ public static class Devices
     ];
 
     /// <summary>Those that a shape can run on.</summary>
-    public static IEnumerable<TestDevice> For(ITestShape shape) => All.Where(d => d.Kind != DeviceKind.Emulator || shape.Tiny);
+    public static IEnumerable<TestDevice> For(ITestShape shape) => All.Where(d => d.Kind switch
+    {
+        DeviceKind.Emulator => shape.Tiny,
+        DeviceKind.Machine => !shape.Large,
+        _ => true,
+    });
 
     /// <summary>Every device with every shape it can run.</summary>
     public static IEnumerable<TestCaseData> With<T>(IEnumerable<T> shapes) where T : ITestShape =>

@@ -15,9 +15,12 @@ internal sealed partial class Decoder
         ("mul", "s32" or "u32" or "s64" or "u64") when instruction.Has("hi") => DecodeHigh(),
         ("add" or "sub" or "mul" or "mad" or "and" or "or" or "xor" or "not", "b32" or "u32" or "s32") => DecodeInteger<uint>(),
         ("add" or "sub" or "mul" or "mad" or "and" or "or" or "xor" or "not", "b64" or "u64" or "s64") => DecodeInteger<ulong>(),
-        ("min" or "max" or "div" or "rem" or "neg" or "abs", "s32") => DecodeOrdered<int>(),
+        ("abs", "s32") => Unary<int, Functions.AbsInt>(),
+        ("div" or "rem" or "neg", "s32") => DecodeSigned<int>(),
+        ("div" or "rem" or "neg", "s64") => DecodeSigned<long>(),
+        ("min" or "max", "s32") => DecodeOrdered<int>(),
         ("min" or "max" or "div" or "rem", "u32") => DecodeOrdered<uint>(),
-        ("min" or "max" or "div" or "rem" or "neg", "s64") => DecodeOrdered<long>(),
+        ("min" or "max", "s64") => DecodeOrdered<long>(),
         ("min" or "max" or "div" or "rem", "u64") => DecodeOrdered<ulong>(),
         _ => DecodeBits(),
     };
@@ -103,11 +106,19 @@ internal sealed partial class Decoder
         {
             "min" => Binary<T, Functions.Min<T>>(),
             "max" => Binary<T, Functions.Max<T>>(),
-            "div" => Binary<T, Functions.DivideInteger<T>>(),
-            "rem" => Binary<T, Functions.Remainder<T>>(),
-            "neg" => Unary<T, Functions.Negate<T>>(),
-            "abs" when typeof(T) == typeof(int) => Unary<int, Functions.AbsInt>(),
-            _ => throw Unknown(),
+            "div" => Binary<T, Functions.DivideUnsigned<T>>(),
+            _ => Binary<T, Functions.RemainderUnsigned<T>>(),
+        };
+    }
+
+    private Operation DecodeSigned<T>() where T : unmanaged, IBinaryInteger<T>, ISignedNumber<T>
+    {
+        Allow();
+        return instruction.Name switch
+        {
+            "div" => Binary<T, Functions.DivideSigned<T>>(),
+            "rem" => Binary<T, Functions.RemainderSigned<T>>(),
+            _ => Unary<T, Functions.Negate<T>>(),
         };
     }
 

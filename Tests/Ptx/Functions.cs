@@ -80,13 +80,14 @@ internal static class Functions
         public static float Apply(float a, float b) => a / b;
     }
 
-    // A device returns some value of its own choice for a division by zero, which no kernel may count on.
-    public struct DivideInteger<T> : IBinary<T> where T : IBinaryInteger<T>
+    // A device returns some value of its own choice for a division by zero, which no kernel may count on. The smallest
+    // integer divided by −1 wraps around.
+    public struct DivideSigned<T> : IBinary<T> where T : IBinaryInteger<T>, ISignedNumber<T>
     {
-        public static T Apply(T a, T b) => T.IsZero(b) ? throw new PtxException("a division by zero") : b == -T.One ? unchecked(T.Zero - a) : a / b;
+        public static T Apply(T a, T b) => T.IsZero(b) ? throw new PtxException("a division by zero") : b == -T.One ? unchecked(-a) : a / b;
     }
 
-    public struct Remainder<T> : IBinary<T> where T : IBinaryInteger<T>
+    public struct RemainderSigned<T> : IBinary<T> where T : IBinaryInteger<T>, ISignedNumber<T>
     {
         public static T Apply(T a, T b) => T.IsZero(b) ? throw new PtxException("a division by zero") : b == -T.One ? T.Zero : a % b;
     }

@@ -6,7 +6,9 @@ namespace GlowGpu.Tests.Ptx;
 [TestFixture]
 internal sealed class PtxStrictnessTests
 {
+    // %r0: the word of the same lane of the other of two warps. %p0: the first warp, which the machine runs first.
     private const string Neighbour = """
+        setp.lt.u32 %p0, %tid, 32;
         xor.b32 %r0, %tid, 32;
         shl.b32 %r0, %r0, 2;
         add.u32 %r0, %r0, %shared;
@@ -37,7 +39,7 @@ internal sealed class PtxStrictnessTests
     [TestCase("cp.async.cg.shared.global [%shared], [%in+8], 16;", "is not aligned to 16 bytes")]
     [TestCase("cp.async.cg.shared.global [%shared+8], [%in], 16;", "is not aligned to 16 bytes")]
     [TestCase("cp.async.ca.shared.global [%s], [%in+4096], 4;", "lies outside all memory of the launch")]
-    [TestCase("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r0}, [%s];", "is not aligned to 16 bytes")]
+    [TestCase("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r0}, [%shared+4];", "is not aligned to 16 bytes")]
     public void AccessesOutsideTheirBoundsAreFaults(string body, string expected) => AssertFault(body, expected);
 
     [TestCase("@%p0 ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r0}, [%shared];")]
@@ -50,16 +52,16 @@ internal sealed class PtxStrictnessTests
     [Test]
     public void ReadingWhatAnotherWarpWroteNeedsABarrier()
     {
-        AssertFault($"st.shared.b32 [%s], %tid;\n{Neighbour}\nld.shared.b32 %r1, [%r0];", "race");
-        AssertFine($"st.shared.b32 [%s], %tid;\nbar.sync 0;\n{Neighbour}\nld.shared.b32 %r1, [%r0];");
+        AssertFault($"st.shared.b32 [%s], %tid;\n{Neighbour}\n@!%p0 ld.shared.b32 %r1, [%r0];", "race", "reads");
+        AssertFine($"st.shared.b32 [%s], %tid;\nbar.sync 0;\n{Neighbour}\n@!%p0 ld.shared.b32 %r1, [%r0];");
     }
 
     [Test]
     public void OverwritingWhatAnotherWarpReadsNeedsABarrier()
     {
-        string read = $"st.shared.b32 [%s], %tid;\nbar.sync 0;\n{Neighbour}\nld.shared.b32 %r1, [%r0];";
-        AssertFault($"{read}\nst.shared.b32 [%s], %tid;", "race", "has read since the last barrier");
-        AssertFine($"{read}\nbar.sync 0;\nst.shared.b32 [%s], %tid;");
+        string read = $"st.shared.b32 [%s], %tid;\nbar.sync 0;\n{Neighbour}\n@%p0 ld.shared.b32 %r1, [%r0];";
+        AssertFault($"{read}\n@!%p0 st.shared.b32 [%s], %tid;", "race", "has read since the last barrier");
+        AssertFine($"{read}\nbar.sync 0;\n@!%p0 st.shared.b32 [%s], %tid;");
     }
 
     [Test]
@@ -110,17 +112,17 @@ internal sealed class PtxStrictnessTests
     public void WhatAnotherThreadCopiedNeedsABarrierAfterTheWait()
     {
         string copied = $"{AsyncCopy}\ncp.async.wait_all;";
-        AssertFault($"{copied}\n{Neighbour}\nld.shared.b32 %r1, [%r0];", "race");
-        AssertFault($"{AsyncCopy}\nbar.sync 0;\ncp.async.wait_all;\n{Neighbour}\nld.shared.b32 %r1, [%r0];", "race");
-        AssertFine($"{copied}\nbar.sync 0;\n{Neighbour}\nld.shared.b32 %r1, [%r0];");
+        AssertFault($"{copied}\n{Neighbour}\n@!%p0 ld.shared.b32 %r1, [%r0];", "race");
+        AssertFault($"{AsyncCopy}\nbar.sync 0;\ncp.async.wait_all;\n{Neighbour}\n@!%p0 ld.shared.b32 %r1, [%r0];", "race");
+        AssertFine($"{copied}\nbar.sync 0;\n{Neighbour}\n@!%p0 ld.shared.b32 %r1, [%r0];");
     }
 
     [Test]
     public void ACopyMayNotOverwriteWhatIsStillRead()
     {
-        string read = $"st.shared.b32 [%s], %tid;\nbar.sync 0;\n{Neighbour}\nld.shared.b32 %r1, [%r0];";
-        AssertFault($"{read}\n{AsyncCopy}", "race", "has read since the last barrier");
-        AssertFine($"{read}\nbar.sync 0;\n{AsyncCopy}");
+        string read = $"st.shared.b32 [%s], %tid;\nbar.sync 0;\n{Neighbour}\n@%p0 ld.shared.b32 %r1, [%r0];";
+        AssertFault($"{read}\n@!%p0 {AsyncCopy}", "race", "has read since the last barrier");
+        AssertFine($"{read}\nbar.sync 0;\n@!%p0 {AsyncCopy}");
         AssertFault($"{AsyncCopy}\nst.shared.b32 [%s], %tid;", "while an asynchronous copy to it is under way");
     }
 
