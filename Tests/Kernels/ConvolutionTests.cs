@@ -13,6 +13,8 @@ public sealed class ConvolutionTests
     {
         public bool Tiny => Net.Tiny;
 
+        public bool Large => (long)Net.P * Net.In * Size * Size > 1_000_000;
+
         public ConvolutionShape Shape => new(Size, Net.In, Net.Out, Relu);
 
         public override string ToString() => $"{Size}×{Size}{(Relu ? " relu" : "")} {Net}";
