@@ -14,6 +14,15 @@ public sealed class Device(IBackend backend) : IDisposable
     /// <summary>Short name for people.</summary>
     public string Name => Backend.Name;
 
+    /// <summary>Whether repeated work may be replayed as a graph where the device can.</summary>
+    public bool UsesGraphs { get; init; } = true;
+
+    /// <summary>Why it no longer is although it may, as a clause for people; null while nothing was refused.</summary>
+    public string? GraphRefusal { get; internal set; }
+
+    /// <summary>Records repeated work; null when it may not or cannot be.</summary>
+    internal IWorkRecorder? Recorder => UsesGraphs && GraphRefusal is null ? Backend.Recorder : null;
+
     /// <inheritdoc/>
     public void Dispose()
     {

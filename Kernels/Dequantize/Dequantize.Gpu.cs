@@ -1,3 +1,5 @@
+using ILGPU;
+
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary><see cref="IDequantize"/> on a GPU: one thread per Philox block, i.e. four elements.</summary>
@@ -8,8 +10,8 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
 
     internal struct Arguments
     {
-        public Matrix Bytes, X;
-        public int Count, Blocks;
+        public Matrix Bytes, X, Noise;
+        public int Count, Blocks, HasNoise;
         public ulong Key, Counter;
 
         /// <summary>2^-(8 − bits) and 2^-bits.</summary>
@@ -17,13 +19,15 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
     }
 
     /// <inheritdoc/>
-    public void Forward(View bytes, int bits, bool center, ulong key, ulong counter, View x)
+    public void Forward(View bytes, int bits, bool center, ulong key, ulong counter, View x, View noise = default)
     {
-        Shapes.CheckDequantize(bytes, bits, x);
+        Shapes.CheckDequantize(bytes, bits, x, noise);
         Arguments arguments = new()
         {
             Bytes = gpu.Matrix(bytes),
             X = gpu.Matrix(x),
+            Noise = gpu.Matrix(noise),
+            HasNoise = noise.IsNone ? 0 : 1,
             Count = (int)x.Count,
             Blocks = GpuContext.CeilingDivide(x.Count, 4),
             Key = key,
@@ -37,6 +41,11 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
 
     private static void Uniform(Arguments arguments)
     {
+        if (arguments.HasNoise != 0)
+        {
+            arguments.Key = Word(arguments.Noise[0], arguments.Noise[1]);
+            arguments.Counter = Word(arguments.Noise[2], arguments.Noise[3]);
+        }
         for (int block = GridStride.First; block < arguments.Blocks; block += GridStride.Step)
         {
             (uint x0, uint x1, uint x2, uint x3) = Philox.Block(arguments.Key, arguments.Counter + (ulong)block);
@@ -47,6 +56,8 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
             if (i + 3 < arguments.Count) Store(arguments, i + 3, Philox.ToUnit(x3));
         }
     }
+
+    private static ulong Word(float low, float high) => Interop.FloatAsInt(low) | (ulong)Interop.FloatAsInt(high) << 32;
 
     private static void Center(Arguments arguments)
     {

@@ -1,0 +1,49 @@
+using GlowGpu.Kernels;
+using GlowGpu.Kernels.Gpu;
+using ILGPU.Runtime;
+using NUnit.Framework;
+
+namespace GlowGpu.Tests.Kernels.Gpu;
+
+/// <summary>Memory for temporaries and transfers.</summary>
+[TestFixture]
+internal sealed class DeviceMemoryTests
+{
+    private EmulatedGpu emulator = null!;
+
+    [OneTimeSetUp]
+    public void Open() => emulator = new EmulatedGpu();
+
+    [OneTimeTearDown]
+    public void Close() => emulator.Dispose();
+
+    [Test]
+    public void ScratchGrowsAndIsReused()
+    {
+        Scratch scratch = emulator.Gpu.Scratch;
+        Matrix large = scratch.Take(ScratchSlot.PerImage, 8, 4);
+        Matrix small = scratch.Take(ScratchSlot.PerImage, 2, 3);
+        Matrix other = scratch.Take(ScratchSlot.Partials, 8, 4);
+        Assert.Multiple(() =>
+        {
+            Assert.That(small.Data.LoadEffectiveAddressAsPtr(), Is.EqualTo(large.Data.LoadEffectiveAddressAsPtr()));
+            Assert.That(small.Data.Length, Is.EqualTo(6));
+            Assert.That(small.Stride, Is.EqualTo(3));
+            Assert.That(other.Data.LoadEffectiveAddressAsPtr(), Is.Not.EqualTo(large.Data.LoadEffectiveAddressAsPtr()));
+        });
+        Assert.That(scratch.Take(ScratchSlot.PerImage, 100, 4).Data.Length, Is.EqualTo(400));
+    }
+
+    [Test]
+    public void BuffersMayBeReleasedAfterTheirDevice()
+    {
+        IBuffer buffer;
+        using (EmulatedGpu other = new()) buffer = other.Backend.Allocate(4);
+        Assert.That(buffer.Dispose, Throws.Nothing);
+    }
+
+    [Test]
+    public void WhatKernelsCannotIndexIsRefused() => Assert.That(
+        () => emulator.Gpu.Scratch.Take(ScratchSlot.Taps, 65536, 65536),
+        Throws.ArgumentException.With.Message.StartsWith("gpu: a tensor spans 4294967296 elements and kernels can index "));
+}
