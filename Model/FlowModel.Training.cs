@@ -63,7 +63,7 @@ public abstract partial class FlowModel
             DequantizeNoise.Set(values[NoiseAt..], noise.Key, noise.Counter);
             ConstantView.Write(values);
             replay.Run(new Key(bytes.Data, labels, report.Memory, noise.Mode, tape.Mode, classWeight, clipNorm, optimizer), work);
-            // A replay leaves them; queued work has given them back.
+            // Not by the work itself, which may have to be queued once more after it could not be recorded.
             bytes.ReleaseData();
             BatchResult result = model.ReadReport(batch.Labels, classWeight, Kept(ref model.trainingNats, batch.Count));
             model.Device.Arena.Return(labels);

@@ -357,15 +357,19 @@ public abstract partial class FlowModel : IDisposable
         return tensor;
     }
 
-    private Tensor Dequantize(Batch batch, Noise noise) => Dequantize(Upload(batch.Bytes, batch.Count), noise, View.None);
+    private Tensor Dequantize(Batch batch, Noise noise)
+    {
+        Tensor bytes = Upload(batch.Bytes, batch.Count), x = Dequantize(bytes, noise, View.None);
+        bytes.ReleaseData();
+        return x;
+    }
 
-    /// <summary>With <paramref name="drawn"/> the noise's key and counter are read from there when the work runs.</summary>
+    /// <summary>With <paramref name="drawn"/> the noise's key and counter are read from there when the work runs. The bytes stay.</summary>
     private Tensor Dequantize(Tensor bytes, Noise noise, View drawn)
     {
         Tensor x = Tensor.Reuse(ref inputTensor, Device, bytes.Pixels, bytes.Channels).Allocate();
         Device.Backend.Dequantize.Forward(bytes.Data, Config.NBits, noise.Mode == Dequantization.Center, noise.Key,
             noise.Counter, x.Data, drawn);
-        bytes.ReleaseData();
         return x;
     }
 

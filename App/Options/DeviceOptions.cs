@@ -12,13 +12,17 @@ internal sealed class DeviceOptions
     private readonly Option<int?> threads = Value.Number<int>("--threads", "T",
         "CPU threads; all cores unless given. Results do not depend on it.", 1, 1024);
 
+    private readonly Option<bool> noGraph = Value.Flag("--no-graph",
+        "Launch every kernel of a step on its own instead of replaying the step as a CUDA graph; results are the same.");
+
     /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command command)
     {
         command.Add(device);
         command.Add(threads);
+        command.Add(noGraph);
     }
 
     /// <summary>Opens the device.</summary>
-    public Device Open(ParseResult parse) => DeviceFactory.Open(parse.GetValue(device)!, parse.GetValue(threads));
+    public Device Open(ParseResult parse) => DeviceFactory.Open(parse.GetValue(device)!, parse.GetValue(threads), graphs: !parse.GetValue(noGraph));
 }

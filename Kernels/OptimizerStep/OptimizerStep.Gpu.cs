@@ -9,8 +9,8 @@ namespace GlowGpu.Kernels.Gpu;
 /// </summary>
 internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
 {
-    private readonly Kernel<Arguments> adam = gpu.Declare<Arguments>(Adam);
-    private readonly Kernel<Arguments> adamax = gpu.Declare<Arguments>(Adamax);
+    private readonly Kernel<Arguments> adam = gpu.Declare<Arguments>(Step<AdamRule>);
+    private readonly Kernel<Arguments> adamax = gpu.Declare<Arguments>(Step<AdamaxRule>);
     private readonly Kernel<JudgeArguments> judge = gpu.Declare<JudgeArguments>(Judge);
 
     /// <summary>Four parameters next to each other: 16 bytes.</summary>
@@ -48,12 +48,12 @@ internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
     }
 
     /// <summary>How a parameter moves.</summary>
-    private interface IRule
+    internal interface IRule
     {
         static abstract Values Move(Arguments arguments, Values values);
     }
 
-    private struct AdamRule : IRule
+    internal struct AdamRule : IRule
     {
         public static Values Move(Arguments arguments, Values values)
         {
@@ -65,7 +65,7 @@ internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
         }
     }
 
-    private struct AdamaxRule : IRule
+    internal struct AdamaxRule : IRule
     {
         public static Values Move(Arguments arguments, Values values)
         {
@@ -145,10 +145,6 @@ internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
     }
 
     private static bool IsAligned(View view) => view.IsNone || view.Offset % Quad.Count == 0;
-
-    private static void Adam(Arguments arguments) => Step<AdamRule>(arguments);
-
-    private static void Adamax(Arguments arguments) => Step<AdamaxRule>(arguments);
 
     private static void Step<TRule>(Arguments arguments) where TRule : struct, IRule
     {

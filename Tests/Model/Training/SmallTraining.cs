@@ -44,6 +44,8 @@ internal sealed class SmallTraining : IDisposable
 
     public MemoryMode Memory { get; set; } = MemoryMode.Stored;
 
+    private string Poisoned => Model.Parameters.All.First(static p => !p.IsStatistic && p.Name.EndsWith("bias", StringComparison.Ordinal)).Name;
+
     /// <summary>One step on images, noise, rate and clip factor of its own.</summary>
     public TrainingResult Step()
     {
@@ -75,7 +77,7 @@ internal sealed class SmallTraining : IDisposable
     /// <summary>Makes the loss not finite; the values before.</summary>
     public float[] Poison()
     {
-        View bias = Model.Parameters.Value("levels.0.steps.0.coupling.conv3.bias");
+        View bias = Model.Parameters.Value(Poisoned);
         float[] kept = bias.ToArray();
         bias.Write([.. kept.Select(static _ => float.NaN)]);
         Model.Parameters.Touch();
@@ -85,7 +87,7 @@ internal sealed class SmallTraining : IDisposable
     /// <summary>Undoes <see cref="Poison"/>.</summary>
     public void Heal(float[] kept)
     {
-        Model.Parameters.Value("levels.0.steps.0.coupling.conv3.bias").Write(kept);
+        Model.Parameters.Value(Poisoned).Write(kept);
         Model.Parameters.Touch();
     }
 
