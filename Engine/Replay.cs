@@ -88,6 +88,6 @@ public sealed class Replay<TKey>(Device device) : IDisposable where TKey : struc
     private void Refuse(string refusal)
     {
         Forget();
-        device.GraphRefusal = $"steps are no longer replayed as a CUDA graph, because {refusal}; they run launch by launch, with the same results";
+        device.RefuseGraphs(refusal);
     }
 }

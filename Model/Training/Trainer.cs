@@ -36,7 +36,6 @@ public sealed class Trainer : IDisposable
     private TrainingState? saved;
     private TrainingState? attempted;
     private long sampledStep;
-    private bool refusalSaid;
     private double lastBitsPerDim = double.NaN;
 
     /// <summary>A new run, or with <paramref name="resume"/> the continuation of the one in <paramref name="run"/>.</summary>
@@ -58,6 +57,7 @@ public sealed class Trainer : IDisposable
         try
         {
             opened.Push(run.Lock());
+            model.Device.GraphRefused = observer.OnMessage;
             RunConfig config = new()
             {
                 Model = model.Config,
@@ -166,11 +166,6 @@ public sealed class Trainer : IDisposable
         if (!step.Skipped) lastBitsPerDim = step.BitsPerDim;
         metrics.Write(step);
         observer.OnStep(step);
-        if (!refusalSaid && model.Device.GraphRefusal is { } refusal)
-        {
-            refusalSaid = true;
-            observer.OnMessage($"step {state.Step}: {refusal}");
-        }
         if (state.SkippedInRow < MostSkippedInRow) return;
         string kept = saved is null ? "no checkpoint was written"
             : $"the checkpoint of step {saved.Step} is kept, and a new run can start from it with --init {run.Checkpoint.ModelPath} and a lower --lr";

@@ -137,12 +137,15 @@ internal sealed class ReplayTests
     {
         using SmallTraining training = new(backend);
         driver.Failing = call;
+        List<string> said = [];
+        training.Device.GraphRefused = said.Add;
         Tolerance.SameBits("run", training.Run(5), WithoutGraphs(static t => t.Run(5)));
         Assert.Multiple(() =>
         {
             Assert.That(driver.Captures, Is.EqualTo(1), "it is not tried again");
             Assert.That(training.Device.GraphRefusal, Is.EqualTo(
                 $"steps are no longer replayed as a CUDA graph, because {reason}; they run launch by launch, with the same results"));
+            Assert.That(said, Is.EqualTo(new[] { training.Device.GraphRefusal }));
             Assert.That(training.Device.Arena.Rented, Is.Zero);
             Assert.That(driver.Alive, Is.Zero, "graphs not freed");
         });
