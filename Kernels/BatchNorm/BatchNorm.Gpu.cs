@@ -190,7 +190,7 @@ internal sealed class GpuBatchNorm(GpuContext gpu) : IBatchNorm
 
     private static void Blend(BlendArguments arguments)
     {
-        if (arguments.HasScale != 0 && float.IsNaN(arguments.Scale[0])) return;
+        if (arguments.HasScale != 0 && GpuMath.IsNaN(arguments.Scale[0])) return;
         for (int i = GridStride.First; i < arguments.Count; i += GridStride.Step)
             arguments.Running[i] += arguments.Momentum * (arguments.Batch[i] - arguments.Running[i]);
     }

@@ -12,7 +12,9 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
     {
         public Matrix Bytes, X, Noise;
         public int Count, Blocks, HasNoise;
-        public ulong Key, Counter;
+
+        /// <summary>Key and first block, each in two halves.</summary>
+        public uint KeyLow, KeyHigh, CounterLow, CounterHigh;
 
         /// <summary>2^-(8 − bits) and 2^-bits.</summary>
         public float Shift, Bin;
@@ -30,8 +32,10 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
             HasNoise = noise.IsNone ? 0 : 1,
             Count = (int)x.Count,
             Blocks = GpuContext.CeilingDivide(x.Count, 4),
-            Key = key,
-            Counter = counter,
+            KeyLow = (uint)key,
+            KeyHigh = (uint)(key >> 32),
+            CounterLow = (uint)counter,
+            CounterHigh = (uint)(counter >> 32),
             Shift = 1f / (1 << (8 - bits)),
             Bin = 1f / (1 << bits),
         };
@@ -43,12 +47,15 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
     {
         if (arguments.HasNoise != 0)
         {
-            arguments.Key = Word(arguments.Noise[0], arguments.Noise[1]);
-            arguments.Counter = Word(arguments.Noise[2], arguments.Noise[3]);
+            arguments.KeyLow = Interop.FloatAsInt(arguments.Noise[0]);
+            arguments.KeyHigh = Interop.FloatAsInt(arguments.Noise[1]);
+            arguments.CounterLow = Interop.FloatAsInt(arguments.Noise[2]);
+            arguments.CounterHigh = Interop.FloatAsInt(arguments.Noise[3]);
         }
+        ulong key = Word(arguments.KeyLow, arguments.KeyHigh), counter = Word(arguments.CounterLow, arguments.CounterHigh);
         for (int block = GridStride.First; block < arguments.Blocks; block += GridStride.Step)
         {
-            (uint x0, uint x1, uint x2, uint x3) = Philox.Block(arguments.Key, arguments.Counter + (ulong)block);
+            (uint x0, uint x1, uint x2, uint x3) = Philox.Block(key, counter + (ulong)block);
             int i = 4 * block;
             Store(arguments, i, Philox.ToUnit(x0));
             if (i + 1 < arguments.Count) Store(arguments, i + 1, Philox.ToUnit(x1));
@@ -57,7 +64,7 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
         }
     }
 
-    private static ulong Word(float low, float high) => Interop.FloatAsInt(low) | (ulong)Interop.FloatAsInt(high) << 32;
+    private static ulong Word(uint low, uint high) => low | (ulong)high << 32;
 
     private static void Center(Arguments arguments)
     {

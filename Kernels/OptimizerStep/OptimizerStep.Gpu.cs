@@ -149,7 +149,7 @@ internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
     private static void Step<TRule>(Arguments arguments) where TRule : struct, IRule
     {
         if (arguments.HasScale != 0) arguments.GradientScale = arguments.Scale[0];
-        if (float.IsNaN(arguments.GradientScale)) return;
+        if (GpuMath.IsNaN(arguments.GradientScale)) return;
         if (arguments.HasDials != 0)
         {
             arguments.StepSize = arguments.Dials[0];

@@ -13,7 +13,7 @@ internal sealed class SteadyStepTests
     private static readonly RealNvpConfig RealNvp = new() { ImageSize = [4, 4], Channels = 1, Levels = 2, Width = 4, Depth = 1 };
 
     private static IEnumerable<TestCaseData> Gpus => Devices.All
-        .Where(static d => d.Name == "emulator" || d.Kind is DeviceKind.Processor or DeviceKind.Gpu)
+        .Where(static d => d.Name == "emulator" || d.Kind is DeviceKind.Machine or DeviceKind.Processor or DeviceKind.Gpu)
         .Select(static d => new TestCaseData(d).SetCategory(d.Category));
 
     [TestCaseSource(nameof(Gpus))]
