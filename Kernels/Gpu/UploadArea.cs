@@ -42,7 +42,20 @@ internal sealed class UploadArea(GpuContext gpu) : IDisposable
         gpu.CountAllocation();
         unsafe
         {
-            fixed (float* first = area) locked = gpu.Accelerator.CreatePageLockFromPinned<float>((nint)first, length);
+            fixed (float* first = area) locked = Lock((nint)first, length);
+        }
+    }
+
+    /// <summary>Null where the device cannot: copies are as right then, but its driver makes one of its own.</summary>
+    private PageLockScope<float>? Lock(nint first, int length)
+    {
+        try
+        {
+            return gpu.Accelerator.CreatePageLockFromPinned<float>(first, length);
+        }
+        catch (NotSupportedException)
+        {
+            return null;
         }
     }
 }

@@ -35,6 +35,41 @@ internal sealed class DeviceMemoryTests
     }
 
     [Test]
+    public void WritesDoNotWaitOnceThereIsRoomForThem()
+    {
+        const int Length = 50_000;
+        View[] views = [.. Enumerable.Range(0, 4).Select(_ => emulator.Zeros(1, Length))];
+        float[] Values(int view) => [.. Enumerable.Range(0, Length).Select(i => (float)(i * 4 + view))];
+        float[] values = new float[Length];
+        for (int round = 0; round < 2; round++)
+        {
+            emulator.Gpu.Synchronize();
+            long waits = emulator.Gpu.Waits;
+            for (int v = 0; v < views.Length; v++)
+            {
+                // The source may change as soon as the call returns.
+                Values(v + round).CopyTo(values, 0);
+                views[v].Write(values);
+            }
+            if (round > 0) Assert.That(emulator.Gpu.Waits, Is.EqualTo(waits));
+            Array.Clear(values);
+            for (int v = 0; v < views.Length; v++) Assert.That(views[v].ToArray(), Is.EqualTo(Values(v + round)), $"view {v}, round {round}");
+        }
+    }
+
+    [Test]
+    public void AWriteLargerThanTheAreaArrivesWhole()
+    {
+        float[] values = new float[(1 << 24) + 17];
+        for (int i = 0; i < values.Length; i += 4097) values[i] = i;
+        values[^1] = 3;
+        View view = emulator.Zeros(1, values.Length);
+        view.Write(values);
+        Assert.That(view.ToArray().AsSpan().SequenceEqual(values), Is.True);
+        view.Buffer.Dispose();
+    }
+
+    [Test]
     public void BuffersMayBeReleasedAfterTheirDevice()
     {
         IBuffer buffer;

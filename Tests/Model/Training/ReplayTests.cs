@@ -2,6 +2,7 @@ using GlowGpu.Engine;
 using GlowGpu.Kernels.Gpu;
 using GlowGpu.Model;
 using GlowGpu.Tests.Checks;
+using GlowGpu.Tests.Engine;
 using GlowGpu.Tests.Kernels.Gpu;
 using ILGPU;
 using ILGPU.Runtime;
@@ -165,6 +166,23 @@ internal sealed class ReplayTests
         driver.Failing = null;
         Tolerance.SameBits("run", got, WithoutGraphs(static t => [.. t.Run(4), .. t.Run(3)]));
         Assert.That(driver.Launches, Is.EqualTo(2));
+    }
+
+    [Test]
+    public void AnObserverOfTheRunHearsOfARefusalOnce()
+    {
+        using TemporaryFolder folder = new();
+        using GlowGpu.Engine.Device device = TinyRun.Open();
+        using Glow model = new(TinyRun.Config, device, 1);
+        Recorder recorder = new()
+        {
+            AfterStep = step =>
+            {
+                if (step.Step == 2) device.RefuseGraphs("the driver gave the capture up");
+            },
+        };
+        TinyRun.Start(model, folder.File("run"), recorder, options: TinyRun.Options with { Steps = 4 });
+        Assert.That(recorder.Messages.Count(m => m == device.GraphRefusal), Is.EqualTo(1));
     }
 
     [Test]
