@@ -7,6 +7,6 @@ public sealed class Adam(IBackend backend, ParameterSet parameters, double beta1
     : Optimizer("adam", backend, parameters, beta1, beta2, epsilon, averageDecay)
 {
     /// <inheritdoc/>
-    protected override void Apply(View values, View gradients, View average, OptimizerSettings settings) =>
-        Backend.OptimizerStep.Adam(values, gradients, FirstMoment, SecondMoment, average, settings);
+    protected override void Apply(View values, View gradients, View average, OptimizerSettings settings, OptimizerControl control) =>
+        Backend.OptimizerStep.Adam(values, gradients, FirstMoment, SecondMoment, average, settings, control);
 }

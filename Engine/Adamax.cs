@@ -7,6 +7,6 @@ public sealed class Adamax(IBackend backend, ParameterSet parameters, double bet
     : Optimizer("adamax", backend, parameters, beta1, beta2, epsilon, averageDecay)
 {
     /// <inheritdoc/>
-    protected override void Apply(View values, View gradients, View average, OptimizerSettings settings) =>
-        Backend.OptimizerStep.Adamax(values, gradients, FirstMoment, SecondMoment, average, settings);
+    protected override void Apply(View values, View gradients, View average, OptimizerSettings settings, OptimizerControl control) =>
+        Backend.OptimizerStep.Adamax(values, gradients, FirstMoment, SecondMoment, average, settings, control);
 }

@@ -14,6 +14,25 @@ public sealed class Device(IBackend backend) : IDisposable
     /// <summary>Short name for people.</summary>
     public string Name => Backend.Name;
 
+    /// <summary>Whether repeated work may be replayed as a graph where the device can.</summary>
+    public bool UsesGraphs { get; init; } = true;
+
+    /// <summary>Why it no longer is although it may, as a sentence for people; null while nothing was refused.</summary>
+    public string? GraphRefusal { get; private set; }
+
+    /// <summary>Hears <see cref="GraphRefusal"/> when there is one.</summary>
+    public Action<string>? GraphRefused { get; set; }
+
+    /// <summary>Records repeated work; null when it may not or cannot be.</summary>
+    internal IWorkRecorder? Recorder => UsesGraphs && GraphRefusal is null ? Backend.Recorder : null;
+
+    /// <summary>Ends the recording of work for good.</summary>
+    internal void RefuseGraphs(string reason)
+    {
+        GraphRefusal = $"steps are no longer replayed as a CUDA graph, because {reason}; they run launch by launch, with the same results";
+        GraphRefused?.Invoke(GraphRefusal);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

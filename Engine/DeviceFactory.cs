@@ -19,20 +19,21 @@ public static class DeviceFactory
 
     /// <summary>
     /// Opens <c>auto</c> (CUDA, then an OpenCL GPU, then the host), <c>cuda</c>, <c>opencl</c> (a GPU if there is one, else
-    /// any device with a usable driver) or <c>cpu</c>. <paramref name="threads"/> is for the host; a GPU has its own.
+    /// any device with a usable driver) or <c>cpu</c>. <paramref name="threads"/> is for the host; a GPU has its own. With
+    /// <paramref name="graphs"/> repeated work is replayed as a graph where the device can.
     /// </summary>
     /// <exception cref="GlowException">There is no such device; the sentence says why.</exception>
-    public static Device Open(string kind, int? threads = null)
+    public static Device Open(string kind, int? threads = null, bool graphs = true)
     {
         ArgumentNullException.ThrowIfNull(kind);
         if (threads < 1) throw new GlowException($"threads is {threads}; it must be at least 1");
         return kind switch
         {
-            Auto => Usable(DeviceProbe.Cuda()) is { } cuda ? Open(Cuda, cuda)
-                : Usable(DeviceProbe.OpenCl().Where(static d => d.IsGpu)) is { } openCl ? Open(OpenCl, openCl)
+            Auto => Usable(DeviceProbe.Cuda()) is { } cuda ? Open(Cuda, cuda, graphs)
+                : Usable(DeviceProbe.OpenCl().Where(static d => d.IsGpu)) is { } openCl ? Open(OpenCl, openCl, graphs)
                 : OpenHost(threads),
-            Cuda => Open(Cuda, FindCuda(DeviceProbe.Cuda(), NativeLibraries.HasCuda)),
-            OpenCl => Open(OpenCl, FindOpenCl(DeviceProbe.OpenCl(), NativeLibraries.HasOpenCl)),
+            Cuda => Open(Cuda, FindCuda(DeviceProbe.Cuda(), NativeLibraries.HasCuda), graphs),
+            OpenCl => Open(OpenCl, FindOpenCl(DeviceProbe.OpenCl(), NativeLibraries.HasOpenCl), graphs),
             Cpu => OpenHost(threads),
             _ => throw new GlowException($"device '{kind}' is not known; it must be {Auto}, {Cuda}, {OpenCl} or {Cpu}"),
         };
@@ -79,11 +80,11 @@ public static class DeviceFactory
 
     private static Device OpenHost(int? threads) => new(new HostBackend(threads));
 
-    private static Device Open(string kind, ProbedDevice device)
+    private static Device Open(string kind, ProbedDevice device, bool graphs)
     {
         try
         {
-            return new Device(device.Open());
+            return new Device(device.Open()) { UsesGraphs = graphs };
         }
         catch (Exception e) when (e is AcceleratorException or NotSupportedException)
         {

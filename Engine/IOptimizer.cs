@@ -22,6 +22,18 @@ public interface IOptimizer : IDisposable
     /// </summary>
     void Step(double rate, double gradientScale);
 
+    /// <summary>Values of the next update that change from one to the next, for <see cref="OptimizerControl.Dials"/>.</summary>
+    void SetDials(double rate, Span<float> dials);
+
+    /// <summary>
+    /// Queues the next update as the control's memory will say when it runs. Whether it took place the device decides:
+    /// <see cref="Accept"/> is called once that is known.
+    /// </summary>
+    void Queue(OptimizerControl control);
+
+    /// <summary>The update queued last took place: touches the parameters and counts it.</summary>
+    void Accept();
+
     /// <summary>Continues after so many updates, once <see cref="State"/> has been filled.</summary>
     void Resume(long updates);
 }

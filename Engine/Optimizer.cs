@@ -65,9 +65,21 @@ public abstract class Optimizer : IOptimizer
     /// <inheritdoc/>
     public void Step(double rate, double gradientScale)
     {
+        Apply(parameters.Values, parameters.Gradients, Average?.View ?? View.None, Settings(rate) with { GradientScale = (float)gradientScale }, default);
+        Accept();
+    }
+
+    /// <inheritdoc/>
+    public void SetDials(double rate, Span<float> dials) => OptimizerControl.SetDials(dials, Settings(rate));
+
+    /// <inheritdoc/>
+    public void Queue(OptimizerControl control) =>
+        Apply(parameters.Values, parameters.Gradients, Average?.View ?? View.None, Settings(0), control);
+
+    /// <inheritdoc/>
+    public void Accept()
+    {
         Updates++;
-        Apply(parameters.Values, parameters.Gradients, Average?.View ?? View.None,
-            new OptimizerSettings((float)rate, beta1, beta2, epsilon, Updates, (float)gradientScale, Average?.DecayOf(Updates) ?? 0));
         if (Average is not null) Average.Updates = Updates;
         parameters.Touch();
     }
@@ -89,7 +101,11 @@ public abstract class Optimizer : IOptimizer
     }
 
     /// <summary>The pass over all parameters.</summary>
-    protected abstract void Apply(View values, View gradients, View average, OptimizerSettings settings);
+    protected abstract void Apply(View values, View gradients, View average, OptimizerSettings settings, OptimizerControl control);
+
+    /// <summary>Those of the next update.</summary>
+    private OptimizerSettings Settings(double rate) =>
+        new((float)rate, beta1, beta2, epsilon, Updates + 1, 1, Average?.DecayOf(Updates + 1) ?? 0);
 
     private static float Decay(double value, string name)
     {

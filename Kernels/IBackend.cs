@@ -23,6 +23,15 @@ public interface IBackend : IDisposable
     /// <summary>Copies <c>[R,C]</c> to <c>[R,C]</c>; either side may be strided.</summary>
     void Copy(View source, View target);
 
+    /// <summary>Records queued work for replay; null where the device has no such thing.</summary>
+    IWorkRecorder? Recorder => null;
+
+    /// <summary>Number of blocks of device memory allocated so far; 0 for a device that is the host.</summary>
+    long Allocations => 0;
+
+    /// <summary>Number of blocks of device memory released so far: recorded work that used them must not run again.</summary>
+    long Releases => 0;
+
     IChannelAffine ChannelAffine { get; }
     IChannelMap ChannelMap { get; }
     ICouplingNet CouplingNet { get; }

@@ -80,11 +80,12 @@ internal static partial class Shapes
     }
 
     /// <summary>Arguments of <see cref="IBatchNorm.Blend"/>.</summary>
-    public static void CheckBatchNormBlend(View batch, View running, float momentum)
+    public static void CheckBatchNormBlend(View batch, View running, float momentum, View scale)
     {
         const string Op = "batch norm running statistics";
         Row(Op, "running", running, batch.Count);
         Row(Op, "batch", batch, running.Count);
+        if (!scale.IsNone) Row(Op, "scale", scale, 1);
         if (!(momentum >= 0 && momentum <= 1)) throw new ArgumentException($"{Op}: momentum is {momentum}; it must be 0 to 1");
     }
 

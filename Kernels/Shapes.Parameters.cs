@@ -155,8 +155,12 @@ internal static partial class Shapes
         Row(name, "c", step.Maps.C, c);
     }
 
-    /// <summary>Where <see cref="IChannelMap.Prepare"/> writes the log-determinant.</summary>
-    public static void CheckChannelMapLogDet(View logDet) => Row("channel map", "logDet", logDet, 1);
+    /// <summary>Where <see cref="IChannelMap.Prepare"/> writes the log-determinant and what is wrong.</summary>
+    public static void CheckChannelMapResults(View logDet, View status)
+    {
+        Row("channel map", "logDet", logDet, 1);
+        Row("channel map", "status", status, ChannelMapStatus.Length);
+    }
 
     /// <summary>One step of <see cref="IChannelMap.Backward"/>.</summary>
     public static void CheckChannelMapBackward(ChannelMapStep step)

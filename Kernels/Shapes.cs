@@ -124,17 +124,18 @@ internal static partial class Shapes
     }
 
     /// <summary>Arguments of <see cref="IDequantize.Forward"/>.</summary>
-    public static void CheckDequantize(View bytes, int bits, View x)
+    public static void CheckDequantize(View bytes, int bits, View x, View noise)
     {
         const string Op = "dequantize";
         if (bits is < 1 or > 8) throw new ArgumentException($"{Op}: bits is {bits}; it must be 1 to 8");
         Dense(Op, "bytes", bytes, bytes.Rows, bytes.Cols);
         Dense(Op, "x", x, bytes.Rows, bytes.Cols);
+        if (!noise.IsNone) Row(Op, "noise", noise, DequantizeNoise.Length);
     }
 
     /// <summary>Arguments of <see cref="IOptimizerStep.Adam"/> and <see cref="IOptimizerStep.Adamax"/>.</summary>
     public static void CheckOptimizer(
-        View parameters, View gradients, View m, View v, View average, OptimizerSettings settings)
+        View parameters, View gradients, View m, View v, View average, OptimizerSettings settings, OptimizerControl control)
     {
         const string Op = "optimizer";
         Row(Op, "parameters", parameters, parameters.Count);
@@ -142,12 +143,24 @@ internal static partial class Shapes
         Row(Op, "first moment", m, parameters.Count);
         Row(Op, "second moment", v, parameters.Count);
         if (!average.IsNone) Row(Op, "average", average, parameters.Count);
+        if (!control.Scale.IsNone) Row(Op, "scale", control.Scale, 1);
+        if (!control.Dials.IsNone) Row(Op, "dials", control.Dials, OptimizerControl.DialCount);
         if (settings.Step < 1) throw new ArgumentException($"{Op}: step is {settings.Step}; the first step is 1");
         if (!(settings.Epsilon > 0))
             throw new ArgumentException($"{Op}: epsilon is {settings.Epsilon}; it must be positive to keep the division finite");
         if (!(settings.Beta1 >= 0 && settings.Beta1 < 1 && settings.Beta2 >= 0 && settings.Beta2 < 1))
             throw new ArgumentException(
                 $"{Op}: beta1 is {settings.Beta1} and beta2 {settings.Beta2}; both must be at least 0 and below 1");
+    }
+
+    /// <summary>Arguments of <see cref="IOptimizerStep.Judge"/>.</summary>
+    public static void CheckJudge(View values, View squares, double clipNorm, View scale)
+    {
+        const string Op = "judge";
+        Row(Op, "values", values, values.Count);
+        Row(Op, "sum of squares", squares, 1);
+        Row(Op, "scale", scale, 1);
+        if (!(clipNorm >= 0)) throw new ArgumentException($"{Op}: the norm to clip to is {clipNorm}; it must be at least 0");
     }
 
     /// <summary>Arguments of <see cref="IOptimizerStep.SumOfSquares"/>.</summary>

@@ -42,14 +42,15 @@ public readonly record struct BatchResult(double Loss, double BitsPerDim, double
 /// A normalising flow of any family on one device: exact log-likelihoods, their gradients, latents and back. Not safe for use
 /// by several threads at once.
 /// </summary>
-public abstract class FlowModel : IDisposable
+public abstract partial class FlowModel : IDisposable
 {
     private readonly Dictionary<string, Array> constants = [];
     private readonly IFlow flow;
     private readonly Tape stored = new(MemoryMode.Stored), reversible = new(MemoryMode.Reversible);
+    private readonly PassReport report;
     private Tensor? bytesTensor, inputTensor;
-    private float[] readBack = [], scoresBack = [];
     private double[] trainingNats = [];
+    private long checkedVersion = -1;
     private int lastCount;
 
     /// <summary>Builds a model: parameters as the config lays them out, filled by a draw, and the layers on top of them.</summary>
@@ -62,6 +63,9 @@ public abstract class FlowModel : IDisposable
         Parameters = new ParameterSet(device.Backend, config.Layout(), RunningStatistics.IsName);
         draw(Parameters, constants);
         flow = build(Parameters, constants);
+        report = new PassReport(Config, device);
+        training = new TrainingPass(this);
+        decoding = new DecodingPass(this);
     }
 
     /// <summary>Shape of the model.</summary>
@@ -107,7 +111,7 @@ public abstract class FlowModel : IDisposable
     /// </summary>
     public void AcceptStatistics()
     {
-        flow.AcceptStatistics();
+        flow.AcceptStatistics(View.None);
         Parameters.Touch();
     }
 
@@ -132,24 +136,20 @@ public abstract class FlowModel : IDisposable
         return Encode(Dequantize(batch, noise), batch.Labels);
     }
 
-    /// <summary>x <c>[N,H,W,C]</c> in [−½, ½) units, not clipped. labels <c>[N]</c> or null.</summary>
-    public float[] Decode(Latents latents, float[]? labels)
+    /// <summary>
+    /// A whole training step, with one wait for the device at its end: forward, backward, and, unless loss or gradient is not finite, the
+    /// optimizer's update with the gradient clipped to <paramref name="clipNorm"/> (0: not clipped). From the third step of a kind on it
+    /// is replayed where the device can.
+    /// </summary>
+    public TrainingResult Train(Batch batch, Noise noise, MemoryMode memory, double classWeight, IOptimizer optimizer, double rate, double clipNorm)
     {
-        int n = latents.Count;
-        Begin(n);
-        flow.Prepare(Parameters.Version);
-        FlowPass pass = new(Device, null, View.None, 0);
-        View[] eps = RentLatents(n);
-        for (int l = 0; l < eps.Length; l++) eps[l].Write(latents.Eps[l].AsSpan(0, checked((int)eps[l].Count)));
-        View labelView = RentLabels(labels, n);
-        Tensor x = flow.Inverse(n, labelView, eps, pass);
-        float[] values = x.Data.ToArray();
-        x.ReleaseData();
-        foreach (View view in eps) pass.Return(view);
-        pass.Return(labelView);
-        Device.Arena.EndStep();
-        return values;
+        ArgumentNullException.ThrowIfNull(optimizer);
+        return training.Run(batch, noise, TapeOf(memory), classWeight, optimizer, rate, clipNorm);
     }
+
+    /// <summary>x <c>[N,H,W,C]</c> in [−½, ½) units, not clipped. labels <c>[N]</c> or null.</summary>
+    /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its step.</exception>
+    public float[] Decode(Latents latents, float[]? labels) => decoding.Run(latents, labels);
 
     /// <summary>
     /// After a loss or gradient that was not finite: the first layer whose output is not finite on this batch, or null when
@@ -158,7 +158,7 @@ public abstract class FlowModel : IDisposable
     public string? FirstNonFiniteLayer(Batch batch, Noise noise)
     {
         Begin(batch.Count);
-        flow.Prepare(Parameters.Version);
+        PrepareAndCheck();
         FlowPass pass = new(Device, null, Device.Arena.Rent(1, batch.Count), 0);
         Device.Backend.Fill(pass.LogLikelihood, 0);
         View sum = pass.Rent(1, 1), labels = RentLabels(batch.Labels, batch.Count);
@@ -198,6 +198,8 @@ public abstract class FlowModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        training.Dispose();
+        decoding.Dispose();
         flow.Dispose();
         Parameters.Dispose();
         GC.SuppressFinalize(this);
@@ -224,7 +226,7 @@ public abstract class FlowModel : IDisposable
     internal double[] LevelMaxima(float[] x, int count, float[]? labels)
     {
         Begin(count);
-        flow.Prepare(Parameters.Version);
+        PrepareAndCheck();
         FlowPass pass = new(Device, null, Device.Arena.Rent(1, count), 0);
         Device.Backend.Fill(pass.LogLikelihood, 0);
         View labelView = RentLabels(labels, count);
@@ -256,72 +258,72 @@ public abstract class FlowModel : IDisposable
     private (Latents, BatchResult) Encode(Tensor x, float[]? labels)
     {
         int n = x.Pixels.N;
-        View[] eps = RentLatents(n);
-        BatchResult result = Run(x, labels, null, 0, eps);
-        Latents latents = new(n, Array.ConvertAll(eps, static view => view.ToArray()));
-        foreach (View view in eps) Device.Arena.Return(view);
-        Device.Arena.EndStep();
-        return (latents, result);
+        View memory = RentLatents(n);
+        View[] eps = LatentsOf(memory, n);
+        try
+        {
+            BatchResult result = Run(x, labels, null, 0, eps);
+            float[] all = memory.ToArray();
+            return (new Latents(n, Array.ConvertAll(eps, view => all.AsSpan((int)(view.Offset - memory.Offset), (int)view.Count).ToArray())), result);
+        }
+        finally
+        {
+            Device.Arena.Return(memory);
+            Device.Arena.EndStep();
+        }
     }
 
     private BatchResult Run(Tensor x, float[]? labels, Tape? tape, double classWeight, View[]? eps)
     {
         int n = x.Pixels.N;
-        double perImage = n * (double)Config.Dimensions * Math.Log(2);
-        // Before anything is rented: it throws where a channel mixing matrix is singular.
-        flow.Prepare(Parameters.Version);
-        FlowPass pass = new(Device, tape, Device.Arena.Rent(1, n), (float)(-1 / perImage));
-        Device.Backend.Fill(pass.LogLikelihood, 0);
         View labelView = RentLabels(labels, n);
-        Tensor z = flow.Forward(x, pass, eps);
-        View logits = View.None, classBits = View.None;
-        bool classify = flow.Classifier is not null && labels is not null;
-        if (classify)
-        {
-            logits = pass.Rent(n, Config.Classes);
-            classBits = pass.Rent(1, n);
-            flow.Classifier!.Forward(z, labelView, pass, logits, classBits, (float)(classWeight / n));
-        }
-        flow.ScoreTop(z, labelView, pass, eps is null ? View.None : eps[^1]);
-        if (tape is null) z.ReleaseData();
-        else tape.Backward();
-        x.Release();
-        double[] nats = tape is null ? new double[n] : Kept(ref trainingNats, n);
-        BatchResult result = Read(pass.LogLikelihood, logits, classBits, labels, classify, classWeight, nats);
-        pass.Return(pass.LogLikelihood);
-        pass.Return(labelView);
-        pass.Return(logits);
-        pass.Return(classBits);
+        report.Rent(n, Classifies(labels));
+        Pass(x, labelView, tape, classWeight, eps);
+        BatchResult result = ReadReport(labels, classWeight, tape is null ? new double[n] : Kept(ref trainingNats, n));
+        Device.Arena.Return(labelView);
         Device.Arena.EndStep();
+        flow.ThrowIfFailed(report.Shared);
         return result;
     }
 
-    private BatchResult Read(
-        View logLikelihood, View logits, View classBits, float[]? labels, bool classify, double classWeight, double[] nats)
+    /// <summary>Queues forward, and backward with a tape; everything worth reading goes to the report.</summary>
+    private void Pass(Tensor x, View labels, Tape? tape, double classWeight, View[]? eps)
     {
-        int n = nats.Length;
-        Span<float> values = Kept(ref readBack, n);
-        logLikelihood.Read(values);
-        double constant = flow.SharedLogDet - Config.Dimensions * Math.Log(Config.Bins), sum = 0;
-        for (int i = 0; i < n; i++) sum += nats[i] = values[i] + constant;
-        double bits = -sum / n / (Config.Dimensions * Math.Log(2));
-        double bitsOfClass = 0, errors = 0;
-        if (classify)
-        {
-            classBits.Read(values);
-            for (int i = 0; i < n; i++) bitsOfClass += values[i] / n;
-            Span<float> scores = Kept(ref scoresBack, n * Config.Classes);
-            logits.Read(scores);
-            for (int i = 0; i < n; i++)
-            {
-                ReadOnlySpan<float> row = scores.Slice(i * Config.Classes, Config.Classes);
-                int best = 0;
-                for (int k = 1; k < row.Length; k++) if (row[k] > row[best]) best = k;
-                if (best != (int)labels![i]) errors++;
-            }
-            errors /= n;
-        }
-        return new BatchResult(bits + classWeight * bitsOfClass, bits, bitsOfClass, errors, nats);
+        int n = x.Pixels.N;
+        double perImage = n * (double)Config.Dimensions * Math.Log(2);
+        flow.Prepare(Parameters.Version);
+        report.Clear();
+        FlowPass pass = new(Device, tape, report.LogLikelihood, (float)(-1 / perImage));
+        Tensor z = flow.Forward(x, pass, eps);
+        if (!report.Logits.IsNone) flow.Classifier!.Forward(z, labels, pass, report.Logits, report.ClassBits, (float)(classWeight / n));
+        flow.ScoreTop(z, labels, pass, eps is null ? View.None : eps[^1]);
+        if (tape is null) z.ReleaseData();
+        else tape.Backward();
+        x.Release();
+        report.CopyShared(flow.Shared);
+    }
+
+    private bool Classifies(float[]? labels) => flow.Classifier is not null && labels is not null;
+
+    private BatchResult ReadReport(float[]? labels, double classWeight, double[] nats)
+    {
+        report.Read();
+        return report.Result(report.Shared[0], labels, classWeight, nats);
+    }
+
+    /// <summary>For what does not read a report.</summary>
+    private void PrepareAndCheck()
+    {
+        flow.Prepare(Parameters.Version);
+        Check();
+    }
+
+    /// <summary>Whether the preparation of these parameters went well; waits for the device once per change of them.</summary>
+    private void Check()
+    {
+        if (checkedVersion == Parameters.Version) return;
+        if (!flow.Shared.IsNone) flow.ThrowIfFailed(flow.Shared.ToArray());
+        checkedVersion = Parameters.Version;
     }
 
     private Tape TapeOf(MemoryMode memory)
@@ -358,23 +360,46 @@ public abstract class FlowModel : IDisposable
 
     private Tensor Dequantize(Batch batch, Noise noise)
     {
-        Tensor bytes = Upload(batch.Bytes, batch.Count);
-        Tensor x = Tensor.Reuse(ref inputTensor, Device, bytes.Pixels, bytes.Channels).Allocate();
-        Device.Backend.Dequantize.Forward(bytes.Data, Config.NBits, noise.Mode == Dequantization.Center, noise.Key,
-            noise.Counter, x.Data);
+        Tensor bytes = Upload(batch.Bytes, batch.Count), x = Dequantize(bytes, noise, View.None);
         bytes.ReleaseData();
         return x;
     }
 
-    private View[] RentLatents(int n)
+    /// <summary>With <paramref name="drawn"/> the noise's key and counter are read from there when the work runs. The bytes stay.</summary>
+    private Tensor Dequantize(Tensor bytes, Noise noise, View drawn)
+    {
+        Tensor x = Tensor.Reuse(ref inputTensor, Device, bytes.Pixels, bytes.Channels).Allocate();
+        Device.Backend.Dequantize.Forward(bytes.Data, Config.NBits, noise.Mode == Dequantization.Center, noise.Key,
+            noise.Counter, x.Data, drawn);
+        return x;
+    }
+
+    /// <summary>One block for the latents of all levels, so that one transfer moves them; cut up by <see cref="LatentsOf"/>.</summary>
+    private View RentLatents(int n)
+    {
+        long length = 0;
+        for (int l = 0; l < Config.Levels; l++) length += LatentBlock(l, n);
+        return Device.Arena.Rent(1, checked((int)length));
+    }
+
+    private View[] LatentsOf(View memory, int n)
     {
         View[] eps = new View[Config.Levels];
+        int begin = 0;
         for (int l = 0; l < eps.Length; l++)
         {
             (int h, int w, int c) = Config.LatentShape(l);
-            eps[l] = Device.Arena.Rent(checked(n * h * w), c);
+            eps[l] = memory.Columns(begin, n * h * w * c).Reshape(n * h * w, c);
+            begin += (int)LatentBlock(l, n);
         }
         return eps;
+    }
+
+    // Rounded up so that every level begins where vector accesses may.
+    private long LatentBlock(int level, int n)
+    {
+        (int h, int w, int c) = Config.LatentShape(level);
+        return ((long)n * h * w * c + 15) / 16 * 16;
     }
 
     private View RentLabels(float[]? labels, int n)

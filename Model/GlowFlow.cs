@@ -17,7 +17,7 @@ internal sealed class GlowFlow : IFlow
     private readonly List<ChannelMapStep> maps = [];
     private readonly MapNode mapNode;
     private readonly IBuffer mapMemory;
-    private readonly IBuffer logDet;
+    private readonly IBuffer shared;
     private long prepared = -1;
 
     private sealed record Level(SqueezeLayer Squeeze, IFlowLayer[] Steps, Split? Split);
@@ -34,7 +34,7 @@ internal sealed class GlowFlow : IFlow
             mapLength += config.Depth * (3 * Align(c * c) + 3 * Align(c));
         }
         mapMemory = device.Backend.Allocate(mapLength);
-        logDet = device.Backend.Allocate(1);
+        shared = device.Backend.Allocate(1 + ChannelMapStatus.Length);
         long offset = 0;
         for (int l = 0; l < config.Levels; l++)
         {
@@ -43,7 +43,7 @@ internal sealed class GlowFlow : IFlow
             {
                 ChannelMapStep map = MapStep(config, parameters, constants, l, k, ref offset);
                 maps.Add(map);
-                steps.Add(new ChannelMixer(device, map, LogDet));
+                steps.Add(new ChannelMixer(device, map, LogDet, Status));
                 string name = $"{map.Name}.coupling";
                 steps.Add(new Coupling(device, name, config.Coupling == "affine" ? CouplingKind.Affine : CouplingKind.Additive,
                     GlowParameters.Network(config, l), NetParameters(name, parameters.Value), NetParameters(name, parameters.Gradient)));
@@ -67,16 +67,18 @@ internal sealed class GlowFlow : IFlow
     /// <inheritdoc/>
     public Classifier? Classifier { get; }
 
-    /// <summary>What actnorms and permutations add to every image's log-likelihood.</summary>
-    public double SharedLogDet => LogDet.ReadScalar();
+    /// <summary>What actnorms and permutations add to every image's log-likelihood, and how their preparation went.</summary>
+    public View Shared => View.Dense(shared, 0, 1, 1 + ChannelMapStatus.Length);
 
-    private View LogDet => View.Dense(logDet, 0, 1, 1);
+    private View LogDet => Shared.Columns(0, 1);
+
+    private View Status => Shared.Columns(1, ChannelMapStatus.Length);
 
     /// <inheritdoc/>
     public void Prepare(long version)
     {
         if (prepared == version) return;
-        device.Backend.ChannelMap.Prepare(maps, LogDet);
+        device.Backend.ChannelMap.Prepare(maps, LogDet, Status);
         foreach (Level level in levels)
         {
             foreach (IFlowLayer layer in level.Steps) layer.Prepare();
@@ -84,6 +86,12 @@ internal sealed class GlowFlow : IFlow
         }
         prepared = version;
     }
+
+    /// <inheritdoc/>
+    public void Invalidate() => prepared = -1;
+
+    /// <inheritdoc/>
+    public void ThrowIfFailed(ReadOnlySpan<float> shared) => ChannelMapStatus.ThrowIfFailed(maps, shared[1..]);
 
     /// <inheritdoc/>
     public Tensor Forward(Tensor x, FlowPass pass, View[]? eps, Action<string, View>? inspect = null)
@@ -109,6 +117,7 @@ internal sealed class GlowFlow : IFlow
     public void Initialize(Tensor x, FlowPass pass, long version)
     {
         Prepare(version);
+        ChannelMapStatus.ThrowIfFailed(maps, Status);
         foreach (Level level in levels)
         {
             x = level.Squeeze.Forward(x, pass);
@@ -159,7 +168,7 @@ internal sealed class GlowFlow : IFlow
             level.Split?.Dispose();
         }
         mapMemory.Dispose();
-        logDet.Dispose();
+        shared.Dispose();
     }
 
     private static long Align(long count) => (count + 15) / 16 * 16;

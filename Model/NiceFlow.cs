@@ -37,6 +37,9 @@ internal sealed class NiceFlow : IFlow
         prepared = version;
     }
 
+    /// <inheritdoc/>
+    public void Invalidate() => prepared = -1;
+
     /// <summary>
     /// Starts the scales where they give the batch's values the spread of the prior: place by place, as if one more image had
     /// the spread of all values, since a pixel that is black in every image of the batch need not be so in those to come.

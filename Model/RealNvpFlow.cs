@@ -48,6 +48,9 @@ internal sealed class RealNvpFlow : IFlow
     }
 
     /// <inheritdoc/>
+    public void Invalidate() => prepared = -1;
+
+    /// <inheritdoc/>
     public void Initialize(Tensor x, FlowPass pass, long version)
     {
         Prepare(version);
@@ -93,12 +96,12 @@ internal sealed class RealNvpFlow : IFlow
     }
 
     /// <inheritdoc/>
-    public void AcceptStatistics()
+    public void AcceptStatistics(View scale)
     {
         foreach (Step step in Steps)
         {
-            step.Coupling.AcceptStatistics();
-            step.Norm.AcceptStatistics();
+            step.Coupling.AcceptStatistics(scale);
+            step.Norm.AcceptStatistics(scale);
         }
     }
 

@@ -33,7 +33,7 @@ internal static class AblateCommand
         Command command = new("ablate", "Train {reverse, shuffle, invconv} × {additive, affine} from the same seed and in the same data order, as in figure 3 of the paper. "
             + "Given again, the same command keeps finished runs and continues where it stopped.") { data, steps, seeds, output, preset };
         foreach (PlanOption argument in arguments) command.Add(argument.Option);
-        device.AddTo(command);
+        device.AddTo(command, graphs: true);
         command.Add(json);
         command.SetAction(parse =>
         {
@@ -44,7 +44,7 @@ internal static class AblateCommand
             foreach (PlanOption argument in arguments) plan = argument.Apply(parse, plan);
             plan = plan.With(t => t with { Steps = parse.GetValue(steps), Epochs = null, Minutes = null, Seed = each[0] });
             TrainData images = TrainData.Open(plan, terminal);
-            using Device on = device.Open(parse);
+            using Device on = device.Open(parse, terminal);
             TrainOptions options = plan.Options(on, images);
             return Run(new Ablation((GlowConfig)images.Config, options, images.Train, images.Validation, folder), images, options, each, folder, on, parse.GetValue(json), terminal);
         });

@@ -33,7 +33,7 @@ internal static class AttributeApplyCommand
         data.AddTo(command);
         command.Add(index);
         command.Add(label);
-        device.AddTo(command);
+        device.AddTo(command, graphs: true);
         command.Add(json);
         command.SetAction(parse =>
         {
@@ -49,7 +49,7 @@ internal static class AttributeApplyCommand
             (string Name, byte[] Pixels, int? Class)[] images = parse.IsGiven(image)
                 ? [(parse.GetValue(image)!, ModelImage.Read(config, parse.GetValue(image)!), OwnClass(parse, path, config, label))]
                 : Read(data.Open(parse, config, terminal), config, parse.Listed(index) ?? [0]);
-            using Device on = device.Open(parse);
+            using Device on = device.Open(parse, terminal);
             using FlowModel glow = ModelFile.Load(path, on);
             attributes.CheckModel(glow, from, path);
             int rows = images.Length * chosen.Length;

@@ -49,7 +49,7 @@ internal static class AttributeCommand
             FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             IImageSource source = data.Open(parse, config, terminal);
             AttributeLabels known = LabelSources.Open(parse.GetValue(labels)!, source);
-            using Device on = device.Open(parse);
+            using Device on = device.Open(parse, terminal);
             using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             Progress progress = new(terminal, "encoded", source.Count);
             AttributeDirections fitted = AttributeFitter.Fit(glow, source, known, parse.GetValue(batch), progress.Report, terminal.Stop);
@@ -105,7 +105,7 @@ internal static class AttributeCommand
             FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             IImageSource source = data.Open(parse, config, terminal);
             AttributeLabels known = LabelSources.Open(parse.GetValue(labels)!, source);
-            using Device on = device.Open(parse);
+            using Device on = device.Open(parse, terminal);
             using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             attributes.CheckModel(glow, path, parse.GetValue(model)!);
             Progress progress = new(terminal, "encoded", source.Count);

@@ -25,7 +25,7 @@ internal static class DecodeCommand
         DeviceOptions device = new();
         Option<bool> json = Shared.Json();
         Command command = new("decode", "Turn latents into images.") { model, latents, output, columns };
-        device.AddTo(command);
+        device.AddTo(command, graphs: true);
         command.Add(json);
         command.SetAction(parse =>
         {
@@ -34,7 +34,7 @@ internal static class DecodeCommand
             StoredLatents stored = LatentsFile.Read(parse.GetValue(latents)!, config);
             int count = stored.Latents.Count;
             ImageOutput to = ImageOutput.Of(parse.GetValue(output)!, count, config.Channels);
-            using Device on = device.Open(parse);
+            using Device on = device.Open(parse, terminal);
             using FlowModel glow = ModelFile.Load(path, on);
             float[]? labels = stored.Labels is null ? null : Array.ConvertAll(stored.Labels, static k => (float)k);
             byte[] images = Sampler.Decode(glow, stored.Latents, labels, new Progress(terminal, "decoded", count).Report, terminal.Stop);

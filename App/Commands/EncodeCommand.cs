@@ -41,7 +41,7 @@ internal static class EncodeCommand
             string path = OutputPath.Latents(parse.GetValue(output)!);
             FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             IImageSource source = data.Open(parse, config, terminal);
-            using Device on = device.Open(parse);
+            using Device on = device.Open(parse, terminal);
             using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             (Latents latents, Evaluation evaluation) = Evaluator.Encode(glow, source, Shared.DequantizationOf(parse.GetValue(dequantize)),
                 parse.GetValue(seed), parse.GetValue(batch), new Progress(terminal, "encoded", source.Count).Report, terminal.Stop);

@@ -35,7 +35,7 @@ internal static class EvalCommand
         {
             FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             IImageSource source = data.Open(parse, config, terminal);
-            using Device on = device.Open(parse);
+            using Device on = device.Open(parse, terminal);
             using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             Progress progress = new(terminal, "evaluated", source.Count);
             Evaluation evaluation = Evaluator.Run(glow, source, Shared.DequantizationOf(parse.GetValue(dequantize)),

@@ -50,7 +50,7 @@ internal static class InterpolateCommand
         command.Add(options.Class);
         command.Add(options.Steps);
         command.Add(options.Mode);
-        options.Device.AddTo(command);
+        options.Device.AddTo(command, graphs: true);
         command.Add(options.Json);
         command.SetAction(parse => Run(parse, options, terminal));
         return command;
@@ -80,7 +80,7 @@ internal static class InterpolateCommand
         };
         int? label = ClassOption.Index(path, config, parse.GetValue(options.Class));
         IImageSource? source = data ? options.Data.Open(parse, config, terminal) : null;
-        using Device device = options.Device.Open(parse);
+        using Device device = options.Device.Open(parse, terminal);
         using FlowModel glow = ModelFile.Load(path, device);
         int[][]? pairs = source is null ? null
             : parse.GetValue(options.Random) is int many ? WalkEnds.RandomPairs(source, many, parse.GetValue(options.Seed))

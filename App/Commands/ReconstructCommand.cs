@@ -32,14 +32,14 @@ internal static class ReconstructCommand
         command.Add(output);
         command.Add(columns);
         command.Add(batch);
-        device.AddTo(command);
+        device.AddTo(command, graphs: true);
         command.Add(json);
         command.SetAction(parse =>
         {
             FlowConfig config = ModelFile.ReadConfig(parse.GetValue(model)!);
             string? path = parse.GetValue(output) is string given ? ImageOutput.Picture(given, config.Channels) : null;
             IImageSource source = data.Open(parse, config, terminal, most: parse.GetValue(count));
-            using Device on = device.Open(parse);
+            using Device on = device.Open(parse, terminal);
             using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             RoundTrip trip = RoundTrip.Of(glow, source, parse.GetValue(batch), terminal.Stop);
             if (path is not null)

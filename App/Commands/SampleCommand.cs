@@ -46,7 +46,7 @@ internal static class SampleCommand
         {
             o.Model, o.Output, o.Count, o.Temperature, o.Temperatures, o.Raster, o.PerClass, o.Seed, o.Class, o.WithLogProb, o.WithStats, o.Columns,
         };
-        o.Device.AddTo(command);
+        o.Device.AddTo(command, graphs: true);
         command.Add(o.Json);
         command.SetAction(parse => Run(parse, o, terminal));
         return command;
@@ -73,7 +73,7 @@ internal static class SampleCommand
         ImageOutput to = ImageOutput.Of(parse.GetValue(o.Output)!, (int)total, config.Channels);
         int inRow = parse.GetValue(o.Columns) ?? (rows.Length > 1 ? each : (int)Math.Ceiling(Math.Sqrt(each)));
 
-        using Device on = o.Device.Open(parse);
+        using Device on = o.Device.Open(parse, terminal);
         using FlowModel glow = ModelFile.Load(path, on);
         bool logProb = parse.GetValue(o.WithLogProb), stats = parse.GetValue(o.WithStats);
         SampleRows samples = SampleRows.Draw(glow, rows, each, parse.GetValue(o.Seed), logProb || stats, terminal);

@@ -64,7 +64,7 @@ internal static class ScoreCommand
                 : null;
             if (known?.Count < LeastReference)
                 throw new UsageException($"--reference has {known.Count} images; at least {LeastReference} are needed for a p-value below {Readable.Exact(Small)}");
-            using Device on = device.Open(parse);
+            using Device on = device.Open(parse, terminal);
             using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
             Evaluation scored = Evaluate(source), held = known is null ? scored : Evaluate(known);
             Typicality? test = known is null ? null : new Typicality(held.LogLikelihoods);

@@ -24,14 +24,14 @@ internal static class TrainCommand
             planner.Output, planner.Preset, planner.Init, planner.Resume,
         };
         foreach (PlanOption argument in planner.Arguments) command.Add(argument.Option);
-        device.AddTo(command);
+        device.AddTo(command, graphs: true);
         command.Add(json);
         command.SetAction(parse =>
         {
             bool resume = parse.GetValue(planner.Resume);
             TrainPlan plan = resume ? planner.Continued(parse) : planner.New(parse);
             string folder = parse.GetValue(planner.Output) ?? OutputPath.Free(Path.Combine("runs", TrainPlan.NameOf(plan.Data!)));
-            using Device on = device.Open(parse);
+            using Device on = device.Open(parse, terminal);
             TrainSummary summary = Run(plan, folder, resume, parse.GetValue(planner.Init), on, terminal);
             if (parse.GetValue(json)) JsonOutput.Write(terminal, summary);
             else summary.Print(terminal);

@@ -31,8 +31,8 @@ internal sealed class GpuBatchNorm(GpuContext gpu) : IBatchNorm
 
     internal struct BlendArguments
     {
-        public Matrix Batch, Running;
-        public int Count;
+        public Matrix Batch, Running, Scale;
+        public int Count, HasScale;
         public float Momentum;
     }
 
@@ -94,13 +94,15 @@ internal sealed class GpuBatchNorm(GpuContext gpu) : IBatchNorm
     }
 
     /// <inheritdoc/>
-    public void Blend(View batch, View running, float momentum)
+    public void Blend(View batch, View running, float momentum, View scale = default)
     {
-        Shapes.CheckBatchNormBlend(batch, running, momentum);
+        Shapes.CheckBatchNormBlend(batch, running, momentum, scale);
         blend.ForEach((int)batch.Count, new()
         {
             Batch = gpu.Matrix(batch),
             Running = gpu.Matrix(running),
+            Scale = gpu.Matrix(scale),
+            HasScale = scale.IsNone ? 0 : 1,
             Count = (int)batch.Count,
             Momentum = momentum,
         });
@@ -188,6 +190,7 @@ internal sealed class GpuBatchNorm(GpuContext gpu) : IBatchNorm
 
     private static void Blend(BlendArguments arguments)
     {
+        if (arguments.HasScale != 0 && GpuMath.IsNaN(arguments.Scale[0])) return;
         for (int i = GridStride.First; i < arguments.Count; i += GridStride.Step)
             arguments.Running[i] += arguments.Momentum * (arguments.Batch[i] - arguments.Running[i]);
     }

@@ -98,9 +98,10 @@ public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
     }
 
     /// <inheritdoc/>
-    public void Blend(View batch, View running, float momentum)
+    public void Blend(View batch, View running, float momentum, View scale = default)
     {
-        Shapes.CheckBatchNormBlend(batch, running, momentum);
+        Shapes.CheckBatchNormBlend(batch, running, momentum, scale);
+        if (!scale.IsNone && float.IsNaN(*HostBuffer.Address(scale))) return;
         float* b = HostBuffer.Address(batch), r = HostBuffer.Address(running);
         for (int c = 0; c < batch.Count; c++) r[c] += momentum * (b[c] - r[c]);
     }

@@ -46,6 +46,9 @@ public interface IBatchNorm
     /// </summary>
     void Backward(View x, View mean, View variance, BatchNormAffine affine, View dy, float gLogDet, View dx, BatchNormAffine gradients);
 
-    /// <summary>running ← (1 − momentum)·running + momentum·batch.</summary>
-    void Blend(View batch, View running, float momentum);
+    /// <summary>
+    /// running ← (1 − momentum)·running + momentum·batch; nothing when <paramref name="scale"/> <c>[1,1]</c> is given and is NaN
+    /// (<see cref="IOptimizerStep.Judge"/>).
+    /// </summary>
+    void Blend(View batch, View running, float momentum, View scale = default);
 }

@@ -11,7 +11,7 @@ public sealed unsafe class HostChannelMap : IChannelMap
     private readonly Workers workers;
     private readonly KeptMemory<double>[] scratch;
     private readonly KeptMemory<double> logDets = new();
-    private ArithmeticException?[] failures = [];
+    private readonly KeptMemory<float> statuses = new();
 
     /// <summary>Runs on that team.</summary>
     public HostChannelMap(Workers workers)
@@ -22,26 +22,29 @@ public sealed unsafe class HostChannelMap : IChannelMap
     }
 
     /// <inheritdoc/>
-    public void Prepare(IReadOnlyList<ChannelMapStep> steps, View logDet)
+    public void Prepare(IReadOnlyList<ChannelMapStep> steps, View logDet, View status)
     {
-        Shapes.CheckChannelMapLogDet(logDet);
+        Shapes.CheckChannelMapResults(logDet, status);
         for (int i = 0; i < steps.Count; i++) Shapes.CheckChannelMap(steps[i]);
-        if (failures.Length < steps.Count) failures = new ArithmeticException?[steps.Count];
-        Array.Clear(failures);
         double* perStep = logDets.Take(steps.Count + 1);
+        float* found = statuses.Take(ChannelMapStatus.Length * (steps.Count + 1));
         workers.Run(workers.Count, new PrepareWork
         {
             Steps = steps,
             Stride = workers.Count,
             Scratch = scratch,
             LogDets = perStep,
-            Failures = failures,
+            Statuses = found,
         });
         double sum = 0;
+        Span<float> first = Floats(status);
+        ChannelMapStatus.Clear(first);
         for (int i = 0; i < steps.Count; i++)
         {
-            if (failures[i] is { } failure) throw failure;
+            // The first bad step, whatever the number of threads; its NaN makes the sum one.
             sum += perStep[i];
+            ReadOnlySpan<float> own = StatusOf(found, i);
+            if (ChannelMapStatus.HasFailed(own) && !ChannelMapStatus.HasFailed(first)) own.CopyTo(first);
         }
         *HostBuffer.Address(logDet) = (float)sum;
     }
@@ -88,29 +91,24 @@ public sealed unsafe class HostChannelMap : IChannelMap
         return new Span<double>(memory.Take(length), length);
     }
 
+    private static Span<float> StatusOf(float* statuses, int step) =>
+        new(statuses + ChannelMapStatus.Length * step, ChannelMapStatus.Length);
+
     private struct PrepareWork : IWork
     {
         public IReadOnlyList<ChannelMapStep> Steps;
         public int Stride;
         public KeptMemory<double>[] Scratch;
         public double* LogDets;
-        public ArithmeticException?[] Failures;
+        public float* Statuses;
 
         public readonly void Run(int part, int worker)
         {
             for (int i = part; i < Steps.Count; i += Stride)
             {
                 ChannelMapStep step = Steps[i];
-                try
-                {
-                    LogDets[i] = ChannelMapMath.Prepare(
-                        step, Values(step.Parameters), Tables(step.Maps), ScratchFor(Scratch[worker], step));
-                }
-                catch (ArithmeticException e)
-                {
-                    // Thrown by the caller's thread, for the first bad step whatever the number of threads.
-                    Failures[i] = e;
-                }
+                LogDets[i] = ChannelMapMath.Prepare(step, i, Values(step.Parameters), Tables(step.Maps),
+                    ScratchFor(Scratch[worker], step), StatusOf(Statuses, i));
             }
         }
     }

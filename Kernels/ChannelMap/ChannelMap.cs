@@ -57,9 +57,9 @@ public sealed record ChannelMapStep(
 }
 
 /// <summary>
-/// Small dense algebra of all steps at once: folding actnorm into the channel mixing, slogdet and inverse of W (double
-/// precision, LU with partial pivoting), and the way back to the gradients of actnorm and W. Run once per change of the
-/// parameters, over all steps of a model, so that a device needs one transfer or one launch.
+/// Small dense algebra of all steps at once: folding actnorm into the channel mixing, slogdet and inverse of W (LU with partial
+/// pivoting, in double precision or pairs of float32), and the way back to the gradients of actnorm and W. Run once per change of
+/// the parameters, over all steps of a model, so that a device needs one launch for all of them.
 /// Permutation holds the row order p for <see cref="ChannelMixing.Plu"/> (row p[r] of W is row r of L·U') and the
 /// channel order for <see cref="ChannelMixing.Permutation"/>; Sign holds sign_s for Plu.
 /// </summary>
@@ -68,10 +68,11 @@ public interface IChannelMap
     /// <summary>
     /// Writes W, B, V, C of every step and, to <paramref name="logDet"/> <c>[1,1]</c>,
     /// Σ_steps H·W·(Σ_c 3·logs_c + ln|det W|) in nats: what the steps add to every image's log-likelihood.
-    /// A negative determinant is as good as a positive one.
+    /// A negative determinant is as good as a positive one. A W that is singular or not finite makes the log-determinant NaN, its maps
+    /// arbitrary, and is described in <paramref name="status"/> <c>[1,4]</c> (<see cref="ChannelMapStatus"/>): nothing is thrown, because
+    /// the host does not wait for the device here.
     /// </summary>
-    /// <exception cref="ArithmeticException">A W is singular or not finite; the message names the step.</exception>
-    void Prepare(IReadOnlyList<ChannelMapStep> steps, View logDet);
+    void Prepare(IReadOnlyList<ChannelMapStep> steps, View logDet, View status);
 
     /// <summary>
     /// Turns DW, DB of every step into the gradients of its parameters (overwritten), with

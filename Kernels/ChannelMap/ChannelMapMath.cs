@@ -49,8 +49,7 @@ public readonly ref struct ChannelMapTables
 
 /// <summary>
 /// The arithmetic of <see cref="IChannelMap"/> for one step on host memory, in double precision and rounded to float32 once
-/// at the end: for the host backend, and for a device that brings its C × C matrices here. Of a
-/// <see cref="ChannelMapStep"/> only the numbers and the name are read, never its views. About 2.7·C³ flops to prepare a
+/// at the end. Of a <see cref="ChannelMapStep"/> only the numbers are read, never its views. About 2.7·C³ flops to prepare a
 /// dense step, 4·C³ for plu, next to nothing backward when dense and 4·C³ for plu.
 /// </summary>
 public static class ChannelMapMath
@@ -59,21 +58,24 @@ public static class ChannelMapMath
     public static int ScratchLength(int channels) => checked(3 * channels * channels + channels);
 
     /// <summary>
-    /// Fills W, B, V and C of <paramref name="maps"/> and returns H·W·(Σ_c 3·logs_c + ln|det W|) in nats.
+    /// Fills W, B, V and C of <paramref name="maps"/> and returns H·W·(Σ_c 3·logs_c + ln|det W|) in nats. When W is singular or not
+    /// finite the result is NaN, the maps stay as they are, and <paramref name="status"/> says what is wrong with step
+    /// <paramref name="index"/>.
     /// </summary>
-    /// <exception cref="ArithmeticException">W is singular or not finite; the message names the step.</exception>
     public static double Prepare(
-        ChannelMapStep step, ChannelMapValues parameters, ChannelMapTables maps, Span<double> scratch)
+        ChannelMapStep step, int index, ChannelMapValues parameters, ChannelMapTables maps, Span<double> scratch, Span<float> status)
     {
+        ChannelMapStatus.Clear(status);
         int c = step.Channels, cc = c * c;
         Span<double> w = scratch[..cc], inverse = scratch.Slice(cc, cc), lu = scratch.Slice(2 * cc, cc);
         Span<int> order = MemoryMarshal.Cast<double, int>(scratch.Slice(3 * cc, c))[..c];
         double logDet = step.Mixing switch
         {
-            ChannelMixing.Dense => InvertDense(step, parameters.Weight, w, inverse, lu, order),
-            ChannelMixing.Plu => InvertPlu(step, parameters, w, inverse, lu, order),
+            ChannelMixing.Dense => InvertDense(step, index, parameters.Weight, w, inverse, lu, order, status),
+            ChannelMixing.Plu => InvertPlu(step, index, parameters, w, inverse, lu, order, status),
             _ => 0,
         };
+        if (ChannelMapStatus.HasFailed(status)) return double.NaN;
         if (step.Mixing == ChannelMixing.Permutation) FillPermutation(step.Permutation, w, inverse);
 
         Span<double> shift = scratch.Slice(3 * cc, c);
@@ -126,35 +128,43 @@ public static class ChannelMapMath
         if (step.Mixing == ChannelMixing.Plu) BackwardPlu(step, parameters, g, gradients, scratch);
     }
 
-    private static double InvertDense(
-        ChannelMapStep step, ReadOnlySpan<float> weight, Span<double> w, Span<double> inverse, Span<double> lu, Span<int> order)
+    private static double InvertDense(ChannelMapStep step, int index, ReadOnlySpan<float> weight,
+        Span<double> w, Span<double> inverse, Span<double> lu, Span<int> order, Span<float> status)
     {
         int c = step.Channels;
         for (int i = 0; i < w.Length; i++) w[i] = weight[i];
-        ThrowIfNotFinite(step, w);
+        if (!IsFinite(index, w, status)) return double.NaN;
         w.CopyTo(lu);
-        LuStatus status = SmallMatrix.Factor(c, lu, order);
-        if (status.IsSingular(c)) throw Singular(step, status.WeakestPivot, status.WeakestRatio);
+        LuStatus factors = SmallMatrix.Factor(c, lu, order);
+        if (factors.IsSingular(c))
+        {
+            ChannelMapStatus.SetSingular(status, index, factors.WeakestPivot, factors.WeakestRatio);
+            return double.NaN;
+        }
         SmallMatrix.InvertFactored(c, lu, order, inverse);
         return SmallMatrix.LogAbsDeterminant(c, lu);
     }
 
-    private static double InvertPlu(
-        ChannelMapStep step, ChannelMapValues parameters, Span<double> w, Span<double> inverse, Span<double> lu, Span<int> order)
+    private static double InvertPlu(ChannelMapStep step, int index, ChannelMapValues parameters,
+        Span<double> w, Span<double> inverse, Span<double> lu, Span<int> order, Span<float> status)
     {
         int c = step.Channels;
         // W = P·L·U' row by row of the product, which lands in lu, from L in w and U' in inverse.
         ExpandFactors(step, parameters, w, inverse);
         SmallMatrix.Multiply(c, w, inverse, lu);
         for (int r = 0; r < c; r++) lu.Slice(r * c, c).CopyTo(w.Slice(step.Permutation[r] * c, c));
-        ThrowIfNotFinite(step, w);
+        if (!IsFinite(index, w, status)) return double.NaN;
 
         double logDet = 0;
         step.Permutation.CopyTo(order);
         for (int r = 0; r < c; r++)
         {
             double pivot = Pivot(step, parameters, r);
-            if (pivot == 0) throw Singular(step, r, 0);
+            if (pivot == 0)
+            {
+                ChannelMapStatus.SetSingular(status, index, r, 0);
+                return double.NaN;
+            }
             logDet += parameters.LogS[r];
             for (int j = 0; j < c; j++)
                 lu[r * c + j] = j < r ? parameters.Lower[r * c + j] : j == r ? pivot : parameters.Upper[r * c + j];
@@ -227,14 +237,14 @@ public static class ChannelMapMath
             for (int j = 0; j < c; j++) gradients.Lower[r * c + j] = j < r ? (float)second[r * c + j] : 0;
     }
 
-    private static void ThrowIfNotFinite(ChannelMapStep step, ReadOnlySpan<double> w)
+    private static bool IsFinite(int index, ReadOnlySpan<double> w, Span<float> status)
     {
         for (int i = 0; i < w.Length; i++)
-            if (!double.IsFinite(w[i]))
-                throw new ArithmeticException(
-                    $"{step.Name}: the channel mixing matrix is not finite ({w[i]} at row {i / step.Channels}, column {i % step.Channels}); go back to an earlier checkpoint and train on with a lower learning rate");
+        {
+            if (double.IsFinite(w[i])) continue;
+            ChannelMapStatus.SetNotFinite(status, index, i, w[i]);
+            return false;
+        }
+        return true;
     }
-
-    private static ArithmeticException Singular(ChannelMapStep step, int pivot, double ratio) => new(
-        $"{step.Name}: the channel mixing matrix is singular (pivot {pivot + 1} of {step.Channels} is {ratio:0.#e+0} of its column); go back to an earlier checkpoint and train on with a lower learning rate, or use the plu parameterisation, which stays invertible");
 }

@@ -1,3 +1,5 @@
+using ILGPU;
+
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary><see cref="IDequantize"/> on a GPU: one thread per Philox block, i.e. four elements.</summary>
@@ -8,26 +10,32 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
 
     internal struct Arguments
     {
-        public Matrix Bytes, X;
-        public int Count, Blocks;
-        public ulong Key, Counter;
+        public Matrix Bytes, X, Noise;
+        public int Count, Blocks, HasNoise;
+
+        /// <summary>Key and first block, each in two halves.</summary>
+        public uint KeyLow, KeyHigh, CounterLow, CounterHigh;
 
         /// <summary>2^-(8 − bits) and 2^-bits.</summary>
         public float Shift, Bin;
     }
 
     /// <inheritdoc/>
-    public void Forward(View bytes, int bits, bool center, ulong key, ulong counter, View x)
+    public void Forward(View bytes, int bits, bool center, ulong key, ulong counter, View x, View noise = default)
     {
-        Shapes.CheckDequantize(bytes, bits, x);
+        Shapes.CheckDequantize(bytes, bits, x, noise);
         Arguments arguments = new()
         {
             Bytes = gpu.Matrix(bytes),
             X = gpu.Matrix(x),
+            Noise = gpu.Matrix(noise),
+            HasNoise = noise.IsNone ? 0 : 1,
             Count = (int)x.Count,
             Blocks = GpuContext.CeilingDivide(x.Count, 4),
-            Key = key,
-            Counter = counter,
+            KeyLow = (uint)key,
+            KeyHigh = (uint)(key >> 32),
+            CounterLow = (uint)counter,
+            CounterHigh = (uint)(counter >> 32),
             Shift = 1f / (1 << (8 - bits)),
             Bin = 1f / (1 << bits),
         };
@@ -37,9 +45,17 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
 
     private static void Uniform(Arguments arguments)
     {
+        if (arguments.HasNoise != 0)
+        {
+            arguments.KeyLow = Interop.FloatAsInt(arguments.Noise[0]);
+            arguments.KeyHigh = Interop.FloatAsInt(arguments.Noise[1]);
+            arguments.CounterLow = Interop.FloatAsInt(arguments.Noise[2]);
+            arguments.CounterHigh = Interop.FloatAsInt(arguments.Noise[3]);
+        }
+        ulong key = Word(arguments.KeyLow, arguments.KeyHigh), counter = Word(arguments.CounterLow, arguments.CounterHigh);
         for (int block = GridStride.First; block < arguments.Blocks; block += GridStride.Step)
         {
-            (uint x0, uint x1, uint x2, uint x3) = Philox.Block(arguments.Key, arguments.Counter + (ulong)block);
+            (uint x0, uint x1, uint x2, uint x3) = Philox.Block(key, counter + (ulong)block);
             int i = 4 * block;
             Store(arguments, i, Philox.ToUnit(x0));
             if (i + 1 < arguments.Count) Store(arguments, i + 1, Philox.ToUnit(x1));
@@ -47,6 +63,8 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
             if (i + 3 < arguments.Count) Store(arguments, i + 3, Philox.ToUnit(x3));
         }
     }
+
+    private static ulong Word(uint low, uint high) => low | (ulong)high << 32;
 
     private static void Center(Arguments arguments)
     {

@@ -9,9 +9,10 @@ public sealed unsafe class HostDequantize(Workers workers) : IDequantize
     private const int PartElements = 8192;
 
     /// <inheritdoc/>
-    public void Forward(View bytes, int bits, bool center, ulong key, ulong counter, View x)
+    public void Forward(View bytes, int bits, bool center, ulong key, ulong counter, View x, View noise = default)
     {
-        Shapes.CheckDequantize(bytes, bits, x);
+        Shapes.CheckDequantize(bytes, bits, x, noise);
+        if (!noise.IsNone) (key, counter) = DequantizeNoise.Get(new ReadOnlySpan<float>(HostBuffer.Address(noise), DequantizeNoise.Length));
         Chunks chunks = new(bytes.Count, PartElements);
         workers.Run(chunks.Count, new Work
         {

@@ -6,8 +6,8 @@ namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
 /// The operation set on an ILGPU accelerator: CUDA, OpenCL, or (for tests) ILGPU's emulation on the CPU. Work is queued on
-/// one stream; only <see cref="IBuffer.Read"/>, <see cref="Synchronize"/> and <see cref="IChannelMap"/> wait for it, and
-/// the growth of scratch memory on a first step. Kernels use nothing that an OpenCL 2.0 device may lack: no warp
+/// one stream; only <see cref="IBuffer.Read"/> and <see cref="Synchronize"/> wait for it, and whatever has memory to grow or to
+/// release, on a first step. Kernels use nothing that an OpenCL 2.0 device may lack: no warp
 /// operations, no double precision, no atomics. Sums run in one fixed order, so a repeated step repeats its bits.
 /// </summary>
 public sealed class GpuBackend : IBackend
@@ -23,11 +23,13 @@ public sealed class GpuBackend : IBackend
     {
     }
 
-    /// <summary>As above, with another's traits and runner in the place of the accelerator's own.</summary>
-    internal GpuBackend(Accelerator accelerator, GpuTraits? traits, IKernelRunner? runner)
+    /// <summary>As above, with another's traits, runner and graph driver in the place of the accelerator's own.</summary>
+    internal GpuBackend(Accelerator accelerator, GpuTraits? traits, IKernelRunner? runner, IGraphDriver? graphs = null)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
         gpu = new GpuContext(accelerator, traits, runner);
+        graphs ??= CudaGraphDriver.For(gpu);
+        if (graphs is not null) Recorder = new GraphRecorder(gpu, graphs);
         views = new Views(gpu);
         TapConvolution taps = new(gpu);
         PatchConvolution patches = new(gpu);
@@ -54,6 +56,15 @@ public sealed class GpuBackend : IBackend
 
     /// <summary>The device.</summary>
     public Accelerator Accelerator => gpu.Accelerator;
+
+    /// <inheritdoc/>
+    public IWorkRecorder? Recorder { get; }
+
+    /// <inheritdoc/>
+    public long Allocations => gpu.Allocations;
+
+    /// <inheritdoc/>
+    public long Releases => gpu.Releases;
 
     /// <inheritdoc/>
     public IChannelAffine ChannelAffine { get; }

@@ -1,6 +1,5 @@
 using ILGPU;
 using ILGPU.Runtime;
-using ILGPU.Runtime.Cuda;
 
 namespace GlowGpu.Kernels.Gpu;
 
@@ -39,12 +38,15 @@ public sealed class GpuBuffer : IBuffer
     public unsafe void Write(long offset, ReadOnlySpan<float> source)
     {
         Check(offset, source.Length);
-        if (source.IsEmpty) return;
-        fixed (float* first = source)
+        gpu.Recording?.Spoil("values were written from the host");
+        gpu.Accelerator.Bind();
+        while (!source.IsEmpty)
         {
-            Memory.SubView(offset, source.Length).CopyFromCPUUnsafeAsync(gpu.Stream, ref *first, source.Length);
-            // CUDA has copied pageable memory away when the call returns; other drivers may read it later.
-            if (gpu.Accelerator is not CudaAccelerator) gpu.Stream.Synchronize();
+            Span<float> part = gpu.Uploads.Take(source.Length);
+            source[..part.Length].CopyTo(part);
+            fixed (float* first = part) Memory.SubView(offset, part.Length).CopyFromCPUUnsafeAsync(gpu.Stream, ref *first, part.Length);
+            source = source[part.Length..];
+            offset += part.Length;
         }
     }
 
@@ -53,27 +55,26 @@ public sealed class GpuBuffer : IBuffer
     {
         Check(offset, target.Length);
         if (target.IsEmpty) return;
+        if (gpu.Recording is not null) throw new InvalidOperationException("gpu: work that is being recorded has no values to read yet");
+        gpu.Accelerator.Bind();
         fixed (float* first = target)
         {
             Memory.SubView(offset, target.Length).CopyToCPUUnsafeAsync(gpu.Stream, ref *first, target.Length);
-            gpu.Stream.Synchronize();
+            gpu.Synchronize();
         }
     }
 
     /// <summary>Waits for the work that may still use the memory and frees it.</summary>
-    public void Dispose()
-    {
-        if (memory.IsDisposed) return;
-        gpu.Synchronize();
-        memory.Dispose();
-    }
+    public void Dispose() => gpu.Release(memory);
 
     /// <exception cref="OutOfMemoryException">The device has no block of that size left.</exception>
     internal static MemoryBuffer1D<float, Stride1D.Dense> AllocateMemory(GpuContext gpu, long length)
     {
         try
         {
-            return gpu.Accelerator.Allocate1D<float>(length);
+            MemoryBuffer1D<float, Stride1D.Dense> memory = gpu.Accelerator.Allocate1D<float>(length);
+            gpu.CountAllocation();
+            return memory;
         }
         catch (AcceleratorException e)
         {

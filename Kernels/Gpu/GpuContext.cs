@@ -34,7 +34,8 @@ internal sealed class GpuContext : IDisposable
         GroupSize = 1 << BitOperations.Log2((uint)limit);
         Multiprocessors = Math.Max(accelerator.NumMultiprocessors, 1);
         MaxGroups = Multiprocessors * GroupsPerMultiprocessor;
-        missing = accelerator.Allocate1D<float>(1);
+        missing = GpuBuffer.AllocateMemory(this, 1);
+        Uploads = new UploadArea(this);
         Scratch = new Scratch(this);
         Gemm = new GpuGemm(this);
         Columns = new ColumnSums(this);
@@ -61,6 +62,18 @@ internal sealed class GpuContext : IDisposable
     public int MaxGroups { get; }
 
     public Scratch Scratch { get; }
+
+    /// <summary>Where copies to the device start from.</summary>
+    public UploadArea Uploads { get; }
+
+    /// <summary>Number of times that the host has waited for the device.</summary>
+    public long Waits { get; private set; }
+
+    /// <summary>Number of blocks of device or page-locked memory allocated so far.</summary>
+    public long Allocations { get; private set; }
+
+    /// <summary>Number of blocks of device memory released so far: the addresses in them are no longer good.</summary>
+    public long Releases { get; private set; }
 
     public GpuGemm Gemm { get; }
 
@@ -91,20 +104,63 @@ internal sealed class GpuContext : IDisposable
         return new Matrix(((GpuBuffer)view.Buffer).Memory.SubView(view.Offset, span), view.Stride);
     }
 
-    /// <summary>Waits for the queued work.</summary>
+    /// <summary>What work is recorded into instead of being run, or null.</summary>
+    public GraphRecorder? Recording { get; set; }
+
+    /// <summary>Waits for the queued work. While work is recorded nothing is queued, and the recording is spoilt.</summary>
     public void Synchronize()
     {
+        if (Recording is not null)
+        {
+            Recording.Spoil("the host had to wait for the device");
+            return;
+        }
         Accelerator.Bind();
         Stream.Synchronize();
+        Uploads.Clear();
+        Waits++;
+    }
+
+    /// <summary>Device memory with these values; waits for the copy, so it is for what is made once.</summary>
+    public MemoryBuffer1D<int, Stride1D.Dense> AllocateInts(int[] values)
+    {
+        MemoryBuffer1D<int, Stride1D.Dense> memory = Accelerator.Allocate1D<int>(values.Length);
+        CountAllocation();
+        memory.View.CopyFromCPU(Stream, values);
+        Synchronize();
+        return memory;
+    }
+
+    /// <summary>Frees device memory once the queued work, which may use it, is done.</summary>
+    public void Release(MemoryBuffer memory)
+    {
+        if (memory.IsDisposed) return;
+        // Also while recording: what was queued before may use it.
+        if (Recording is null) Synchronize();
+        else Recording.Spoil("device memory was released");
+        memory.Dispose();
+        Releases++;
+    }
+
+    /// <summary>A block has been allocated.</summary>
+    public void CountAllocation()
+    {
+        Allocations++;
+        Recording?.Spoil("device memory was allocated");
     }
 
     /// <summary>⌈a/b⌉.</summary>
     public static int CeilingDivide(long a, long b) => checked((int)((a + b - 1) / b));
 
+    /// <summary>Whether the device is closed.</summary>
+    public bool Disposed { get; private set; }
+
     public void Dispose()
     {
         Synchronize();
+        Disposed = true;
         Scratch.Dispose();
+        Uploads.Dispose();
         missing.Dispose();
         Stream.Dispose();
     }

@@ -107,6 +107,12 @@ internal static class GpuMath
         return x < 0f ? -t : t;
     }
 
+    /// <summary>False for NaN and infinities.</summary>
+    public static bool IsFinite(float x) => IntrinsicMath.Abs(x) <= float.MaxValue;
+
+    /// <summary>True for NaN alone.</summary>
+    public static bool IsNaN(float x) => !(x <= float.PositiveInfinity);
+
     /// <summary>2^n, −126 ≤ n ≤ 127.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float PowerOfTwo(int n) => Interop.IntAsFloat((uint)(n + 127) << 23);

@@ -16,8 +16,34 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
     {
         if (groups.Size == 0) return;
         gpu.Accelerator.Bind();
+        if (gpu.Recording is { } recording)
+        {
+            Record(recording, groups, threads, arguments);
+            return;
+        }
         launcher ??= gpu.Runner.Load(method);
         launcher(gpu.Stream, new KernelConfig(groups, threads), arguments);
+    }
+
+    /// <summary>
+    /// Into a recording nothing may be loaded, and a launch that the driver refuses must not end the caller's work half-way: nothing of it
+    /// has run, and it is to run again.
+    /// </summary>
+    private void Record(GraphRecorder recording, Index3D groups, Index3D threads, TArguments arguments)
+    {
+        if (launcher is null)
+        {
+            recording.Spoil("a kernel was not loaded yet");
+            return;
+        }
+        try
+        {
+            launcher(gpu.Stream, new KernelConfig(groups, threads), arguments);
+        }
+        catch (AcceleratorException e)
+        {
+            recording.Spoil(e.Message);
+        }
     }
 
     /// <summary>

@@ -25,6 +25,10 @@ public static class NativeLibraries
         : OperatingSystem.IsMacOS() ? CanLoad("/System/Library/Frameworks/OpenCL.framework/OpenCL")
         : OpenClNames.Any(CanLoad);
 
+    /// <summary>Handle of the CUDA driver's library, which stays loaded, or 0.</summary>
+    internal static nint LoadCuda() =>
+        OperatingSystem.IsWindows() ? NativeLibrary.TryLoad("nvcuda.dll", out nint handle) ? handle : 0 : FirstOf(CudaNames);
+
     /// <summary>
     /// Makes ILGPU find the libraries from now on. Takes effect only before the first device is looked for; calling it again
     /// does nothing. A process that has set a resolver for ILGPU itself keeps it.
@@ -49,12 +53,16 @@ public static class NativeLibraries
     /// <summary>Handle of the library that stands behind one of ILGPU's imports, or zero for the default search.</summary>
     internal static nint Resolve(string name, System.Reflection.Assembly assembly, DllImportSearchPath? searchPath)
     {
-        string[] candidates = name switch
+        return FirstOf(name switch
         {
             "cuda" => CudaNames,
             "OpenCL" => OpenClNames,
             _ => [],
-        };
+        });
+    }
+
+    private static nint FirstOf(string[] candidates)
+    {
         foreach (string candidate in candidates)
             if (NativeLibrary.TryLoad(candidate, out nint handle)) return handle;
         return 0;

@@ -15,6 +15,7 @@ internal enum ScratchSlot
     Slices,
     Partials,
     PerImage,
+    ChannelMaps,
 }
 
 /// <summary>
@@ -34,13 +35,9 @@ internal sealed class Scratch(GpuContext gpu) : IDisposable
         ref MemoryBuffer1D<float, Stride1D.Dense>? block = ref blocks[(int)slot];
         if (block is null || block.Length < length)
         {
-            if (block is not null)
-            {
-                // Queued kernels may still use the old block.
-                gpu.Synchronize();
-                block.Dispose();
-                block = null;
-            }
+            if (block is not null) gpu.Release(block);
+            // Nothing is kept when the allocation fails.
+            block = null;
             block = GpuBuffer.AllocateMemory(gpu, Math.Max(length, 1));
         }
         return new Matrix(block.View.SubView(0, length), cols);

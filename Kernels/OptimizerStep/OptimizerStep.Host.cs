@@ -14,12 +14,12 @@ public sealed unsafe class HostOptimizerStep(Workers workers) : IOptimizerStep
     private readonly KeptMemory<double> partialSums = new();
 
     /// <inheritdoc/>
-    public void Adam(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings) =>
-        Step<AdamRule>(parameters, gradients, m, v, average, settings);
+    public void Adam(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings, OptimizerControl control = default) =>
+        Step<AdamRule>(parameters, gradients, m, v, average, settings, control);
 
     /// <inheritdoc/>
-    public void Adamax(View parameters, View gradients, View m, View u, View average, OptimizerSettings settings) =>
-        Step<AdamaxRule>(parameters, gradients, m, u, average, settings);
+    public void Adamax(View parameters, View gradients, View m, View u, View average, OptimizerSettings settings, OptimizerControl control = default) =>
+        Step<AdamaxRule>(parameters, gradients, m, u, average, settings, control);
 
     /// <inheritdoc/>
     public void SumOfSquares(View x, View result)
@@ -33,10 +33,26 @@ public sealed unsafe class HostOptimizerStep(Workers workers) : IOptimizerStep
         *HostBuffer.Address(result) = (float)total;
     }
 
-    private void Step<TRule>(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings)
+    /// <inheritdoc/>
+    public void Judge(View values, View squares, double clipNorm, View scale)
+    {
+        Shapes.CheckJudge(values, squares, clipNorm, scale);
+        float* first = HostBuffer.Address(values);
+        double norm = Math.Sqrt(*HostBuffer.Address(squares));
+        bool finite = double.IsFinite(norm);
+        for (long i = 0; finite && i < values.Count; i++) finite = float.IsFinite(first[i]);
+        *HostBuffer.Address(scale) = !finite ? float.NaN : clipNorm > 0 && norm > clipNorm ? (float)(clipNorm / norm) : 1;
+    }
+
+    private void Step<TRule>(
+        View parameters, View gradients, View m, View v, View average, OptimizerSettings settings, OptimizerControl control)
         where TRule : struct, IRule
     {
-        Shapes.CheckOptimizer(parameters, gradients, m, v, average, settings);
+        Shapes.CheckOptimizer(parameters, gradients, m, v, average, settings, control);
+        Factors factors = new(settings);
+        if (!control.Scale.IsNone) factors.Scale = *HostBuffer.Address(control.Scale);
+        if (float.IsNaN(factors.Scale)) return;
+        if (!control.Dials.IsNone) factors.SetDials(HostBuffer.Address(control.Dials));
         Chunks chunks = new(parameters.Count, PartElements);
         workers.RunVectors(chunks.Count, new StepWork<TRule>
         {
@@ -46,18 +62,24 @@ public sealed unsafe class HostOptimizerStep(Workers workers) : IOptimizerStep
             M = HostBuffer.Address(m),
             V = HostBuffer.Address(v),
             Average = average.IsNone ? null : HostBuffer.Address(average),
-            Factors = new Factors(settings),
+            Factors = factors,
         });
     }
 
     /// <summary>What every element shares.</summary>
-    private readonly struct Factors(OptimizerSettings s)
+    private struct Factors(OptimizerSettings s)
     {
-        public readonly float Scale = s.GradientScale, Epsilon = s.Epsilon, Beta1 = s.Beta1, Beta2 = s.Beta2;
+        public float Scale = s.GradientScale, Rate = s.StepSize, SecondCorrection = s.SecondCorrection;
+        public float AverageRest = (float)(1.0 - s.AverageDecay);
+        public readonly float Epsilon = s.Epsilon, Beta1 = s.Beta1, Beta2 = s.Beta2;
         public readonly float Rest1 = (float)(1.0 - s.Beta1), Rest2 = (float)(1.0 - s.Beta2);
-        public readonly float Rate = (float)(s.Rate / (1 - Math.Pow(s.Beta1, s.Step)));
-        public readonly float SecondCorrection = (float)(1 / (1 - Math.Pow(s.Beta2, s.Step)));
-        public readonly float AverageRest = (float)(1.0 - s.AverageDecay);
+
+        /// <summary>Takes over those of <see cref="OptimizerControl.Dials"/>.</summary>
+        public void SetDials(float* dials)
+        {
+            (Rate, SecondCorrection) = (dials[0], dials[1]);
+            AverageRest = (float)(1.0 - dials[2]);
+        }
     }
 
     /// <summary>Updates the second moment and gives what the first moment is divided by.</summary>

@@ -8,7 +8,7 @@ namespace GlowGpu.Model.Layers;
 /// permutation), as the one affine map of <see cref="IChannelMap"/>. Its log-determinant is the same for every image and is
 /// added by the model for all steps at once.
 /// </summary>
-public sealed class ChannelMixer(Device device, ChannelMapStep step, View logDet) : IFlowLayer
+public sealed class ChannelMixer(Device device, ChannelMapStep step, View logDet, View status) : IFlowLayer
 {
     private readonly ChannelMapStep[] only = [step];
     private readonly Node node = new(device.Backend, step.Maps);
@@ -43,7 +43,7 @@ public sealed class ChannelMixer(Device device, ChannelMapStep step, View logDet
     public void Initialize(Tensor x)
     {
         device.Backend.ChannelStats.InitializeActNorm(x.Data, Step.Parameters.Bias, Step.Parameters.Logs);
-        device.Backend.ChannelMap.Prepare(only, logDet);
+        device.Backend.ChannelMap.Prepare(only, logDet, status);
     }
 
     private sealed class Node(IBackend backend, ChannelMaps maps) : IReversibleNode

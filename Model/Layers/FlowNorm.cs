@@ -42,7 +42,7 @@ internal sealed class FlowNorm(Device device, string name, int channels, Paramet
     public void Initialize(Tensor x) => statistics.Initialize(x.Data);
 
     /// <summary>Moves the running statistics towards the batch's.</summary>
-    public void AcceptStatistics() => statistics.Accept();
+    public void AcceptStatistics(View scale) => statistics.Accept(scale);
 
     /// <inheritdoc/>
     public void Dispose() => statistics.Dispose();

@@ -54,7 +54,7 @@ internal sealed class MaskedCoupling(Device device, RealNvpCoupling coupling, Re
     public void Prepare() => network.Prepare();
 
     /// <summary>Moves the running statistics of the network towards the batch's.</summary>
-    public void AcceptStatistics() => network.AcceptStatistics();
+    public void AcceptStatistics(View scale) => network.AcceptStatistics(scale);
 
     /// <inheritdoc/>
     public void Dispose() => network.Dispose();

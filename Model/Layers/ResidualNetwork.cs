@@ -113,9 +113,9 @@ internal sealed class ResidualNetwork : IDisposable
     }
 
     /// <summary>Moves every running statistic towards the batch's.</summary>
-    public void AcceptStatistics()
+    public void AcceptStatistics(View scale)
     {
-        foreach (NormLayer layer in Norms) layer.Statistics.Accept();
+        foreach (NormLayer layer in Norms) layer.Statistics.Accept(scale);
     }
 
     /// <inheritdoc/>

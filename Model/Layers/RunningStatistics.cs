@@ -55,11 +55,11 @@ internal sealed class RunningStatistics : IDisposable
     /// <summary>Starts the running statistics at those of x.</summary>
     public void Initialize(View x) => backend.BatchNorm.Measure(x, runningMean, runningVariance);
 
-    /// <summary>Moves the running statistics towards those of the last recorded pass.</summary>
-    public void Accept()
+    /// <summary>Moves the running statistics towards those of the last recorded pass, unless scale is given and is NaN.</summary>
+    public void Accept(View scale)
     {
-        backend.BatchNorm.Blend(batchMean, runningMean, Momentum);
-        backend.BatchNorm.Blend(batchVariance, runningVariance, Momentum);
+        backend.BatchNorm.Blend(batchMean, runningMean, Momentum, scale);
+        backend.BatchNorm.Blend(batchVariance, runningVariance, Momentum, scale);
     }
 
     /// <inheritdoc/>

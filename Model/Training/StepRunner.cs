@@ -12,7 +12,6 @@ internal sealed class StepRunner : IDisposable
     private readonly TrainOptions options;
     private readonly BatchLoader loader;
     private readonly Schedule schedule;
-    private readonly IBuffer squares;
     private readonly ulong noiseKey;
     private Batch? peeked;
 
@@ -26,7 +25,6 @@ internal sealed class StepRunner : IDisposable
         loader = new BatchLoader(train, options.Batch, options.Shuffle, options.Augment, options.Seed, firstBatch);
         StepsPerEpoch = loader.BatchesPerEpoch;
         schedule = new Schedule(options.LearningRate, StepsPerEpoch * options.WarmupEpochs);
-        squares = backend.Allocate(1);
 
         // Capped where a float32 still tells the decay from 1.
         double? average = options.PolyakEpochs > 0
@@ -64,27 +62,21 @@ internal sealed class StepRunner : IDisposable
         (Batch batch, Noise noise) = Peek(state);
         peeked = null;
         long step = state.Step + 1;
-        (BatchResult? result, double norm) = Differentiate(batch, noise, ClassWeightAt(step));
         double rate = schedule.At(step);
-        bool skip = !(double.IsFinite(result?.Loss ?? double.NaN) && double.IsFinite(norm));
-        if (!skip)
-        {
-            model.AcceptStatistics();
-            Optimizer.Step(rate, options.ClipNorm > 0 && norm > options.ClipNorm ? options.ClipNorm / norm : 1);
-        }
+        TrainingResult result = model.Train(batch, noise, options.Memory, ClassWeightAt(step), Optimizer, rate, options.ClipNorm);
         state = state with
         {
             Step = step,
             Updates = Optimizer.Updates,
             NoiseCounter = state.NoiseCounter + CounterRandom.UniformBlocks((long)batch.Count * model.Config.Dimensions),
-            SkippedInRow = skip ? state.SkippedInRow + 1 : 0,
+            SkippedInRow = result.Updated ? 0 : state.SkippedInRow + 1,
         };
         double milliseconds = Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
-        return new StepMetrics(step, step / (double)StepsPerEpoch, result?.Loss ?? double.NaN, result?.BitsPerDim ?? double.NaN,
-            norm, rate, milliseconds, batch.Count * 1000 / milliseconds)
+        return new StepMetrics(step, step / (double)StepsPerEpoch, result.Batch.Loss, result.Batch.BitsPerDim,
+            result.GradientNorm, rate, milliseconds, batch.Count * 1000 / milliseconds)
         {
-            ClassErrors = model.Config.Classes > 0 ? result?.ClassErrors : null,
-            Skipped = skip,
+            ClassErrors = model.Config.Classes > 0 ? result.Batch.ClassErrors : null,
+            Skipped = !result.Updated,
         };
     }
 
@@ -125,7 +117,6 @@ internal sealed class StepRunner : IDisposable
     public void Dispose()
     {
         Optimizer.Dispose();
-        squares.Dispose();
         loader.Dispose();
     }
 
@@ -134,20 +125,4 @@ internal sealed class StepRunner : IDisposable
     /// the likelihood cannot hold against.
     /// </summary>
     internal double ClassWeightAt(long step) => options.ClassWeight * Math.Min(1, step / (double)Math.Max(1, options.ClassRamp ?? StepsPerEpoch));
-
-    private (BatchResult? Result, double GradientNorm) Differentiate(Batch batch, Noise noise, double classWeight)
-    {
-        try
-        {
-            BatchResult result = model.LossAndGradients(batch, noise, options.Memory, classWeight);
-            View sum = View.Dense(squares, 0, 1, 1);
-            model.Device.Backend.OptimizerStep.SumOfSquares(model.Parameters.Gradients, sum);
-            return (result, Math.Sqrt(sum.ReadScalar()));
-        }
-        catch (ArithmeticException)
-        {
-            // Weights that are not finite, or a channel mixing matrix that has become singular.
-            return (null, double.NaN);
-        }
-    }
 }

@@ -57,6 +57,7 @@ public sealed class Trainer : IDisposable
         try
         {
             opened.Push(run.Lock());
+            model.Device.GraphRefused = observer.OnMessage;
             RunConfig config = new()
             {
                 Model = model.Config,

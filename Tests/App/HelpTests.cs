@@ -18,21 +18,21 @@ public sealed class HelpTests
 
     [TestCase("train", "--data --out --levels --depth --width --coupling --permutation --invconv --bits --batch --lr --optimizer --warmup-epochs "
         + "--epochs --steps --memory --dequantize --no-shuffle --augment --validation --beta2 --minutes --preset --init --resume --save-every "
-        + "--sample-every --seed --device --threads --limit --image-size --data-dir --clip-norm --polyak-epochs --class-weight --class-ramp --classes --json")]
+        + "--sample-every --seed --device --threads --no-graph --limit --image-size --data-dir --clip-norm --polyak-epochs --class-weight --class-ramp --classes --json")]
     [TestCase("eval", "--model --data --dequantize --batch --limit --split --seed --device --threads --json")]
     [TestCase("encode", "--model --data --out --dequantize --batch --limit --split --device --threads --json")]
-    [TestCase("decode", "--model --latents --out --columns --device --threads --json")]
-    [TestCase("sample", "--model --count --temperature --temperatures --raster --per-class --with-log-prob --stats --seed --out --class --columns --device --threads --json")]
-    [TestCase("interpolate", "--model --from --to --data --pair --random --seed --steps --mode --out --device --threads --json")]
-    [TestCase("reconstruct", "--model --data --count --out --device --threads --json")]
+    [TestCase("decode", "--model --latents --out --columns --device --threads --no-graph --json")]
+    [TestCase("sample", "--model --count --temperature --temperatures --raster --per-class --with-log-prob --stats --seed --out --class --columns --device --threads --no-graph --json")]
+    [TestCase("interpolate", "--model --from --to --data --pair --random --seed --steps --mode --out --device --threads --no-graph --json")]
+    [TestCase("reconstruct", "--model --data --count --out --device --threads --no-graph --json")]
     [TestCase("import", "--from --image-size --bits --permutation --out --json")]
     [TestCase("export", "--to --width --out --json")]
     [TestCase("score", "--model --data --reference --reference-limit --out --histogram --dequantize --batch --device --json")]
     [TestCase("attribute fit", "--model --data --labels --out --batch --device --json")]
-    [TestCase("attribute apply", "--model --attributes --image --data --index --attribute --alpha --class --out --device --json")]
+    [TestCase("attribute apply", "--model --attributes --image --data --index --attribute --alpha --class --out --device --no-graph --json")]
     [TestCase("attribute list", "--json")]
     [TestCase("attribute score", "--model --attributes --data --labels --batch --device --json")]
-    [TestCase("ablate", "--data --steps --seeds --out --preset --levels --depth --width --batch --lr --device --json")]
+    [TestCase("ablate", "--data --steps --seeds --out --preset --levels --depth --width --batch --lr --device --no-graph --json")]
     [TestCase("info", "--json")]
     [TestCase("devices", "--json")]
     public void Verb_help_lists_every_option(string verb, string options)

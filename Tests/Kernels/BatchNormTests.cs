@@ -133,7 +133,9 @@ public sealed class BatchNormTests
         norm.Invert(n, mean, variance, again);
         norm.AddLogDet(s.Pixels, variance, 1, logdet);
         norm.Backward(x, mean, variance, parameters, dy, GLogDet, dx, gradients);
-        norm.Blend(mean, running, Momentum);
+        norm.Blend(mean, running, Momentum, memory.Input("no", [float.NaN]));
+        Tolerance.SameBits("running statistics of a step that is skipped", memory.Read(running), data.Running);
+        norm.Blend(mean, running, Momentum, memory.Input("yes", [0.5f]));
         memory.Check();
         Results results = new()
         {

@@ -1,6 +1,7 @@
 using GlowGpu.Kernels;
 using GlowGpu.Tests.Checks;
 using GlowGpu.Tests.Reference;
+using NUnit.Framework;
 
 namespace GlowGpu.Tests.Kernels;
 
@@ -104,7 +105,7 @@ public sealed class ChannelMapMemory : IDisposable
 {
     private readonly IBackend backend;
     private readonly Guarded memory;
-    private readonly View logDet;
+    private readonly View logDet, status;
     private readonly View[] weights;
 
     /// <summary>Uploads every step's parameters; outputs hold garbage.</summary>
@@ -114,6 +115,7 @@ public sealed class ChannelMapMemory : IDisposable
         memory = new Guarded(backend);
         Data = [.. shape.Steps.Select(static (s, i) => ChannelMapData.Make(s, i))];
         logDet = memory.Output("logdet", 1, 1);
+        status = memory.Output("status", 1, ChannelMapStatus.Length);
         weights = new View[Data.Length];
         Steps = new ChannelMapStep[Data.Length];
         for (int i = 0; i < Data.Length; i++) Steps[i] = Upload(Data[i], i);
@@ -125,11 +127,14 @@ public sealed class ChannelMapMemory : IDisposable
     /// <summary>The steps as the operation takes them.</summary>
     public ChannelMapStep[] Steps { get; }
 
-    /// <summary>Runs Prepare.</summary>
+    /// <summary>Runs Prepare and throws what its status says.</summary>
     public void Prepare()
     {
-        backend.ChannelMap.Prepare(Steps, logDet);
-        backend.Synchronize();
+        backend.ChannelMap.Prepare(Steps, logDet, status);
+        float[] found = memory.Read(status);
+        if (ChannelMapStatus.HasFailed(found)) Assert.That(LogDet(), Is.NaN, "the log-determinant of a failed preparation");
+        ChannelMapStatus.ThrowIfFailed(Steps, found);
+        Assert.That(found, Is.All.Zero);
     }
 
     /// <summary>Runs Backward; afterwards every output has been written, so guards are checked.</summary>
@@ -158,6 +163,9 @@ public sealed class ChannelMapMemory : IDisposable
 
     /// <summary>Overwrites W of a dense step.</summary>
     public void WriteWeight(int step, float[] w) => weights[step].Write(w);
+
+    /// <summary>Overwrites log_s of a plu step.</summary>
+    public void WriteLogS(int step, float[] logS) => Steps[step].Parameters.LogS.Write(logS);
 
     /// <summary>Everything that Prepare and Backward wrote.</summary>
     public Results All()

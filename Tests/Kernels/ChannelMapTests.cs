@@ -23,7 +23,10 @@ public sealed class ChannelMapTests
         new(12, ChannelMixing.Dense, 16), new(12, ChannelMixing.Plu, 16), new(24, ChannelMixing.Permutation, 4), new(48, ChannelMixing.Dense, 1),
     ]);
 
-    private static IEnumerable<TestCaseData> Cases => Devices.With(Shapes.Append(Several));
+    // As wide as the top of a large model, and one past a multiple of every group.
+    private static readonly ChannelMapCase[] Wide = [new([new(192, ChannelMixing.Dense, 4)]), new([new(129, ChannelMixing.Plu, 4)])];
+
+    private static IEnumerable<TestCaseData> Cases => Devices.With(Shapes.Append(Several).Concat(Wide));
 
     private static IEnumerable<TestCaseData> GradientCases =>
         Devices.With(Shapes.Append(Several).Where(static s => s.Steps.All(static t => t.Channels <= 48)));
@@ -104,6 +107,24 @@ public sealed class ChannelMapTests
         }
     }
 
+    [TestCaseSource(typeof(Devices), nameof(Devices.Backends))]
+    public void ConditionOfTheWeightCostsNothing(TestDevice device)
+    {
+        // Rows from 1 to 1e-4 in length, mixed: a condition of more than 1e4, at which float32 alone would leave three digits.
+        const int C = 16;
+        using ChannelMapMemory memory = new(device.Backend, new([new(C, ChannelMixing.Dense, 4)]));
+        double[] left = new Draw(5).Mixing(C).Wide(), right = new Draw(6).Mixing(C).Wide();
+        for (int i = 0; i < C * C; i++) right[i] *= Math.Pow(10, -4.0 * (i / C) / (C - 1));
+        float[] w = Matrix.Multiply(left, right, C).Narrow();
+        memory.WriteWeight(0, w);
+        memory.Prepare();
+        double[] inverse = Matrix.Inverse(w.Wide(), C);
+        float[] logs = memory.Data[0].Logs;
+        for (int i = 0; i < C * C; i++) inverse[i] *= Math.Exp(-3.0 * logs[i % C]);
+        Tolerance.Close("V", memory.Map(0).V, inverse, 8 * Tolerance.Ulp, C, C);
+        Tolerance.Close("logdet", memory.LogDet(), 4 * (3 * logs.Wide().Sum() + Matrix.LogAbsDeterminant(w.Wide(), C)), 8 * Tolerance.Ulp);
+    }
+
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void NegativeDeterminantIsAsGoodAsAPositiveOne(TestDevice device)
     {
@@ -150,6 +171,34 @@ public sealed class ChannelMapTests
         Assert.That(() => memory.Prepare(), Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
             "levels.0.steps.0: the channel mixing matrix is not finite (NaN at row 1, column 2); "
             + "go back to an earlier checkpoint and train on with a lower learning rate"));
+    }
+
+    [TestCaseSource(typeof(Devices), nameof(Devices.Backends))]
+    public void FactorsThatFailAreNamed(TestDevice device)
+    {
+        using ChannelMapMemory memory = new(device.Backend, new([new(6, ChannelMixing.Dense, 4), new(6, ChannelMixing.Plu, 4)]));
+        float[] logS = memory.Data[1].LogS;
+        logS[3] = float.NegativeInfinity;
+        memory.WriteLogS(1, logS);
+        Assert.That(() => memory.Prepare(), Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
+            "levels.0.steps.1: the channel mixing matrix is singular (pivot 4 of 6 is 0e+0 of its column); " + Advice));
+        logS[3] = float.PositiveInfinity;
+        memory.WriteLogS(1, logS);
+        Assert.That(() => memory.Prepare(), Throws.InstanceOf<ArithmeticException>().With.Message.StartsWith(
+            "levels.0.steps.1: the channel mixing matrix is not finite ("));
+    }
+
+    [TestCaseSource(typeof(Devices), nameof(Devices.Backends))]
+    public void AConstantThatChangesIsNoticed(TestDevice device)
+    {
+        ChannelMapCase shape = new([new(6, ChannelMixing.Permutation, 4)]);
+        using ChannelMapMemory memory = new(device.Backend, shape);
+        memory.Prepare();
+        float[] before = memory.Map(0).W;
+        Array.Reverse(memory.Data[0].Order);
+        memory.Prepare();
+        float[] after = memory.Map(0).W;
+        for (int i = 0; i < 36; i++) Assert.That(after[i], Is.EqualTo(before[i / 6 * 6 + 5 - i % 6]));
     }
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]

@@ -46,6 +46,14 @@ public sealed class DequantizeTests
         device.Backend.Dequantize.Forward(input, shape.Bits, shape.Center, Key, shape.Counter, x);
         memory.Check();
         Tolerance.SameBits("x", memory.Read(x), expected, shape.Rows, shape.Cols);
+
+        // Key and counter from memory, in the place of others.
+        float[] bits = new float[DequantizeNoise.Length];
+        DequantizeNoise.Set(bits, Key, shape.Counter);
+        View noise = memory.Input("noise", bits);
+        device.Backend.Dequantize.Forward(input, shape.Bits, shape.Center, 1, 2, x, noise);
+        memory.Check();
+        Tolerance.SameBits("x by noise in memory", memory.Read(x), expected, shape.Rows, shape.Cols);
     }
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]

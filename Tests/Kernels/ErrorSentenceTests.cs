@@ -110,9 +110,9 @@ public sealed class ErrorSentenceTests
         new("class head, logits too few",
             (b, v) => b.ClassHead.Forward(Four, v(4, 3), new ClassHeadParameters(v(1, 15), v(1, 5), v(1, 5)), v(1, 1), v(1, 3), v(1, 4), v(1, 1)),
             "class head: logits is [1,4]; it must be [1,5]"),
-        new("map, permutation names a channel twice", (b, v) => b.ChannelMap.Prepare([Step(v, [0, 0, 2])], v(1, 1)),
+        new("map, permutation names a channel twice", (b, v) => b.ChannelMap.Prepare([Step(v, [0, 0, 2])], v(1, 1), v(1, 4)),
             "levels.1.steps.7: the permutation names channel 0 twice or outside of its 3; it must name each from 0 to 2 once"),
-        new("map, permutation too short", (b, v) => b.ChannelMap.Prepare([Step(v, [0, 1])], v(1, 1)),
+        new("map, permutation too short", (b, v) => b.ChannelMap.Prepare([Step(v, [0, 1])], v(1, 1), v(1, 4)),
             "levels.1.steps.7: the permutation has 2 entries; it must have 3"),
     ];
 

@@ -79,6 +79,65 @@ public sealed class OptimizerStepTests
         }
     }
 
+    [TestCaseSource(typeof(Devices), nameof(Devices.Backends))]
+    public void WhatTheHostDoesNotKnowComesFromMemory(TestDevice device)
+    {
+        foreach (Case shape in new[] { new Case(false, 97, true, 0.25f), new Case(true, 97, true, 0.25f) })
+        {
+            Results expected = Run(device.Backend, shape), got = Run(device.Backend, shape, fromMemory: true);
+            foreach ((string name, float[] values) in expected) Tolerance.SameBits($"{shape}: {name}", got[name], values);
+        }
+    }
+
+    [TestCaseSource(typeof(Devices), nameof(Devices.Backends))]
+    public void WhereAViewBeginsDoesNotMatter(TestDevice device)
+    {
+        // Only views that begin at a multiple of 16 bytes move in accesses of so many.
+        foreach (Case shape in new[] { new Case(false, 97, true, 1), new Case(true, 97, true, 1) })
+        {
+            Results expected = Run(device.Backend, shape), got = Run(device.Backend, shape, first: 1);
+            foreach ((string name, float[] values) in expected) Tolerance.SameBits($"{shape}: {name}", got[name], values);
+        }
+    }
+
+    [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
+    public void AScaleThatIsNotANumberChangesNothing(TestDevice device)
+    {
+        float[] values = new Draw(2).Normal(50), gradient = new Draw(3).Normal(50);
+        foreach (bool adamax in new[] { false, true })
+        {
+            using Guarded memory = new(device.Backend);
+            View p = memory.Input("p", values), g = memory.Input("g", gradient), m = memory.Input("m", values);
+            View v = memory.Input("v", [.. values.Select(Math.Abs)]), average = memory.Input("average", values);
+            OptimizerControl control = new(memory.Input("scale", [float.NaN]), View.None);
+            OptimizerSettings settings = Settings(new Case(adamax, 50, true, 1), 2);
+            if (adamax) device.Backend.OptimizerStep.Adamax(p, g, m, v, average, settings, control);
+            else device.Backend.OptimizerStep.Adam(p, g, m, v, average, settings, control);
+            memory.Check();
+        }
+    }
+
+    [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
+    public void TheJudgeClipsOrForbids(TestDevice device)
+    {
+        float[] fine = new Draw(4).Normal(91);
+        Assert.Multiple(() =>
+        {
+            Assert.That(Judge(device.Backend, fine, 16, 0), Is.EqualTo(1), "no clipping");
+            Assert.That(Judge(device.Backend, fine, 16, 4), Is.EqualTo(1), "as long as allowed");
+            Assert.That(Judge(device.Backend, fine, 16, 3), Is.EqualTo(0.75f).Within(1e-7f), "clipped");
+            Assert.That(Judge(device.Backend, fine, float.NaN, 3), Is.NaN);
+            Assert.That(Judge(device.Backend, fine, float.PositiveInfinity, 0), Is.NaN);
+            foreach (float value in new[] { float.NaN, float.PositiveInfinity, float.NegativeInfinity })
+                foreach (int at in new[] { 0, 17, 63, 64, 90 })
+                {
+                    float[] bad = [.. fine];
+                    bad[at] = value;
+                    Assert.That(Judge(device.Backend, bad, 16, 3), Is.NaN, $"{value} at {at}");
+                }
+        });
+    }
+
     [TestCaseSource(nameof(SumCases))]
     public void SumOfSquaresIsAccurate(TestDevice device, Length length)
     {
@@ -106,6 +165,15 @@ public sealed class OptimizerStepTests
             }
     }
 
+    private static float Judge(IBackend backend, float[] values, float squares, double clipNorm)
+    {
+        using Guarded memory = new(backend);
+        View scale = memory.Output("scale", 1, 1);
+        backend.OptimizerStep.Judge(memory.Input("values", values), memory.Input("squares", [squares]), clipNorm, scale);
+        memory.Check();
+        return memory.Read(scale)[0];
+    }
+
     private static float SumOfSquares(IBackend backend, float[] values)
     {
         using Guarded memory = new(backend);
@@ -120,25 +188,39 @@ public sealed class OptimizerStepTests
     private static OptimizerSettings Settings(Case shape, long step) =>
         new(1e-3f * step, 0.9f, 0.999f, 1e-8f, step, shape.GradientScale, 0.95f);
 
-    private static Results Run(IBackend backend, Case shape)
+    private static Results Run(IBackend backend, Case shape, bool fromMemory = false, int first = 0)
     {
         Draw draw = new(shape.Count);
         float[] values = draw.Normal(shape.Count), zero = new float[shape.Count];
         using Guarded memory = new(backend);
-        View p = memory.InOut("p", values, 1, shape.Count), g = memory.InOut("g", zero, 1, shape.Count);
-        View m = memory.InOut("m", zero, 1, shape.Count), v = memory.InOut("v", zero, 1, shape.Count);
-        View average = shape.Average ? memory.InOut("average", values, 1, shape.Count) : View.None;
+        View InOut(string name, float[] numbers) => memory.InOut(name, [.. new float[first], .. numbers], 1, first + shape.Count);
+        View Part(View view) => view.IsNone ? view : view.Columns(first, shape.Count);
+        View p = InOut("p", values), g = InOut("g", zero), m = InOut("m", zero), v = InOut("v", zero);
+        View average = shape.Average ? InOut("average", values) : View.None;
+        View scale = memory.InOut("scale", [0], 1, 1), dials = memory.InOut("dials", new float[OptimizerControl.DialCount], 1, OptimizerControl.DialCount);
         for (int t = 1; t <= Steps; t++)
         {
             float[] gradient = draw.Normal(shape.Count, 0.01);
-            g.Write(gradient);
-            if (shape.Adamax) backend.OptimizerStep.Adamax(p, g, m, v, average, Settings(shape, t));
-            else backend.OptimizerStep.Adam(p, g, m, v, average, Settings(shape, t));
-            Tolerance.SameBits("gradient", memory.Read(g), gradient);
+            Part(g).Write(gradient);
+            OptimizerSettings settings = Settings(shape, t);
+            OptimizerControl control = default;
+            if (fromMemory)
+            {
+                float[] numbers = new float[OptimizerControl.DialCount];
+                OptimizerControl.SetDials(numbers, settings);
+                dials.Write(numbers);
+                scale.Write([settings.GradientScale]);
+                settings = settings with { Rate = 7, Step = 1000, GradientScale = 3, AverageDecay = 0.1f };
+                control = new(scale, dials);
+            }
+            if (shape.Adamax) backend.OptimizerStep.Adamax(Part(p), Part(g), Part(m), Part(v), Part(average), settings, control);
+            else backend.OptimizerStep.Adam(Part(p), Part(g), Part(m), Part(v), Part(average), settings, control);
+            Tolerance.SameBits("gradient", memory.Read(g).AsSpan(first), gradient);
         }
         memory.Check();
-        Results results = new() { ["p"] = memory.Read(p), ["m"] = memory.Read(m), ["v"] = memory.Read(v) };
-        if (shape.Average) results["average"] = memory.Read(average);
+        float[] Numbers(View view) => memory.Read(view)[first..];
+        Results results = new() { ["p"] = Numbers(p), ["m"] = Numbers(m), ["v"] = Numbers(v) };
+        if (shape.Average) results["average"] = Numbers(average);
         return results;
     }
 }

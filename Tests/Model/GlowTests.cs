@@ -1,5 +1,4 @@
 using GlowGpu.Engine;
-using GlowGpu.Kernels;
 using GlowGpu.Kernels.Host;
 using GlowGpu.Model;
 using GlowGpu.Model.Sampling;
@@ -110,18 +109,10 @@ public sealed class GlowTests
         using Device device = new(new HostBackend(threads));
         using GlowGpu.Model.Glow glow = new(Config with { Classes = classes }, device, seed: 2);
         using Adamax optimizer = new(device.Backend, glow.Parameters, 0.9, 0.999, 1e-8, averageDecay: 0.99);
-        using IBuffer squares = device.Backend.Allocate(1);
-        View sum = View.Dense(squares, 0, 1, 1);
         Batch batch = Images(3, seed: 1, classes: classes);
         glow.Initialize(batch, Noise.Center);
         double norm = 0;
-        void Step()
-        {
-            glow.LossAndGradients(batch, Noise.Center, memory, 0.01);
-            device.Backend.OptimizerStep.SumOfSquares(glow.Parameters.Gradients, sum);
-            norm = sum.ReadScalar();
-            optimizer.Step(1e-3, 1);
-        }
+        void Step() => norm = glow.Train(batch, Noise.Center, memory, 0.01, optimizer, 1e-3, clipNorm: 1).GradientNorm;
         for (int i = 0; i < 3; i++) Step();
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 5; i++) Step();

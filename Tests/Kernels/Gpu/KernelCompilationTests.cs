@@ -55,6 +55,19 @@ internal sealed class KernelCompilationTests
         }, context => new PTXBackend(context, new CudaArchitecture(major, minor), InstructionSet, null!));
     }
 
+    [Test]
+    [Category("Ptx")]
+    public void TheOptimizerMovesSixteenBytesAtATime()
+    {
+        Compile((PTXCompiledKernel kernel, string name) =>
+        {
+            if (!name.StartsWith("GpuOptimizerStep.Step<", StringComparison.Ordinal)) return;
+            // Parameter, gradient, two moments and the average in; all but the gradient out. The tail is scalar.
+            Assert.That(kernel.PTXAssembly.Split("ld.v4.f32").Length + kernel.PTXAssembly.Split("ld.global.v4.f32").Length - 2, Is.EqualTo(5), name);
+            Assert.That(kernel.PTXAssembly.Split("st.v4.f32").Length + kernel.PTXAssembly.Split("st.global.v4.f32").Length - 2, Is.EqualTo(4), name);
+        }, static context => new PTXBackend(context, new CudaArchitecture(9, 0), InstructionSet, null!));
+    }
+
     [TestCase(8, 0)]
     [TestCase(9, 0)]
     [Category("Ptx")]

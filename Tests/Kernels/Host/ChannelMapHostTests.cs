@@ -21,7 +21,7 @@ public sealed class ChannelMapHostTests
         ChannelMapStep step = Step(views, mixing, channels);
         using Workers workers = new(1);
         HostChannelMap map = new(workers);
-        map.Prepare([step], views.Zeros(1, 1));
+        Prepare(map, [step], views, views.Zeros(1, 1));
         map.Backward([step], (float)GLogDet);
 
         double[] dw = Doubles(step.Maps.DW), db = Doubles(step.Maps.DB);
@@ -52,7 +52,7 @@ public sealed class ChannelMapHostTests
         ChannelMapStep step = Step(views, mixing, channels);
         View logDet = views.Zeros(1, 1);
         using Workers workers = new(1);
-        new HostChannelMap(workers).Prepare([step], logDet);
+        Prepare(new HostChannelMap(workers), [step], views, logDet);
 
         Model model = Model.Of(step);
         (double[] w, double[] b) = model.Maps();
@@ -81,7 +81,7 @@ public sealed class ChannelMapHostTests
         step.Parameters.Logs.Write([0, 0]);
         View logDet = views.Zeros(1, 1);
         using Workers workers = new(1);
-        new HostChannelMap(workers).Prepare([step], logDet);
+        Prepare(new HostChannelMap(workers), [step], views, logDet);
         Assert.That(logDet.ToArray()[0], Is.EqualTo(PixelsPerImage * Math.Log(6)).Within(1e-5));
         Assert.That(step.Maps.V.ToArray(), Is.EqualTo(new[] { 0, 0.5f, 1 / 3f, 0 }));
     }
@@ -95,13 +95,13 @@ public sealed class ChannelMapHostTests
         steps[4].Parameters.Weight.Write(new float[9]);
         using Workers workers = new(threads);
         HostChannelMap map = new(workers);
-        Assert.That(() => map.Prepare(steps, views.Zeros(1, 1)), Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
+        Assert.That(() => Prepare(map, steps, views, views.Zeros(1, 1)), Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
             "levels.0.steps.3: the channel mixing matrix is singular (pivot 3 of 3 is 0e+0 of its column); go back to an earlier checkpoint and train on with a lower learning rate, or use the plu parameterisation, which stays invertible"));
 
         // The failure is not remembered.
         steps[3].Parameters.Weight.Write([1, 0, 0, 0, 1, 0, 0, 0, 1]);
         steps[4].Parameters.Weight.Write([1, 0, 0, 0, 1, 0, 0, 0, 1]);
-        Assert.That(() => map.Prepare(steps, views.Zeros(1, 1)), Throws.Nothing);
+        Assert.That(() => Prepare(map, steps, views, views.Zeros(1, 1)), Throws.Nothing);
     }
 
     [Test]
@@ -112,14 +112,14 @@ public sealed class ChannelMapHostTests
         HostChannelMap map = new(workers);
         ChannelMapStep dense = Step(views, ChannelMixing.Dense, 2, "levels.1.steps.0");
         dense.Parameters.Weight.Write([1, float.NaN, 0, 1]);
-        Assert.That(() => map.Prepare([dense], views.Zeros(1, 1)), Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
+        Assert.That(() => Prepare(map, [dense], views, views.Zeros(1, 1)), Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
             "levels.1.steps.0: the channel mixing matrix is not finite (NaN at row 0, column 1); go back to an earlier checkpoint and train on with a lower learning rate"));
         ChannelMapStep plu = Step(views, ChannelMixing.Plu, 2, "levels.1.steps.1");
         plu.Parameters.LogS.Write([0, float.PositiveInfinity]);
-        Assert.That(() => map.Prepare([plu], views.Zeros(1, 1)),
+        Assert.That(() => Prepare(map, [plu], views, views.Zeros(1, 1)),
             Throws.InstanceOf<ArithmeticException>().With.Message.StartsWith("levels.1.steps.1: the channel mixing matrix is not finite"));
         plu.Parameters.LogS.Write([0, float.NegativeInfinity]);
-        Assert.That(() => map.Prepare([plu], views.Zeros(1, 1)),
+        Assert.That(() => Prepare(map, [plu], views, views.Zeros(1, 1)),
             Throws.InstanceOf<ArithmeticException>().With.Message.StartsWith("levels.1.steps.1: the channel mixing matrix is singular (pivot 2 of 2"));
     }
 
@@ -130,17 +130,24 @@ public sealed class ChannelMapHostTests
         using Workers workers = new(1);
         HostChannelMap map = new(workers);
         ChannelMapStep step = Step(views, ChannelMixing.Permutation, 3, "levels.0.steps.1");
-        Assert.That(() => map.Prepare([step with { Permutation = [0, 2, 2] }], views.Zeros(1, 1)),
+        Assert.That(() => Prepare(map, [step with { Permutation = [0, 2, 2] }], views, views.Zeros(1, 1)),
             Throws.ArgumentException.With.Message.EqualTo(
                 "levels.0.steps.1: the permutation names channel 2 twice or outside of its 3; it must name each from 0 to 2 once"));
-        Assert.That(() => map.Prepare([step with { Parameters = step.Parameters with { Logs = views.Zeros(1, 4) } }], views.Zeros(1, 1)),
+        Assert.That(() => Prepare(map, [step with { Parameters = step.Parameters with { Logs = views.Zeros(1, 4) } }], views, views.Zeros(1, 1)),
             Throws.ArgumentException.With.Message.EqualTo("levels.0.steps.1: actnorm logs holds 4 values; it must hold 3"));
         ChannelMapStep plu = Step(views, ChannelMixing.Plu, 2, "levels.0.steps.2");
-        Assert.That(() => map.Prepare([plu with { Sign = [1, 0] }], views.Zeros(1, 1)),
+        Assert.That(() => Prepare(map, [plu with { Sign = [1, 0] }], views, views.Zeros(1, 1)),
             Throws.ArgumentException.With.Message.EqualTo("levels.0.steps.2: sign_s holds 0; every entry must be 1 or -1"));
         Assert.That(() => map.Backward([plu with { Gradients = plu.Gradients with { LogS = View.None } }], 0),
             Throws.ArgumentException.With.Message.EqualTo(
                 "levels.0.steps.2: gradient of invconv log_s is missing; it must hold 2 values"));
+    }
+
+    private static void Prepare(HostChannelMap map, ChannelMapStep[] steps, HostViews views, View logDet)
+    {
+        View status = views.Zeros(1, ChannelMapStatus.Length);
+        map.Prepare(steps, logDet, status);
+        ChannelMapStatus.ThrowIfFailed(steps, status);
     }
 
     internal static ChannelMapStep Step(HostViews views, ChannelMixing mixing, int c, string name = "step")

@@ -214,10 +214,10 @@ public sealed partial class HostOperationsTests
             HostChannelMap map = new(workers);
             ChannelMapStep[] steps = [.. Enum.GetValues<ChannelMixing>().SelectMany(
                 mixing => new[] { 3, 12, 40 }.Select(c => ChannelMapHostTests.Step(v, mixing, c)))];
-            View logDet = v.Zeros(1, 1);
+            View logDet = v.Zeros(1, 1), status = v.Zeros(1, ChannelMapStatus.Length);
             return (() =>
             {
-                map.Prepare(steps, logDet);
+                map.Prepare(steps, logDet, status);
                 map.Backward(steps, 0.5f);
             }, [logDet, .. steps.SelectMany(static s => new[]
             {

@@ -65,8 +65,9 @@ internal sealed class ReferenceBatchNorm : IBatchNorm
         gradients.Bias.Store(dbias);
     }
 
-    public void Blend(View batch, View running, float momentum)
+    public void Blend(View batch, View running, float momentum, View scale = default)
     {
+        if (!scale.IsNone && float.IsNaN(scale.ReadScalar())) return;
         double[] b = batch.Load();
         running.Store([.. running.Load().Select((r, i) => (1 - (double)momentum) * r + momentum * b[i])]);
     }

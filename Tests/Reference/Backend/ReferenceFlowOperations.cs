@@ -1,4 +1,5 @@
 using GlowGpu.Kernels;
+using GlowGpu.Tests.Checks;
 
 namespace GlowGpu.Tests.Reference.Backend;
 
@@ -25,11 +26,13 @@ internal sealed class ReferenceChannelAffine : IChannelAffine
 
 internal sealed class ReferenceChannelMap : IChannelMap
 {
-    public void Prepare(IReadOnlyList<ChannelMapStep> steps, View logDet)
+    public void Prepare(IReadOnlyList<ChannelMapStep> steps, View logDet, View status)
     {
         double sum = 0;
-        foreach (ChannelMapStep step in steps)
+        float[] found = new float[ChannelMapStatus.Length];
+        for (int index = 0; index < steps.Count; index++)
         {
+            ChannelMapStep step = steps[index];
             int n = step.Channels;
             double[] w = Weight(step), bias = step.Parameters.Bias.Load(), logs = step.Parameters.Logs.Load();
             double[] inverse = Matrix.Inverse(w, n), forward = new double[n * n], b = new double[n];
@@ -44,9 +47,15 @@ internal sealed class ReferenceChannelMap : IChannelMap
             step.Maps.B.Store(b);
             step.Maps.V.Store(inverse);
             step.Maps.C.Store(Array.ConvertAll(bias, static v => -v));
-            sum += step.PixelsPerImage * (3 * logs.Sum() + Matrix.LogAbsDeterminant(w, n));
+            double logAbs = Matrix.LogAbsDeterminant(w, n);
+            sum += double.IsFinite(logAbs) ? step.PixelsPerImage * (3 * logs.Sum() + logAbs) : double.NaN;
+            int bad = Array.FindIndex(w, static v => !double.IsFinite(v));
+            if (double.IsFinite(logAbs) || ChannelMapStatus.HasFailed(found)) continue;
+            if (bad >= 0) ChannelMapStatus.SetNotFinite(found, index, bad, w[bad]);
+            else ChannelMapStatus.SetSingular(found, index, 0, 0);
         }
         logDet.Store([sum]);
+        status.Store(found.Wide());
     }
 
     public void Backward(IReadOnlyList<ChannelMapStep> steps, float gLogDet)
@@ -82,18 +91,13 @@ internal sealed class ReferenceChannelMap : IChannelMap
         }
     }
 
-    private static double[] Weight(ChannelMapStep step)
+    private static double[] Weight(ChannelMapStep step) => step.Mixing switch
     {
-        double[] w = step.Mixing switch
-        {
-            ChannelMixing.Dense => step.Parameters.Weight.Load(),
-            ChannelMixing.Permutation => ChannelMixReference.Permutation(step.Permutation),
-            _ => ChannelMixReference.Plu(step.Permutation, step.Parameters.Lower.Load(), step.Parameters.Upper.Load(),
-                step.Parameters.LogS.Load(), Array.ConvertAll(step.Sign, static v => (double)v)),
-        };
-        double logDet = Matrix.LogAbsDeterminant(w, step.Channels);
-        return double.IsFinite(logDet) ? w : throw new ArithmeticException($"{step.Name}: W is singular or not finite");
-    }
+        ChannelMixing.Dense => step.Parameters.Weight.Load(),
+        ChannelMixing.Permutation => ChannelMixReference.Permutation(step.Permutation),
+        _ => ChannelMixReference.Plu(step.Permutation, step.Parameters.Lower.Load(), step.Parameters.Upper.Load(),
+            step.Parameters.LogS.Load(), Array.ConvertAll(step.Sign, static v => (double)v)),
+    };
 }
 
 internal sealed class ReferenceCouple : ICouple

@@ -154,8 +154,9 @@ internal sealed class ReferenceChannelStats : IChannelStats
 
 internal sealed class ReferenceDequantize : IDequantize
 {
-    public void Forward(View bytes, int bits, bool center, ulong key, ulong counter, View x)
+    public void Forward(View bytes, int bits, bool center, ulong key, ulong counter, View x, View noise = default)
     {
+        if (!noise.IsNone) (key, counter) = DequantizeNoise.Get(noise.ToArray());
         double[] u = new double[bytes.Count];
         for (int i = 0; i < u.Length; i++)
         {
@@ -168,27 +169,46 @@ internal sealed class ReferenceDequantize : IDequantize
 
 internal sealed class ReferenceOptimizerStep : IOptimizerStep
 {
-    public void Adam(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings) =>
-        Step(parameters, gradients, m, v, average, settings, OptimizerReference.Adam);
+    public void Adam(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings, OptimizerControl control = default) =>
+        Step(parameters, gradients, m, v, average, settings, control, OptimizerReference.Adam);
 
-    public void Adamax(View parameters, View gradients, View m, View u, View average, OptimizerSettings settings) =>
-        Step(parameters, gradients, m, u, average, settings, OptimizerReference.Adamax);
+    public void Adamax(View parameters, View gradients, View m, View u, View average, OptimizerSettings settings, OptimizerControl control = default) =>
+        Step(parameters, gradients, m, u, average, settings, control, OptimizerReference.Adamax);
 
     public void SumOfSquares(View x, View result) => result.Store([x.Load().Sum(static v => v * v)]);
 
+    public void Judge(View values, View squares, double clipNorm, View scale)
+    {
+        double norm = Math.Sqrt(squares.ReadScalar());
+        bool finite = double.IsFinite(norm) && Array.TrueForAll(values.Load(), double.IsFinite);
+        scale.Store([finite ? clipNorm > 0 ? Math.Min(1, clipNorm / norm) : 1 : double.NaN]);
+    }
+
     private delegate void Algorithm(double[] p, double[] g, double[] m, double[] v, double rate, double beta1, double beta2, double epsilon, long t);
 
-    private static void Step(View parameters, View gradients, View first, View second, View average, OptimizerSettings s, Algorithm algorithm)
+    private static void Step(View parameters, View gradients, View first, View second, View average, OptimizerSettings s, OptimizerControl control, Algorithm algorithm)
     {
+        float scale = control.Scale.IsNone ? s.GradientScale : control.Scale.ReadScalar();
+        if (float.IsNaN(scale)) return;
+        double averageDecay = s.AverageDecay, rate = s.Rate;
+        long t = s.Step;
+        if (!control.Dials.IsNone)
+        {
+            float[] dials = control.Dials.ToArray();
+            // The step that the corrections belong to.
+            t = (long)Math.Round(Math.Log(1 - 1 / dials[1]) / Math.Log(s.Beta2));
+            rate = dials[0] * (1 - Math.Pow(s.Beta1, t));
+            averageDecay = dials[2];
+        }
         double[] p = parameters.Load(), m = first.Load(), v = second.Load();
-        double[] g = Array.ConvertAll(gradients.Load(), x => x * s.GradientScale);
-        algorithm(p, g, m, v, s.Rate, s.Beta1, s.Beta2, s.Epsilon, s.Step);
+        double[] g = Array.ConvertAll(gradients.Load(), x => x * scale);
+        algorithm(p, g, m, v, rate, s.Beta1, s.Beta2, s.Epsilon, t);
         parameters.Store(p);
         first.Store(m);
         second.Store(v);
         if (average.IsNone) return;
         double[] a = average.Load();
-        for (int i = 0; i < a.Length; i++) a[i] = s.AverageDecay * a[i] + (1 - s.AverageDecay) * p[i];
+        for (int i = 0; i < a.Length; i++) a[i] = averageDecay * a[i] + (1 - averageDecay) * p[i];
         average.Store(a);
     }
 }
