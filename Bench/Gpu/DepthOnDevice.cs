@@ -1,6 +1,5 @@
 using GlowGpu.Bench.Steps;
 using GlowGpu.Engine;
-using GlowGpu.Kernels;
 using GlowGpu.Model;
 
 namespace GlowGpu.Bench.Gpu;

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
-using GlowGpu.Engine;
 using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
+using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
+using Device = GlowGpu.Engine.Device;
 
 namespace GlowGpu.Bench.Gpu;
 

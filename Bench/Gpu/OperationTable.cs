@@ -3,7 +3,6 @@ using GlowGpu.Bench.Ops;
 using GlowGpu.Bench.Report;
 using GlowGpu.Bench.Roofline;
 using GlowGpu.Engine;
-using GlowGpu.Kernels;
 
 namespace GlowGpu.Bench.Gpu;
 

@@ -16,7 +16,6 @@ internal sealed class PeerLibraries : IDisposable
         Backend = backend;
         if (backend.Accelerator is not CudaAccelerator cuda)
         {
-            Cublas = Cudnn = null;
             CublasNote = CudnnNote = $"not measured: it needs a CUDA device, and {backend.Name} is driven by {backend.Accelerator.AcceleratorType}";
             return;
         }

@@ -3,7 +3,6 @@ using GlowGpu.Bench.Peers;
 using GlowGpu.Bench.Report;
 using GlowGpu.Bench.Steps;
 using GlowGpu.Engine;
-using GlowGpu.Model;
 
 namespace GlowGpu.Bench.Gpu;
 
