@@ -2,7 +2,6 @@ using System.Globalization;
 using GlowGpu.Bench;
 using GlowGpu.Bench.Attributes;
 using GlowGpu.Bench.Gpu;
-using GlowGpu.Bench.Ops;
 using GlowGpu.Bench.Steps;
 using GlowGpu.Engine;
 
@@ -25,7 +24,7 @@ try
 #if BUNDLE
             throw new GlowException("ops: BenchmarkDotNet builds programs as it runs, so that a bundle goes without it; use a checkout and the .NET SDK");
 #else
-            return OpsCommand.Run(rest);
+            return GlowGpu.Bench.Ops.OpsCommand.Run(rest);
 #endif
         case ["gpu", .. string[] rest]:
             return GpuReport.Run(rest);
