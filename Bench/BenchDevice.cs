@@ -9,12 +9,18 @@ namespace GlowGpu.Bench;
 /// </summary>
 public static class BenchDevice
 {
+    private const string Host = "cpu";
+
+    private static string Kind => Environment.GetEnvironmentVariable("GLOW_BENCH_DEVICE") ?? Host;
+
+    /// <summary>Whether it is the host.</summary>
+    public static bool IsHost => Kind == Host;
+
     /// <summary>Opens it.</summary>
     /// <exception cref="GlowException">There is no such device.</exception>
     public static Device Open()
     {
         string? threads = Environment.GetEnvironmentVariable("GLOW_BENCH_THREADS");
-        return DeviceFactory.Open(Environment.GetEnvironmentVariable("GLOW_BENCH_DEVICE") ?? "cpu",
-            threads is null ? null : int.Parse(threads, CultureInfo.InvariantCulture));
+        return DeviceFactory.Open(Kind, threads is null ? null : int.Parse(threads, CultureInfo.InvariantCulture));
     }
 }

@@ -1,12 +1,13 @@
 using System.Globalization;
-using BenchmarkDotNet.Running;
 using GlowGpu.Bench;
 using GlowGpu.Bench.Attributes;
+using GlowGpu.Bench.Gpu;
 using GlowGpu.Bench.Steps;
 using GlowGpu.Engine;
 
 const string Usage = """
     bench host [--quick] [--parts A,B] [--out FOLDER]  host backend: ceilings, operations, whole steps beside PyTorch, memory, threads (about 6 minutes)
+    bench gpu [--device cuda|opencl] [--quick] [--parts A,B] [--precision A,B] [--out FOLDER]  a GPU: ceilings, operations beside cuDNN and cuBLASLt, steps beside PyTorch, memory
     bench ops [BenchmarkDotNet arguments]   single operations, e.g. --filter *CouplingNet*
     bench curve RUN OUT.png                 bits/dim of a run folder over its steps
     bench attributes MODEL A ALPHA N        what moving along attributes does to the factors of N demo images
@@ -20,8 +21,13 @@ try
         case ["host", .. string[] rest]:
             return HostReport.Run(rest);
         case ["ops", .. string[] rest]:
-            BenchmarkSwitcher.FromAssembly(typeof(HostReport).Assembly).Run(rest);
-            return 0;
+#if BUNDLE
+            throw new GlowException("ops: BenchmarkDotNet builds programs as it runs, so that a bundle goes without it; use a checkout and the .NET SDK");
+#else
+            return GlowGpu.Bench.Ops.OpsCommand.Run(rest);
+#endif
+        case ["gpu", .. string[] rest]:
+            return GpuReport.Run(rest);
         case ["curve", string run, string picture]:
             return Curve.Draw(run, picture);
         case ["attributes", string model, string attributes, string alpha, string count]

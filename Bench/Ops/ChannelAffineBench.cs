@@ -11,17 +11,25 @@ public class ChannelAffineBench : OpBench
 
     /// <summary>y = x·w + b.</summary>
     [Benchmark]
-    public void Forward() => Backend.ChannelAffine.Apply(x, w, b, y);
+    public void Forward()
+    {
+        Backend.ChannelAffine.Apply(x, w, b, y);
+        Wait();
+    }
 
     /// <summary>dx, dw, db.</summary>
     [Benchmark]
-    public void Backward() => Backend.ChannelAffine.Backward(y, x, w, dx, dw, db);
+    public void Backward()
+    {
+        Backend.ChannelAffine.Backward(y, x, w, dx, dw, db);
+        Wait();
+    }
 
     /// <inheritdoc/>
     public override IEnumerable<OpRun> Runs() =>
     [
-        new("ChannelAffine forward", Forward, Cost.ChannelAffine(Pixels.Count, Shape.Channels)),
-        new("ChannelAffine backward", Backward, Cost.ChannelAffineBackward(Pixels.Count, Shape.Channels)),
+        new("ChannelAffine forward", Forward, Cost.ChannelAffine(Pixels.Count, Shape.Channels), PeerWork.ChannelForward),
+        new("ChannelAffine backward", Backward, Cost.ChannelAffineBackward(Pixels.Count, Shape.Channels), PeerWork.ChannelBackward),
     ];
 
     /// <inheritdoc/>

@@ -14,27 +14,43 @@ public class CouplingNetBench : OpBench
 
     /// <summary>Folding and packing of the weights.</summary>
     [Benchmark]
-    public void Pack() => Backend.CouplingNet.Pack(net, parameters, packed);
+    public void Pack()
+    {
+        Backend.CouplingNet.Pack(net, parameters, packed);
+        Wait();
+    }
 
     /// <summary>h from z1, hidden layers kept for backward.</summary>
     [Benchmark]
-    public void Forward() => Backend.CouplingNet.Forward(net, Pixels, z1, packed, h, saved);
+    public void Forward()
+    {
+        Backend.CouplingNet.Forward(net, Pixels, z1, packed, h, saved);
+        Wait();
+    }
 
     /// <summary>h from z1, nothing kept: sampling, and forward in reversible mode.</summary>
     [Benchmark]
-    public void ForwardOnly() => Backend.CouplingNet.Forward(net, Pixels, z1, packed, h, View.None);
+    public void ForwardOnly()
+    {
+        Backend.CouplingNet.Forward(net, Pixels, z1, packed, h, View.None);
+        Wait();
+    }
 
     /// <summary>dz1 and all nine gradients.</summary>
     [Benchmark]
-    public void Backward() => Backend.CouplingNet.Backward(net, Pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);
+    public void Backward()
+    {
+        Backend.CouplingNet.Backward(net, Pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);
+        Wait();
+    }
 
     /// <inheritdoc/>
     public override IEnumerable<OpRun> Runs() =>
     [
         new("CouplingNet pack", Pack, Cost.Pack(net)),
-        new("CouplingNet forward, nothing kept", ForwardOnly, Cost.CouplingNet(net, Pixels.Count, kept: false)),
-        new("CouplingNet forward", Forward, Cost.CouplingNet(net, Pixels.Count, kept: true)),
-        new("CouplingNet backward", Backward, Cost.CouplingNetBackward(net, Pixels.Count)),
+        new("CouplingNet forward, nothing kept", ForwardOnly, Cost.CouplingNet(net, Pixels.Count, kept: false), PeerWork.NetForward),
+        new("CouplingNet forward", Forward, Cost.CouplingNet(net, Pixels.Count, kept: true), PeerWork.NetForward),
+        new("CouplingNet backward", Backward, Cost.CouplingNetBackward(net, Pixels.Count), PeerWork.NetBackward),
     ];
 
     /// <inheritdoc/>

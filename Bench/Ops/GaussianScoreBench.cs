@@ -11,11 +11,19 @@ public class GaussianScoreBench : OpBench
 
     /// <summary>Adds the log-density of every image.</summary>
     [Benchmark]
-    public void Forward() => Backend.GaussianScore.Forward(Pixels, StatsLayout.Interleaved, Second(z), stats, logP, View.None);
+    public void Forward()
+    {
+        Backend.GaussianScore.Forward(Pixels, StatsLayout.Interleaved, Second(z), stats, logP, View.None);
+        Wait();
+    }
 
     /// <summary>Gradients of z and of the statistics.</summary>
     [Benchmark]
-    public void Backward() => Backend.GaussianScore.Backward(Pixels, StatsLayout.Interleaved, Second(z), stats, -1e-3f, Second(dz), dstats);
+    public void Backward()
+    {
+        Backend.GaussianScore.Backward(Pixels, StatsLayout.Interleaved, Second(z), stats, -1e-3f, Second(dz), dstats);
+        Wait();
+    }
 
     /// <inheritdoc/>
     public override IEnumerable<OpRun> Runs() =>

@@ -6,18 +6,18 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Bench.Ops;
 
 /// <summary>A named piece of an operation with what it costs at least.</summary>
-public sealed record OpRun(string Name, Action Action, Cost Cost);
+public sealed record OpRun(string Name, Action Action, Cost Cost, PeerWork Peer = PeerWork.None);
 
 /// <summary>
 /// An operation with operands of one shape. BenchmarkDotNet runs the methods marked as benchmarks (<c>bench ops</c>), and the
-/// roofline table the same methods through <see cref="Runs"/> (<c>bench host</c>).
+/// reports the same methods through <see cref="Runs"/> (<c>bench host</c>, <c>bench gpu</c>).
 /// </summary>
-[MemoryDiagnoser]
 public abstract class OpBench
 {
     private readonly List<IBuffer> buffers = [];
     private readonly List<View> checkedViews = [];
     private Device? device;
+    private bool shared;
     private ulong streams;
 
     /// <summary>One of each.</summary>
@@ -28,8 +28,8 @@ public abstract class OpBench
         static () => new OptimizerStepBench(),
     ];
 
-    /// <summary>Shapes to measure at.</summary>
-    public static IEnumerable<OpShape> Shapes => OpShape.All;
+    /// <summary>Shapes to measure at under BenchmarkDotNet.</summary>
+    public static IEnumerable<OpShape> Shapes => BenchDevice.IsHost ? OpShape.All : OpShape.Gpu;
 
     /// <summary>Shape to measure at.</summary>
     [ParamsSource(nameof(Shapes))]
@@ -41,11 +41,22 @@ public abstract class OpBench
     /// <summary>Pixels of the shape.</summary>
     protected Pixels Pixels => Shape.Pixels;
 
+    /// <summary>Operands that were filled and results, in an order that depends on the shape alone: two devices can be compared.</summary>
+    public IReadOnlyList<View> Values => checkedViews;
+
     /// <summary>Opens the device and makes the operands.</summary>
     [GlobalSetup]
     public void Setup()
     {
         device = BenchDevice.Open();
+        Prepare();
+        Backend.Synchronize();
+    }
+
+    /// <summary>Makes the operands on a device that others use too; from now on a method returns once its work is queued.</summary>
+    public void Setup(Device on)
+    {
+        (device, shared) = (on, true);
         Prepare();
         Backend.Synchronize();
     }
@@ -57,8 +68,9 @@ public abstract class OpBench
         foreach (IBuffer buffer in buffers) buffer.Dispose();
         buffers.Clear();
         checkedViews.Clear();
-        device?.Dispose();
-        device = null;
+        streams = 0;
+        if (!shared) device?.Dispose();
+        (device, shared) = (null, false);
     }
 
     /// <summary>Whether the operation occurs at a shape.</summary>
@@ -82,6 +94,12 @@ public abstract class OpBench
 
     /// <summary>Makes the operands and runs everything once in an order that fills what the next one reads.</summary>
     protected abstract void Prepare();
+
+    /// <summary>BenchmarkDotNet takes the time of a method, so that it must not return before its work is done.</summary>
+    protected void Wait()
+    {
+        if (!shared) Backend.Synchronize();
+    }
 
     /// <summary>Memory with values from N(mean, deviation²).</summary>
     protected View Fill(int rows, int cols, double deviation = 1, float mean = 0)

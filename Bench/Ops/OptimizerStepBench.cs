@@ -13,15 +13,22 @@ public class OptimizerStepBench : OpBench
 
     /// <summary>One update.</summary>
     [Benchmark]
-    public void Adamax() => Backend.OptimizerStep.Adamax(parameters, gradients, m, u, average, Settings);
+    public void Adamax()
+    {
+        Backend.OptimizerStep.Adamax(parameters, gradients, m, u, average, Settings);
+        Wait();
+    }
 
     /// <summary>Σ gradient².</summary>
     [Benchmark]
-    public void SumOfSquares() => Backend.OptimizerStep.SumOfSquares(gradients, sum);
+    public void SumOfSquares()
+    {
+        Backend.OptimizerStep.SumOfSquares(gradients, sum);
+        Wait();
+    }
 
-    /// <summary>Once for a model: at its first level, and once only for models that differ in nothing but the batch.</summary>
-    public override bool Applies(OpShape shape) =>
-        shape.Level == 0 && ReferenceEquals(OpShape.All.First(s => ReferenceEquals(s.Config, shape.Config)), shape);
+    /// <summary>Once for a model: where its shapes begin.</summary>
+    public override bool Applies(OpShape shape) => shape.Leads;
 
     /// <inheritdoc/>
     public override IEnumerable<OpRun> Runs() =>

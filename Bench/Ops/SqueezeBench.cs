@@ -13,11 +13,19 @@ public class SqueezeBench : OpBench
 
     /// <summary>Space to depth.</summary>
     [Benchmark]
-    public void Forward() => Backend.Squeeze.Forward(Large, x, y);
+    public void Forward()
+    {
+        Backend.Squeeze.Forward(Large, x, y);
+        Wait();
+    }
 
     /// <summary>Depth to space; also the backward pass.</summary>
     [Benchmark]
-    public void Inverse() => Backend.Squeeze.Inverse(Large, y, x);
+    public void Inverse()
+    {
+        Backend.Squeeze.Inverse(Large, y, x);
+        Wait();
+    }
 
     /// <inheritdoc/>
     public override IEnumerable<OpRun> Runs() =>

@@ -14,11 +14,19 @@ public class ZeroConvBench : OpBench
 
     /// <summary>h from x.</summary>
     [Benchmark]
-    public void Forward() => Backend.ZeroConv.Forward(conv, Pixels, x, packed, h);
+    public void Forward()
+    {
+        Backend.ZeroConv.Forward(conv, Pixels, x, packed, h);
+        Wait();
+    }
 
     /// <summary>dx and the three gradients.</summary>
     [Benchmark]
-    public void Backward() => Backend.ZeroConv.Backward(conv, Pixels, x, h, packed, parameters, dh, dx, gradients);
+    public void Backward()
+    {
+        Backend.ZeroConv.Backward(conv, Pixels, x, h, packed, parameters, dh, dx, gradients);
+        Wait();
+    }
 
     /// <inheritdoc/>
     public override bool Applies(OpShape shape) => shape.Level < shape.Config.Levels - 1;
@@ -26,8 +34,8 @@ public class ZeroConvBench : OpBench
     /// <inheritdoc/>
     public override IEnumerable<OpRun> Runs() =>
     [
-        new("ZeroConv forward", Forward, Cost.ZeroConv(conv, Pixels.Count)),
-        new("ZeroConv backward", Backward, Cost.ZeroConvBackward(conv, Pixels.Count)),
+        new("ZeroConv forward", Forward, Cost.ZeroConv(conv, Pixels.Count), PeerWork.ConvForward),
+        new("ZeroConv backward", Backward, Cost.ZeroConvBackward(conv, Pixels.Count), PeerWork.ConvBackward),
     ];
 
     /// <inheritdoc/>

@@ -145,32 +145,44 @@ class PlainGlow(nn.Module):
         latents = []
         for level in range(len(self.levels)):
             size, last = self.o["size"] >> (level + 1), level == len(self.levels) - 1
-            latents.append(torch.randn(n, self.o["channels"] << (level + 1 + last), size, size))
+            latents.append(torch.randn(n, self.o["channels"] << (level + 1 + last), size, size, device=self.prior.device))
         return self.decode(latents)
 
 
-def trainer(o, model):
+def lowered(model, low):
+    """The usual way to a lower precision."""
+    return torch.autocast(model.prior.device.type, dtype=torch.bfloat16, enabled=low == torch.bfloat16)
+
+
+def sample(o, model, low):
+    with lowered(model, low):
+        return model.sample(o["batch"])
+
+
+def trainer(o, model, low):
     optimizer = torch.optim.Adamax(model.parameters(), o.get("rate", 1e-3), (0.9, 0.999))
-    batch = torch.rand(o["batch"], o["channels"], o["size"], o["size"]) - 0.5
+    batch = torch.rand(o["batch"], o["channels"], o["size"], o["size"], device=model.prior.device) - 0.5
+    batch = batch.contiguous(memory_format=torch.channels_last)
 
     def step():
         optimizer.zero_grad()
-        loss = model(batch)
+        with lowered(model, low):
+            loss = model(batch)
         loss.backward()
         optimizer.step()
         return loss.item()
     return step
 
 
-def check(o):
+def check(o, device, low):
     """Errors of the inverse, and a loss that falls."""
     torch.manual_seed(1)
-    model = PlainGlow(o)
+    model = PlainGlow(o).to(device)
     for p in model.parameters():
         p.data.add_(0.05 * torch.randn_like(p))
-    x = torch.rand(o["batch"], o["channels"], o["size"], o["size"]) - 0.5
-    with torch.no_grad():
+    x = torch.rand(o["batch"], o["channels"], o["size"], o["size"], device=device) - 0.5
+    with torch.no_grad(), lowered(model, low):
         error = float((model.decode(model.encode(x)[1]) - x).abs().max())
-    step = trainer(o, PlainGlow(o))
+    step = trainer(o, PlainGlow(o).to(device), low)
     losses = [step() for _ in range(30)]
     return {"plain inverse error": error, "plain loss fell by": losses[0] - losses[-1]}

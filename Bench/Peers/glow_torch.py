@@ -11,16 +11,20 @@ Same model as GlowGpu's (Kingma & Dhariwal 2018) with every shortcut that was fo
   * for samples: no autograd, cached inverses, weights packed once in oneDNN's own layout, ReLU fused into the convolution;
   * memory that goes back to the allocator and not to the system, denormals flushed, threads bound to cores.
 
+On a GPU (--device cuda) the same code runs there, convolutions by cuDNN with its algorithms tried out, in --precision fp32, tf32
+or bf16 (the coupling networks; flow variables, parameters and gradients stay float32 in each). "compile": true hands a whole flow
+step, written in plain differentiable operations, to torch.compile: once for the shapes of a level, not once for each of its steps.
+
 It is driven over standard input, one command a line, one JSON object back, so that a benchmark can interleave it with
 another program:
     setup {"kind": "train"|"sample", "size": 32, "channels": 3, "levels": 3, "depth": 8, "width": 128,
            "coupling": "affine", "batch": 16, "rate": 1e-3, "compile": false,
            "plain": false}      plain: the model of glow_plain.py instead
     step          one training step or one batch of samples: {"ms": ..., "loss": ...}
-    memory        {"peak_mb": ...} of this process
+    memory        {"peak_mb": ...} of this process; on a GPU the most that its tensors took there
     check         that it is a Glow: {"check": "passed", ...} with the measured errors, or {"error": ...}
     quit
-A command that fails answers {"error": ...}. Run with --threads T (default: every core).
+A command that fails answers {"error": ...}. Run with --threads T (default: every core), --device D, --precision P.
 """
 import argparse
 import json
@@ -31,7 +35,10 @@ import time
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-threads = arguments.parse_args().threads if __name__ == "__main__" else len(os.sched_getaffinity(0))
+arguments.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+arguments.add_argument("--precision", choices=("fp32", "tf32", "bf16"), default="fp32")
+chosen = arguments.parse_args(None if __name__ == "__main__" else [])
+threads = chosen.threads
 
 # All of these are read when a process or its OpenMP runtime starts, hence the second start.
 TUNING = {
@@ -54,6 +61,13 @@ from torch import nn
 import glow_plain
 
 LAST = torch.channels_last
+DEVICE = torch.device(chosen.device)
+# What the coupling networks compute in.
+LOW = torch.bfloat16 if chosen.precision == "bf16" else torch.float32
+# oneDNN's packed weights are a CPU's, in float32.
+PREPACKED = chosen.device == "cpu" and LOW == torch.float32
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = chosen.precision != "fp32"
+torch.backends.cudnn.benchmark = True
 LN_2PI = math.log(2 * math.pi)
 convolution_backward = torch.ops.aten.convolution_backward
 
@@ -84,9 +98,10 @@ class FlowStep(torch.autograd.Function):
         half = y.shape[1] // 2
         z1 = y[:, :half].contiguous(memory_format=LAST)
         z2 = y[:, half:]
+        z1, w1, b1, w2, b2, w3, b3 = (t.to(LOW) for t in (z1, w1, b1, w2, b2, w3, b3))
         h1 = F.relu_(F.conv2d(z1, w1, b1, padding=1))
         h2 = F.relu_(F.conv2d(h1, w2, b2))
-        h = F.conv2d(h2, w3, b3, padding=1)
+        h = F.conv2d(h2, w3, b3, padding=1).float()
         ctx.affine = affine
         if affine:
             s = h[:, 1::2].add(2)
@@ -114,14 +129,36 @@ class FlowStep(torch.autograd.Function):
             dh[:, 0::2] = dz2
         else:
             dh = dz2.contiguous(memory_format=LAST)
-        g, dw3, db3 = backward_of(dh, h2, w3, b3, 1)
+        g, dw3, db3 = backward_of(dh.to(LOW), h2, w3, b3, 1)
         g = torch.ops.aten.threshold_backward.grad_input(g, h2, 0, grad_input=g)
         g, dw2, db2 = backward_of(g, h1, w2, b2, 0)
         g = torch.ops.aten.threshold_backward.grad_input(g, h1, 0, grad_input=g)
         g, dw1, db1 = backward_of(g, z1, w1, b1, 1)
         dy[:, :half].add_(g)
         dx, dmix, doffset = backward_of(dy, x, mix, offset, 0, ctx.needs_input_grad[0])
-        return dx, None, dmix, doffset, dw1, db1, dw2, db2, dw3, db3
+        return (dx, None, dmix, doffset, *(t.float() for t in (dw1, db1, dw2, db2, dw3, db3)))
+
+
+def network(z1, w1, b1, w2, b2, w3, b3):
+    z1, w1, b1, w2, b2, w3, b3 = (t.to(LOW) for t in (z1, w1, b1, w2, b2, w3, b3))
+    return F.conv2d(F.relu(F.conv2d(F.relu(F.conv2d(z1, w1, b1, padding=1)), w2, b2)), w3, b3, padding=1).float()
+
+
+def reference_step(x, affine, mix, offset, w1, b1, w2, b2, w3, b3):
+    """What FlowStep computes, in plain differentiable operations: the check compares both, and torch.compile takes this one."""
+    z1, z2 = F.conv2d(x, mix, offset).chunk(2, 1)
+    h = network(z1, w1, b1, w2, b2, w3, b3)
+    if not affine:
+        return torch.cat([z1, z2 + h], 1), x.new_zeros(x.shape[0])
+    s = h[:, 1::2] + 2
+    return torch.cat([z1, (z2 + h[:, 0::2]) * torch.sigmoid(s)], 1), F.logsigmoid(s).sum((1, 2, 3))
+
+
+def inverse_step(y, affine, back, offset, w1, b1, w2, b2, w3, b3):
+    z1, z2 = y.chunk(2, 1)
+    h = network(z1, w1, b1, w2, b2, w3, b3)
+    z2 = z2 / torch.sigmoid(h[:, 1::2] + 2) - h[:, 0::2] if affine else z2 - h
+    return F.conv2d(torch.cat([z1, z2], 1), back, offset)
 
 
 class Level(nn.Module):
@@ -131,6 +168,7 @@ class Level(nn.Module):
         super().__init__()
         out = c if affine else c // 2
         self.affine, self.half, self.packed = affine, c // 2, None
+        self.step, self.undo = reference_step, inverse_step
         zeros = lambda n: nn.Parameter(torch.zeros(depth, n))
         self.bias, self.logs = zeros(c), zeros(c)
         self.weight = nn.Parameter(torch.stack([torch.linalg.qr(torch.randn(c, c))[0] for _ in range(depth)]))
@@ -156,31 +194,29 @@ class Level(nn.Module):
         """Latent, log-determinant per image [N] and the part of it that all images share."""
         total = x.new_zeros(x.shape[0])
         for folded in self.folded():
-            x, logdet = self.reference(x, *folded) if reference else FlowStep.apply(x, self.affine, *folded)
+            x, logdet = self.step(x, self.affine, *folded) if reference else FlowStep.apply(x, self.affine, *folded)
             total = total + logdet
         return x, total + x.shape[2] * x.shape[3] * (3 * self.logs.sum() + torch.linalg.slogdet(self.weight)[1].sum())
 
-    def reference(self, x, mix, offset, w1, b1, w2, b2, w3, b3):
-        """What FlowStep computes, in plain differentiable operations: the check compares both."""
-        z1, z2 = F.conv2d(x, mix, offset).split(self.half, 1)
-        h = F.conv2d(F.relu(F.conv2d(F.relu(F.conv2d(z1, w1, b1, padding=1)), w2, b2)), w3, b3, padding=1)
-        if not self.affine:
-            return torch.cat([z1, z2 + h], 1), x.new_zeros(x.shape[0])
-        s = h[:, 1::2] + 2
-        return torch.cat([z1, (z2 + h[:, 0::2]) * torch.sigmoid(s)], 1), F.logsigmoid(s).sum((1, 2, 3))
-
     @torch.no_grad()
     def pack(self, n, size):
-        """Inverses and weights for batches of n in the layout that oneDNN multiplies fastest."""
+        """Inverses and weights for batches of n: on a CPU in the layout that oneDNN multiplies fastest, otherwise converted once."""
         inverse = torch.linalg.inv(self.weight.double()).float() / torch.exp(3 * self.logs)[:, None, :]
         width = self.b1.shape[1]
         self.packed = []
         for k, (_, _, w1, b1, w2, b2, w3, b3) in enumerate(self.folded()):
             back = inverse[k].t()[:, :, None, None].contiguous()
+            if not PREPACKED:
+                self.packed.append((back, -self.bias[k], *(t.to(LOW) for t in (w1, b1, w2, b2, w3, b3))))
+                continue
             self.packed.append((Packed(w1, b1, n, size, relu=True), Packed(w2, b2, n, size, relu=True),
                                 Packed(w3, b3, n, size), Packed(back, -self.bias[k], n, size)))
 
     def inverse(self, y):
+        if not PREPACKED:
+            for packed in reversed(self.packed):
+                y = self.undo(y, self.affine, *packed)
+            return y
         for conv1, conv2, conv3, back in reversed(self.packed):
             z2 = y[:, self.half:]
             h = conv3(conv2(conv1(y[:, :self.half].contiguous(memory_format=LAST))))
@@ -197,10 +233,16 @@ class Packed:
 
     def __init__(self, weight, bias, n, size, relu=False):
         pad = weight.shape[2] // 2
+        self.plain = None if PREPACKED else (weight.detach(), bias.detach(), pad)
+        if not PREPACKED:
+            return
         self.context = torch.ops.mkldnn_prepacked.conv2d_prepack(
             weight, bias, [1, 1], [pad, pad], [1, 1], 1, [n, weight.shape[1], size, size], "relu" if relu else "none")
 
     def __call__(self, x):
+        if self.plain:
+            weight, bias, pad = self.plain
+            return F.conv2d(x, weight, bias, padding=pad)
         return torch.ops.mkldnn_prepacked.conv2d_run(x, self.context)
 
 
@@ -261,7 +303,7 @@ class Glow(nn.Module):
         for level in range(len(self.levels)):
             size, last = self.o["size"] >> (level + 1), level == len(self.levels) - 1
             c = self.o["channels"] << (level + 1 + last)
-            yield torch.randn(n, c, size, size).contiguous(memory_format=LAST)
+            yield torch.randn(n, c, size, size, device=DEVICE).contiguous(memory_format=LAST)
 
     @torch.no_grad()
     def decode(self, latents):
@@ -297,23 +339,24 @@ class Adamax:
             p.grad = None
 
 
-def compiled(run, wanted):
-    if not wanted:
-        return run
+def compile_steps(model):
+    """One compiled flow step and one inverse, that every level calls with its own weights."""
     if not hasattr(torch, "compile"):
         raise ValueError(f"torch.compile: this is torch {torch.__version__}, which has none; it came with 2.0")
-    return torch.compile(run)
+    step, undo = torch.compile(reference_step), torch.compile(inverse_step)
+    for level in model.levels:
+        level.step, level.undo = step, undo
 
 
 def images(o):
-    return (torch.rand(o["batch"], o["channels"], o["size"], o["size"]) - 0.5).contiguous(memory_format=LAST)
+    return (torch.rand(o["batch"], o["channels"], o["size"], o["size"], device=DEVICE) - 0.5).contiguous(memory_format=LAST)
 
 
 def trainer(o, model):
-    optimizer, run, batch = Adamax(model.parameters(), o.get("rate", 1e-3)), compiled(model, o.get("compile")), images(o)
+    optimizer, batch = Adamax(model.parameters(), o.get("rate", 1e-3)), images(o)
 
     def step():
-        loss = run(batch)
+        loss = model(batch, bool(o.get("compile")))
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -325,14 +368,23 @@ def setup(o):
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     if o.get("plain"):
-        model = glow_plain.PlainGlow(o)
-        return glow_plain.trainer(o, model) if o["kind"] == "train" else lambda: float(model.sample(o["batch"]).abs().mean())
-    model = Glow(o)
+        model = glow_plain.PlainGlow(o).to(DEVICE, memory_format=LAST)
+        if o["kind"] == "train":
+            return glow_plain.trainer(o, model, LOW)
+        return lambda: float(glow_plain.sample(o, model, LOW).abs().mean())
+    model = Glow(o).to(DEVICE)
+    if o.get("compile"):
+        if PREPACKED and o["kind"] == "sample":
+            raise ValueError("torch.compile: samples on a CPU use oneDNN's packed weights instead")
+        compile_steps(model)
     if o["kind"] == "train":
         return trainer(o, model)
     model.pack(o["batch"])
-    run = compiled(model.sample, o.get("compile"))
-    return lambda: float(run(o["batch"]).abs().mean())
+    return lambda: float(model.sample(o["batch"]).abs().mean())
+
+
+# Largest error of a check; a low precision rounds every activation.
+ALLOWED = {"fp32": 1e-3, "tf32": 2e-2, "bf16": 2e-1}
 
 
 def check():
@@ -342,7 +394,7 @@ def check():
     found = {}
     for coupling in ("affine", "additive"):
         o = {"size": 8, "channels": 1, "levels": 2, "depth": 3, "width": 16, "coupling": coupling, "batch": 16}
-        model = Glow(o)
+        model = Glow(o).to(DEVICE)
         for p in model.parameters():
             p.data.add_(0.05 * torch.randn_like(p))
         x = images(o)
@@ -365,15 +417,15 @@ def check():
         exact = torch.linalg.slogdet(jacobian.double())[1]
         normal = sum((-0.5 * LN_2PI - 0.5 * z ** 2).sum() for z in latents)
         found[f"{coupling} log-likelihood error"] = float((model.encode(x)[0].detach() - exact - normal).abs())
-        step = trainer(o, Glow(o))
+        step = trainer(o, Glow(o).to(DEVICE))
         losses = [step() for _ in range(30)]
         found[f"{coupling} loss fell by"] = losses[0] - losses[-1]
-    found.update(glow_plain.check(o))
+    found.update(glow_plain.check(o, DEVICE, LOW))
     for name, value in found.items():
-        ok = value > 0.1 if name.endswith("fell by") else value < 1e-3
+        ok = value > 0.1 if name.endswith("fell by") else value < ALLOWED[chosen.precision]
         if not ok:
             raise ValueError(f"check: {name} {value}")
-    return {"check": "passed", **found}
+    return {"check": "passed", "device": chosen.device, "precision": chosen.precision, **found}
 
 
 def latents_of(model, x):
@@ -389,6 +441,8 @@ def latents_of(model, x):
 
 
 def peak_megabytes():
+    if DEVICE.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
 
@@ -400,7 +454,8 @@ def main():
         try:
             if command == "setup":
                 step = setup(json.loads(rest))
-                reply = {"torch": torch.__version__, "threads": torch.get_num_threads(), "tuning": TUNING}
+                reply = {"torch": torch.__version__, "device": chosen.device, "precision": chosen.precision,
+                         "threads": torch.get_num_threads(), "tuning": TUNING}
             elif command == "step":
                 start = time.perf_counter()
                 loss = step()

@@ -31,6 +31,8 @@ public sealed record Machine(
 
     private static string FindCommit()
     {
+        // A bundle has no repository, and knows what it was made of.
+        if (Environment.GetEnvironmentVariable("GLOW_COMMIT") is { Length: > 0 } known) return known;
         if (Git("rev-parse", "--short=12", "HEAD") is not { Length: > 0 } commit) return "unknown (no git repository)";
         return Git("status", "--porcelain", "--untracked-files=no") is { Length: > 0 } ? commit + " with uncommitted changes" : commit;
     }

@@ -32,11 +32,17 @@ public readonly record struct Cost(double Flops, double Bytes)
     public static Cost CouplingNetBackward(CouplingNetShape s, double p) => new(
         2 * CouplingNet(s, p, kept: true).Flops, Float * (p * (3 * s.In + 2 * s.Out + 2 * s.Width) + 2 * Weights(s)));
 
-    /// <summary>z2 read and written, h [P,2·C2] read.</summary>
-    public static Cost Couple(double p, double c2) => new(0, Float * 4 * p * c2);
+    /// <summary>z2 read and written, h [P,2·C2] (additive: [P,C2]) read.</summary>
+    public static Cost Couple(CouplingKind kind, double p, double c2) => new(0, Float * (kind == CouplingKind.Affine ? 4 : 3) * p * c2);
 
-    /// <summary>z2 and h read, dz2 read and written, dh written.</summary>
-    public static Cost CoupleBackward(double p, double c2) => new(0, Float * 7 * p * c2);
+    /// <summary>Affine: z2 and h read, dz2 read and written, dh written. Additive: dz2 read, dh written.</summary>
+    public static Cost CoupleBackward(CouplingKind kind, double p, double c2) => new(0, Float * (kind == CouplingKind.Affine ? 7 : 2) * p * c2);
+
+    /// <summary>c [m,n] = a [m,k]·b [k,n]: 2·M·N·K flops; a, b, c of so many bytes an element.</summary>
+    public static Cost Product(double m, double n, double k, int element = sizeof(float)) => new(2 * m * n * k, element * (m * k + k * n + m * n));
+
+    /// <summary>Every byte read and written.</summary>
+    public static Cost Copy(double bytes) => new(0, 2 * bytes);
 
     /// <summary>z [P,C] and its statistics [P,2C] read.</summary>
     public static Cost GaussianScore(double p, double c) => new(0, Float * 3 * p * c);

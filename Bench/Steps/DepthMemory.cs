@@ -57,7 +57,7 @@ public static class DepthMemory
     }
 
     /// <summary>Draws them; null, or the sentence about what the plot lacks.</summary>
-    public static string? Draw(IReadOnlyList<DepthMemoryResult> results, string path)
+    public static string? Draw(IReadOnlyList<DepthMemoryResult> results, string path, string what = "peak resident memory, MiB")
     {
         string? lacks = PlotText.Prepare();
         Plot plot = new();
@@ -71,7 +71,7 @@ public static class DepthMemory
             (raw.LineWidth, raw.MarkerSize, raw.LinePattern, raw.LegendText) = (1, 5, LinePattern.Dotted, $"{mode.Key}, everything");
         }
         plot.XLabel("depth K");
-        plot.YLabel("peak resident memory, MiB");
+        plot.YLabel(what);
         plot.Axes.SetLimitsY(0, 1.05 * results.Max(static r => Mebibytes(r.PeakBytes)));
         plot.ShowLegend(Alignment.UpperLeft);
         if (lacks is null) PlotText.Apply(plot);

@@ -35,6 +35,23 @@ public sealed record StepCase(
         new("sampling 256×256", false, 256, 6, 32, 512, "additive", 1, Long: true),
     ];
 
+    /// <summary>On a GPU: the published CIFAR-10 model at batch 64 and 256, training and sampling, and one sample of the published CelebA-HQ model.</summary>
+    public static IReadOnlyList<StepCase> Gpu { get; } =
+    [
+        TrainB with { Name = "training CIFAR-10", Batch = 64 },
+        TrainB with { Name = "training CIFAR-10", Batch = 256 },
+        TrainB with { Name = "sampling CIFAR-10", Training = false, Batch = 64 },
+        TrainB with { Name = "sampling CIFAR-10", Training = false, Batch = 256 },
+        new("one sample CelebA-HQ", false, 256, 6, 32, 512, "additive", 1, Long: true),
+    ];
+
+    /// <summary>For development.</summary>
+    public static IReadOnlyList<StepCase> Quick { get; } =
+    [
+        new("training tiny", true, 16, 2, 2, 32, "affine", 4),
+        new("sampling tiny", false, 16, 2, 2, 32, "affine", 4),
+    ];
+
     /// <summary>The model.</summary>
     [JsonIgnore]
     public GlowConfig Config => new()

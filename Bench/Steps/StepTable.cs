@@ -53,8 +53,8 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
     {
         log.WriteLine($"steps: {what}, {runs} runs");
         using Device device = DeviceFactory.Open("cpu", threads);
-        using TorchPeer? peer = python is null ? null : new TorchPeer(python, what, threads, plain: false);
-        using TorchPeer? plain = python is null ? null : new TorchPeer(python, what, threads, plain: true);
+        using TorchPeer? peer = python is null ? null : new TorchPeer(python, what, threads, new TorchSetup("cpu", "fp32", TorchMode.Tuned));
+        using TorchPeer? plain = python is null ? null : new TorchPeer(python, what, threads, new TorchSetup("cpu", "fp32", TorchMode.Plain));
         List<(string Who, MemoryMode Memory, Func<double> Run)> turns = [];
         using IDisposable step = what.Training ? Training(what, device, turns) : Sampling(what, device, turns);
         List<double>[] times = [.. turns.Select(static _ => new List<double>())];

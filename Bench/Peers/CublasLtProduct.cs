@@ -1,0 +1,65 @@
+using GlowGpu.Bench.Gpu;
+using GlowGpu.Engine;
+using GlowGpu.Kernels;
+
+namespace GlowGpu.Bench.Peers;
+
+/// <summary>One product of row-major matrices by cuBLASLt, with the algorithm that was fastest when tried.</summary>
+internal sealed class CublasLtProduct : IDisposable
+{
+    private const long WorkspaceBytes = 64L << 20;
+    private const int MostAlgorithms = 16;
+
+    private readonly CublasLt library;
+    private readonly View a, b, c, workspace;
+    private readonly nint stream, desc, firstLayout, secondLayout, resultLayout;
+    private CublasLt.HeuristicResult algorithm;
+
+    /// <summary>
+    /// c [m,n] = op(a)·op(b). The library counts columns first, and a row-major matrix is the transpose of the column-major one in the same
+    /// memory, so it is asked for cᵀ = op(b)ᵀ·op(a)ᵀ.
+    /// </summary>
+    public CublasLtProduct(CublasLt library, DeviceMemory memory, nint stream, ProductShape shape, string precision, View a, View b, View c)
+    {
+        (this.library, this.stream, this.a, this.b, this.c) = (library, stream, a, b, c);
+        bool bf16 = precision == "bf16";
+        int type = bf16 ? CublasLt.R16BF : CublasLt.R32F;
+        desc = library.CreateDesc(precision == "tf32" ? CublasLt.Compute32FFastTf32 : CublasLt.Compute32F, shape.TransposeB, shape.TransposeA);
+        (firstLayout, secondLayout, resultLayout) = (
+            library.CreateLayout(type, shape.BCols, shape.BRows), library.CreateLayout(type, shape.ACols, shape.ARows), library.CreateLayout(type, shape.N, shape.M));
+        workspace = memory.Bytes(WorkspaceBytes);
+        Candidates = library.Algorithms(desc, firstLayout, secondLayout, resultLayout, WorkspaceBytes, MostAlgorithms);
+        if (Candidates.Count == 0) throw new GlowException($"cuBLASLt: no algorithm for {shape} in {precision}");
+        algorithm = Candidates[0];
+    }
+
+    /// <summary>What the library proposes.</summary>
+    public IReadOnlyList<CublasLt.HeuristicResult> Candidates { get; }
+
+    /// <summary>Queues the product.</summary>
+    public void Queue() => library.Multiply(desc, DeviceMemory.Address(b), firstLayout, DeviceMemory.Address(a), secondLayout,
+        DeviceMemory.Address(c), resultLayout, algorithm, DeviceMemory.Address(workspace), WorkspaceBytes, stream);
+
+    /// <summary>Takes the candidate that <paramref name="time"/> finds fastest.</summary>
+    public void ChooseFastest(Func<Action, double> time)
+    {
+        double best = double.PositiveInfinity;
+        CublasLt.HeuristicResult chosen = algorithm;
+        foreach (CublasLt.HeuristicResult candidate in Candidates)
+        {
+            algorithm = candidate;
+            double ms = time(Queue);
+            if (ms < best) (best, chosen) = (ms, candidate);
+        }
+        algorithm = chosen;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        library.DestroyLayout(firstLayout);
+        library.DestroyLayout(secondLayout);
+        library.DestroyLayout(resultLayout);
+        library.DestroyDesc(desc);
+    }
+}
