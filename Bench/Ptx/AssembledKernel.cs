@@ -9,8 +9,9 @@ namespace GlowGpu.Bench.Ptx;
 /// <param name="StackBytes">stack frame of a thread</param>
 /// <param name="SpillBytes">stores and loads of registers that did not fit</param>
 /// <param name="Instructions">opcodes with their modifiers, in order</param>
+/// <param name="Listing">the listing of cuobjdump that they stand in</param>
 internal sealed partial record AssembledKernel(
-    int Registers, int SharedBytes, int StackBytes, int SpillBytes, IReadOnlyList<string> Instructions)
+    int Registers, int SharedBytes, int StackBytes, int SpillBytes, IReadOnlyList<string> Instructions, string Listing)
 {
     /// <summary>From the report of ptxas -v and the listing of cuobjdump -sass.</summary>
     /// <exception cref="InvalidOperationException">They are not of exactly one kernel or not in a known form.</exception>
@@ -20,10 +21,10 @@ internal sealed partial record AssembledKernel(
         string[] instructions = [.. Instruction().Matches(listing).Select(static m => m.Groups["name"].Value)];
         if (instructions.Length == 0) throw new InvalidOperationException($"cuobjdump lists no instructions:\n{listing}");
         return new(Number(used, "registers"), Number(used, "shared"), Number(frame, "stack"),
-            Number(frame, "stores") + Number(frame, "loads"), instructions);
+            Number(frame, "stores") + Number(frame, "loads"), instructions, listing);
     }
 
-    /// <summary>Whether an instruction has the opcode and the modifiers of a promise, in its order.</summary>
+    /// <summary>Whether an instruction is as promised: see <see cref="Kernels.Gpu.PromisesAttribute"/>.</summary>
     public bool Keeps(string promise) => Instructions.Any(instruction => Answers(instruction, promise));
 
     /// <summary>How often instructions that answer the promise stand in the code.</summary>
@@ -32,9 +33,9 @@ internal sealed partial record AssembledKernel(
     private static bool Answers(string instruction, string promise)
     {
         string[] parts = instruction.Split('.'), wanted = promise.Split('.');
-        if (parts[0] != wanted[0]) return false;
-        int found = 0;
-        foreach (string part in parts)
+        if (parts[0] != wanted[0] && !(wanted[0] is "LD" or "ST" && parts[0] == wanted[0] + "G")) return false;
+        int found = 1;
+        foreach (string part in parts.Skip(1))
             if (found < wanted.Length && part == wanted[found]) found++;
         return found == wanted.Length;
     }

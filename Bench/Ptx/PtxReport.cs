@@ -10,7 +10,7 @@ namespace GlowGpu.Bench.Ptx;
 /// </summary>
 internal static class PtxReport
 {
-    private static readonly string[] GlobalLoads = ["LDG", "LDGSTS"];
+    private static readonly string[] GlobalLoads = ["LD", "LDGSTS"];
 
     /// <summary>Where it is kept, from the folder of the solution.</summary>
     public const string DefaultPath = "Bench/Results/ptx.md";
@@ -76,7 +76,7 @@ internal static class PtxReport
     private static object[] Cells(Row row)
     {
         Occupancy occupancy = row.Occupancy;
-        return [row.Code.Registers, MarkdownTable.Percent(occupancy.Share), occupancy.Limit, Widths(row.Code, GlobalLoads), Widths(row.Code, ["STG"])];
+        return [row.Code.Registers, MarkdownTable.Percent(occupancy.Share), occupancy.Limit, Widths(row.Code, GlobalLoads), Widths(row.Code, ["ST"])];
     }
 
     private static string Shared(Row row) => row.Kernel.DynamicSharedBytes == 0

@@ -14,11 +14,20 @@ internal sealed record KernelDeclaration(MethodInfo Method, int Threads, int Dyn
         : $"{ShortName(Method.DeclaringType!)}.{Method.Name}";
 
     /// <summary>What the method and the structs that it is made with promise.</summary>
-    public IReadOnlyList<string> Promises =>
-    [
-        .. new MemberInfo[] { Method }.Concat(Method.IsGenericMethod ? Method.GetGenericArguments() : [])
-            .SelectMany(static member => member.GetCustomAttribute<PromisesAttribute>()?.Instructions ?? []).Distinct(),
-    ];
+    public IReadOnlyList<string> Promises
+    {
+        get
+        {
+            Type[] made = Method.IsGenericMethod ? Method.GetGenericArguments() : [];
+            return
+            [
+                .. new MemberInfo[] { Method }.Concat(made)
+                    .SelectMany(static member => member.GetCustomAttributes<PromisesAttribute>())
+                    .Where(promise => promise.For is null || made.Contains(promise.For))
+                    .SelectMany(static promise => promise.Instructions).Distinct(),
+            ];
+        }
+    }
 
     private static string ShortName(Type type) => type.IsGenericType
         ? $"{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}<{string.Join(", ", type.GetGenericArguments().Select(ShortName))}>"
