@@ -43,6 +43,14 @@ internal sealed class CudaKernels : IDisposable
         return ((PTXCompiledKernel)compiler.Compile(entry, default(KernelSpecialization))).PTXAssembly;
     }
 
+    /// <summary>All kernels in machine code, in the order of <see cref="All"/>.</summary>
+    public IReadOnlyList<(KernelDeclaration Kernel, AssembledKernel Code)> Assemble(NvidiaTools tools)
+    {
+        // ILGPU compiles one kernel at a time; the tools are processes of their own.
+        (KernelDeclaration Kernel, string Ptx)[] sources = [.. All.Select(k => (k, Compile(k)))];
+        return [.. sources.AsParallel().AsOrdered().Select(s => (s.Kernel, tools.Assemble(s.Ptx, Capability)))];
+    }
+
     /// <summary>Releases compiler and context.</summary>
     public void Dispose()
     {

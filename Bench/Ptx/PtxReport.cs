@@ -42,10 +42,10 @@ internal static class PtxReport
         foreach (int capability in CudaKernels.Capabilities)
         {
             using CudaKernels kernels = new(capability);
-            foreach (KernelDeclaration kernel in kernels.All)
+            foreach ((KernelDeclaration kernel, AssembledKernel code) in kernels.Assemble(tools))
             {
                 if (!rows.TryGetValue(kernel.Name, out List<Row>? list)) rows[kernel.Name] = list = [];
-                list.Add(new Row(capability, kernel, tools.Assemble(kernels.Compile(kernel), capability)));
+                list.Add(new Row(capability, kernel, code));
             }
         }
 

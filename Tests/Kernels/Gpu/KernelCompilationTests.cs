@@ -62,9 +62,8 @@ internal sealed class KernelCompilationTests
         using CudaKernels cuda = new(capability);
         Assert.Multiple(() =>
         {
-            foreach (KernelDeclaration kernel in cuda.All)
+            foreach ((KernelDeclaration kernel, AssembledKernel code) in cuda.Assemble(tools))
             {
-                AssembledKernel code = tools.Assemble(cuda.Compile(kernel), capability);
                 Assert.That(code.StackBytes, Is.Zero, $"{kernel.Name}: bytes of stack");
                 Assert.That(code.SpillBytes, Is.Zero, $"{kernel.Name}: bytes spilled");
                 Assert.That(() => Occupancy.Of(capability, kernel.Threads, code.Registers, code.SharedBytes + kernel.DynamicSharedBytes),
