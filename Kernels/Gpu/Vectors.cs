@@ -22,6 +22,9 @@ internal static class Vectors
     public static bool Fits(View view, int width) => view.IsNone
         || (view.Offset % width == 0 && view.Cols % width == 0 && (view.Rows == 1 || view.Stride % width == 0));
 
+    /// <summary>A view without gaps as one row, in which more vectors fit; others as they are.</summary>
+    public static View Flat(View view) => view.IsDense && view.Count <= int.MaxValue ? view.Reshape(1, (int)view.Count) : view;
+
     private static bool AllFit(ReadOnlySpan<View> views, int width)
     {
         foreach (View view in views)
