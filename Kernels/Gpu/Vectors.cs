@@ -1,3 +1,5 @@
+using ILGPU;
+
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
@@ -22,8 +24,15 @@ internal static class Vectors
     public static bool Fits(View view, int width) => view.IsNone
         || (view.Offset % width == 0 && view.Cols % width == 0 && (view.Rows == 1 || view.Stride % width == 0));
 
+    /// <summary>The same of rows of so many columns of device memory.</summary>
+    public static bool Fits(Matrix matrix, int cols, int width) =>
+        IndexOf(matrix.Data) % width == 0 && cols % width == 0 && matrix.Stride % width == 0;
+
     /// <summary>A view without gaps as one row, in which more vectors fit; others as they are.</summary>
     public static View Flat(View view) => view.IsDense && view.Count <= int.MaxValue ? view.Reshape(1, (int)view.Count) : view;
+
+    // Through a type parameter the interface is called without boxing.
+    private static long IndexOf<TView>(TView view) where TView : struct, IContiguousArrayView => view.Index;
 
     private static bool AllFit(ReadOnlySpan<View> views, int width)
     {
