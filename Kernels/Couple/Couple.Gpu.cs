@@ -1,7 +1,7 @@
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="ICouple"/> on a GPU: one pass over z2 and h, each thread's ln scale summed per image on the way. 16 (24
+/// <see cref="ICouple"/> on a GPU: one pass over z2 and h, each thread's ln scale summed per image on the way. 16 (28
 /// backward) bytes of memory traffic per element of z2; all arithmetic hides behind it.
 /// </summary>
 internal sealed class GpuCouple(GpuContext gpu) : ICouple
