@@ -84,13 +84,14 @@ internal sealed class GpuCouple(GpuContext gpu) : ICouple
 
     [Promises("LD.E.128", "ST.E.128", For = typeof(Width4))]
     private static void ForwardAffine<TWidth>(Arguments arguments) where TWidth : struct, IWidth =>
-        Walk<TWidth, ForwardOp>(arguments);
+        arguments.Chunks.Store(Walk<TWidth, ForwardOp>(arguments));
 
     [Promises("LD.E.128", "ST.E.128", For = typeof(Width4))]
     private static void InverseAffine<TWidth>(Arguments arguments) where TWidth : struct, IWidth =>
-        Walk<TWidth, InverseOp>(arguments);
+        arguments.Chunks.Store(Walk<TWidth, InverseOp>(arguments));
 
-    private static void Walk<TWidth, TOp>(Arguments arguments)
+    /// <summary>Transforms the running group's chunk; returns the thread's Σ ln scale.</summary>
+    private static float Walk<TWidth, TOp>(Arguments arguments)
         where TWidth : struct, IWidth
         where TOp : struct, ILaneOp, ILogScale
     {
@@ -106,7 +107,7 @@ internal sealed class GpuCouple(GpuContext gpu) : ICouple
             TWidth.Each(ref op, ref z, ref shift, ref s, ref unused);
             TWidth.Store(arguments.Z, at, z);
         }
-        arguments.Chunks.Store(op.LogScale);
+        return op.LogScale;
     }
 
     [Promises("LD.E.128", "ST.E.128", For = typeof(Width4))]
