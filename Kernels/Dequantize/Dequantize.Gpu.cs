@@ -2,11 +2,17 @@ using ILGPU;
 
 namespace GlowGpu.Kernels.Gpu;
 
-/// <summary><see cref="IDequantize"/> on a GPU: one thread per Philox block, i.e. four elements.</summary>
+/// <summary>
+/// <see cref="IDequantize"/> on a GPU: one thread per Philox block, i.e. four elements. 8 bytes of memory traffic an element, and the
+/// twenty multiplications of a block.
+/// </summary>
 internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
 {
-    private readonly Kernel<Arguments> uniform = gpu.Declare<Arguments>(Uniform);
-    private readonly Kernel<Arguments> center = gpu.Declare<Arguments>(Center);
+    private readonly Kernel<Arguments> uniform = gpu.Declare<Arguments>(Uniform<Width4>);
+    private readonly VectorKernel<Arguments> center = new(gpu, Center<Width1>, Center<Width2>, Center<Width4>);
+
+    // For views that do not consist of whole blocks that begin at multiples of their size.
+    private readonly Kernel<Arguments> uniformAnywhere = gpu.Declare<Arguments>(Uniform<Width1>);
 
     internal struct Arguments
     {
@@ -39,11 +45,13 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
             Shift = 1f / (1 << (8 - bits)),
             Bin = 1f / (1 << bits),
         };
-        if (center) this.center.ForEach(arguments.Count, arguments);
-        else uniform.ForEach(arguments.Blocks, arguments);
+        int width = Vectors.WidthOf([Vectors.Flat(bytes), Vectors.Flat(x)]);
+        if (center) this.center.For(width).ForEach(arguments.Count / width, arguments);
+        else (width == 4 ? uniform : uniformAnywhere).ForEach(arguments.Blocks, arguments);
     }
 
-    private static void Uniform(Arguments arguments)
+    [Promises("LD.E.128", "ST.E.128", For = typeof(Width4))]
+    private static void Uniform<TWidth>(Arguments arguments) where TWidth : struct, IWidth
     {
         if (arguments.HasNoise != 0)
         {
@@ -56,28 +64,52 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
         for (int block = GridStride.First; block < arguments.Blocks; block += GridStride.Step)
         {
             (uint x0, uint x1, uint x2, uint x3) = Philox.Block(key, counter + (ulong)block);
+            Lanes u = new() { A = Philox.ToUnit(x0), B = Philox.ToUnit(x1), C = Philox.ToUnit(x2), D = Philox.ToUnit(x3) };
             int i = 4 * block;
-            Store(arguments, i, Philox.ToUnit(x0));
-            if (i + 1 < arguments.Count) Store(arguments, i + 1, Philox.ToUnit(x1));
-            if (i + 2 < arguments.Count) Store(arguments, i + 2, Philox.ToUnit(x2));
-            if (i + 3 < arguments.Count) Store(arguments, i + 3, Philox.ToUnit(x3));
+            if (TWidth.Size == 4)
+            {
+                Store<TWidth>(arguments, i, u);
+            }
+            else
+            {
+                Store<TWidth>(arguments, i, u);
+                if (i + 1 < arguments.Count) Store<TWidth>(arguments, i + 1, new() { A = u.B });
+                if (i + 2 < arguments.Count) Store<TWidth>(arguments, i + 2, new() { A = u.C });
+                if (i + 3 < arguments.Count) Store<TWidth>(arguments, i + 3, new() { A = u.D });
+            }
         }
     }
 
     private static ulong Word(uint low, uint high) => low | (ulong)high << 32;
 
-    private static void Center(Arguments arguments)
+    [Promises("LD.E.128", "ST.E.128", For = typeof(Width4))]
+    private static void Center<TWidth>(Arguments arguments) where TWidth : struct, IWidth
     {
-        for (int i = GridStride.First; i < arguments.Count; i += GridStride.Step) Store(arguments, i, 0.5f);
+        Lanes half = new() { A = 0.5f, B = 0.5f, C = 0.5f, D = 0.5f };
+        for (int i = GridStride.First * TWidth.Size; i < arguments.Count; i += GridStride.Step * TWidth.Size)
+            Store<TWidth>(arguments, i, half);
+    }
+
+    private static void Store<TWidth>(Arguments arguments, int i, Lanes u) where TWidth : struct, IWidth
+    {
+        LevelOp op = new() { Shift = arguments.Shift, Bin = arguments.Bin };
+        Lanes x = TWidth.Load(arguments.Bytes, i), unused = default;
+        TWidth.Each(ref op, ref x, ref u, ref unused, ref unused);
+        TWidth.Store(arguments.X, i, x);
     }
 
     /// <summary>
-    /// Every product is exact, being by a power of two; so the result has the same bits whether or not the device fuses
-    /// multiplications with additions.
+    /// x in the place of the byte. Every product is exact, being by a power of two; so the result has the same bits whether or not
+    /// the device fuses multiplications with additions.
     /// </summary>
-    private static void Store(Arguments arguments, int i, float u)
+    private struct LevelOp : ILaneOp
     {
-        int level = (int)(arguments.Bytes[i] * arguments.Shift);
-        arguments.X[i] = (level * arguments.Bin - 0.5f) + u * arguments.Bin;
+        public float Shift, Bin;
+
+        public readonly void Apply(ref float x, ref float u, ref float unused, ref float unusedToo)
+        {
+            int level = (int)(x * Shift);
+            x = (level * Bin - 0.5f) + u * Bin;
+        }
     }
 }

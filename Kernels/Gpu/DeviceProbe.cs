@@ -60,14 +60,17 @@ public sealed class ProbedDevice
     /// <summary>Opens the device.</summary>
     /// <exception cref="NotSupportedException">There is an <see cref="Obstacle"/>.</exception>
     /// <exception cref="AcceleratorException">The driver refuses, e.g. because another process holds the device.</exception>
-    public GpuBackend Open()
+    public GpuBackend Open() => Open(null, null);
+
+    /// <summary>Opens it with another's traits and runner in the place of its own.</summary>
+    internal GpuBackend Open(GpuTraits? traits, IKernelRunner? runner)
     {
         if (Obstacle is not null) throw new NotSupportedException($"{Name}: {Obstacle}");
         // The next level up has miscompiled kernels before.
         Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
         try
         {
-            return new GpuBackend(device.CreateAccelerator(context));
+            return new GpuBackend(device.CreateAccelerator(context), traits, runner);
         }
         catch
         {

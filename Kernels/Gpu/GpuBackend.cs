@@ -1,4 +1,3 @@
-using System.Reflection;
 using ILGPU;
 using ILGPU.Runtime;
 
@@ -118,7 +117,7 @@ public sealed class GpuBackend : IBackend
     internal GpuContext Gpu => gpu;
 
     /// <summary>Every kernel of the backend, compiled or not.</summary>
-    internal IReadOnlyList<MethodInfo> Kernels => gpu.Kernels;
+    internal IReadOnlyList<KernelDeclaration> Kernels => gpu.Kernels;
 
     /// <inheritdoc/>
     public IBuffer Allocate(long length) => new GpuBuffer(gpu, length);

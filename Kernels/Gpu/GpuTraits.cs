@@ -13,8 +13,11 @@ internal sealed record GpuTraits(int ComputeCapability, int SharedBytes)
 
     /// <summary>Those of an accelerator.</summary>
     public static GpuTraits Of(Accelerator accelerator) => accelerator is CudaAccelerator cuda
-        ? new(cuda.Architecture.Major * 10 + cuda.Architecture.Minor, OptInSharedBytes(cuda.Architecture.Major * 10 + cuda.Architecture.Minor))
+        ? OfCuda(cuda.Architecture.Major * 10 + cuda.Architecture.Minor)
         : new(0, accelerator.MaxSharedMemoryPerGroup);
+
+    /// <summary>Those of an NVIDIA GPU, be it present or not.</summary>
+    public static GpuTraits OfCuda(int capability) => new(capability, OptInSharedBytes(capability));
 
     // CUDA programming guide, technical specifications per compute capability: the most a group may opt in to.
     private static int OptInSharedBytes(int capability) => 1024 * capability switch

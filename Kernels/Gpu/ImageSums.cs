@@ -3,25 +3,25 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// How the elements of an image are shared among groups, and where each group leaves its sum: an operation that reduces
-/// per image launches Images·Groups groups, group g of image n walks its chunk and calls <see cref="Store"/>.
+/// How the items of an image (elements, or vectors of them) are shared among groups, and where each group leaves its sum: an
+/// operation that reduces per image launches Images·Groups groups, group g of image n walks its chunk and calls <see cref="Store"/>.
 /// </summary>
 internal struct ImageChunks
 {
     public Matrix Partials;
-    public int Groups, Elements, ChunkSize;
+    public int Groups, Items, ChunkSize;
 
     /// <summary>Image of the running group.</summary>
     public readonly int Image => Grid.IdxX / Groups;
 
-    /// <summary>First element of the running thread, counted from the start of its image.</summary>
+    /// <summary>First item of the running thread, counted from the start of its image.</summary>
     public readonly int First => Grid.IdxX % Groups * ChunkSize + Group.IdxX;
 
-    /// <summary>Distance between the elements of a thread.</summary>
+    /// <summary>Distance between the items of a thread.</summary>
     public readonly int Step => Group.DimX;
 
     /// <summary>End of the running group's chunk.</summary>
-    public readonly int End => IntrinsicMath.Min((Grid.IdxX % Groups + 1) * ChunkSize, Elements);
+    public readonly int End => IntrinsicMath.Min((Grid.IdxX % Groups + 1) * ChunkSize, Items);
 
     /// <summary>Leaves the sum over the running group.</summary>
     public readonly void Store(float value)
@@ -34,7 +34,7 @@ internal struct ImageChunks
 /// <summary>Per-image sums in a fixed order: compensated per thread, pairwise per group, then over the image's groups.</summary>
 internal sealed class ImageSums(GpuContext gpu)
 {
-    private const int ElementsPerThread = 16;
+    private const int ItemsPerThread = 4;
 
     private readonly Kernel<Arguments> add = gpu.Declare<Arguments>(Add);
 
@@ -45,16 +45,16 @@ internal sealed class ImageSums(GpuContext gpu)
         public float Sign;
     }
 
-    /// <summary>Chunks for images of so many elements each.</summary>
-    public ImageChunks Split(int images, int elements)
+    /// <summary>Chunks for images of so many items each.</summary>
+    public ImageChunks Split(int images, int items)
     {
-        int chunk = gpu.GroupSize * ElementsPerThread;
-        int groups = GpuContext.CeilingDivide(elements, chunk);
+        int chunk = gpu.GroupSize * ItemsPerThread;
+        int groups = GpuContext.CeilingDivide(items, chunk);
         return new()
         {
             Partials = gpu.Scratch.Take(ScratchSlot.Partials, images, groups),
             Groups = groups,
-            Elements = elements,
+            Items = items,
             ChunkSize = chunk,
         };
     }

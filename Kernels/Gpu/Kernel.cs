@@ -7,7 +7,8 @@ namespace GlowGpu.Kernels.Gpu;
 /// A kernel of the backend. It takes all its arguments as one struct, so that declaring, launching and enumerating
 /// kernels is the same for each. Compiled for the device on its first launch, then held.
 /// </summary>
-internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> method) where TArguments : struct
+internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> method, KernelDeclaration declaration)
+    where TArguments : struct
 {
     private Action<AcceleratorStream, KernelConfig, TArguments>? launcher;
 
@@ -15,6 +16,9 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
     public void Launch(Index3D groups, Index3D threads, TArguments arguments)
     {
         if (groups.Size == 0) return;
+        // What is known of its registers and occupancy holds for the size that was declared.
+        if (threads.Size > declaration.Threads)
+            throw new InvalidOperationException($"{declaration.Name}: launched with {threads.Size} threads a group, declared for {declaration.Threads}");
         gpu.Accelerator.Bind();
         if (gpu.Recording is { } recording)
         {
@@ -22,7 +26,9 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
             return;
         }
         launcher ??= gpu.Runner.Load(method);
-        launcher(gpu.Stream, new KernelConfig(groups, threads), arguments);
+        launcher(gpu.Stream, declaration.DynamicSharedBytes == 0
+            ? new KernelConfig(groups, threads)
+            : new KernelConfig(groups, threads, SharedMemoryConfig.RequestDynamic<byte>(declaration.DynamicSharedBytes)), arguments);
     }
 
     /// <summary>

@@ -25,8 +25,8 @@ internal readonly record struct TapLayout(int In, int Out)
 internal sealed class TapConvolution(GpuContext gpu)
 {
     private readonly Kernel<PackArguments> pack = gpu.Declare<PackArguments>(LayOut);
-    private readonly Kernel<Arguments> sum = gpu.Declare<Arguments>(Sum);
-    private readonly Kernel<Arguments> spread = gpu.Declare<Arguments>(Spread);
+    private readonly VectorKernel<Arguments> sum = new(gpu, Sum<Width1>, Sum<Width2>, Sum<Width4>);
+    private readonly VectorKernel<Arguments> spread = new(gpu, Spread<Width1>, Spread<Width2>, Spread<Width4>);
 
     internal struct PackArguments
     {
@@ -37,7 +37,11 @@ internal sealed class TapConvolution(GpuContext gpu)
     internal struct Arguments
     {
         public Matrix Taps, Edge, Bias, Scale, H;
-        public int Height, W, Out, Count;
+        public Divisor Height, W;
+        public int Out, Count;
+
+        /// <summary>Vectors of Out channels, and of a row of t.</summary>
+        public Divisor Vectors, RowVectors;
     }
 
     /// <summary>Lays out W <c>[3,3,In+edge,Out]</c>, bias and logs as <see cref="TapLayout"/> says; without edge bias its part is zero.</summary>
@@ -60,7 +64,7 @@ internal sealed class TapConvolution(GpuContext gpu)
         int cols = Taps.Count * layout.Out;
         Matrix taps = gpu.Scratch.Take(ScratchSlot.Taps, pixels.Count, cols);
         gpu.Gemm.Multiply(pixels.Count, cols, layout.In, x, packed.Window(0, cols), taps);
-        sum.ForEach(checked(pixels.Count * layout.Out), Bind(layout, pixels, packed, taps, h));
+        Launch(sum, layout, pixels, packed, taps, h, 1);
     }
 
     /// <summary>
@@ -72,7 +76,7 @@ internal sealed class TapConvolution(GpuContext gpu)
     {
         int p = pixels.Count, cols = Taps.Count * layout.Out;
         Matrix taps = gpu.Scratch.Take(ScratchSlot.Taps, p, cols);
-        spread.ForEach(checked(p * cols), Bind(layout, pixels, packed, taps, dh));
+        Launch(spread, layout, pixels, packed, taps, dh, Taps.Count);
         gpu.Columns.Scaled(dh, p, layout.Out, logs, dBias);
         gpu.Columns.TimesProducts(dh, h, p, layout.Out, 3f, dLogs);
         int plane = checked((layout.In + (edgeBias ? 1 : 0)) * layout.Out);
@@ -90,18 +94,29 @@ internal sealed class TapConvolution(GpuContext gpu)
         gpu.Columns.ScaledOutside(dh, pixels, layout.Out, logs,
             dWeight.Window((long)layout.In * layout.Out, (layout.In + 1) * layout.Out));
 
-    private static Arguments Bind(TapLayout layout, Pixels pixels, Matrix packed, Matrix taps, Matrix h) => new()
+    /// <summary>Queues a kernel over <paramref name="planes"/>·Out channels of each pixel.</summary>
+    private static void Launch(VectorKernel<Arguments> kernel, TapLayout layout, Pixels pixels, Matrix packed, Matrix taps, Matrix h, int planes)
     {
-        Taps = taps,
-        Edge = packed.Window(layout.Edge, layout.Out),
-        Bias = packed.Window(layout.Bias, layout.Out),
-        Scale = packed.Window(layout.Scale, layout.Out),
-        H = h,
-        Height = pixels.H,
-        W = pixels.W,
-        Out = layout.Out,
-        Count = pixels.Count,
-    };
+        Arguments arguments = new()
+        {
+            Taps = taps,
+            Edge = packed.Window(layout.Edge, layout.Out),
+            Bias = packed.Window(layout.Bias, layout.Out),
+            Scale = packed.Window(layout.Scale, layout.Out),
+            H = h,
+            Height = new Divisor(pixels.H),
+            W = new Divisor(pixels.W),
+            Out = layout.Out,
+        };
+        // The parts of the packed weights begin at multiples of Out from its beginning, and so do the taps in their rows.
+        int width = 4;
+        while (width > 1 && !(Vectors.Fits(h, layout.Out, width) && Vectors.Fits(arguments.Edge, layout.Out, width))) width /= 2;
+        int vectors = layout.Out / width;
+        arguments.Vectors = new Divisor(vectors);
+        arguments.RowVectors = new Divisor(Taps.Count * vectors);
+        arguments.Count = checked(pixels.Count * planes * vectors);
+        kernel.For(width).ForEach(arguments.Count, arguments);
+    }
 
     private static void LayOut(PackArguments arguments)
     {
@@ -130,33 +145,59 @@ internal sealed class TapConvolution(GpuContext gpu)
     }
 
     /// <summary>h[p,o] = (Σ_tap (inside ? t[p + δ, tap, o] : edge[tap, o]) + bias[o])·scale[o].</summary>
-    private static void Sum(Arguments arguments)
+    [Promises("LD.E.128", "ST.E.128", For = typeof(Width4))]
+    private static void Sum<TWidth>(Arguments arguments) where TWidth : struct, IWidth
     {
-        for (int i = GridStride.First; i < arguments.Count * arguments.Out; i += GridStride.Step)
+        AddOp add = default;
+        ScaleOp scale = default;
+        Lanes unused = default;
+        for (int i = GridStride.First; i < arguments.Count; i += GridStride.Step)
         {
-            int p = i / arguments.Out, o = i % arguments.Out;
-            float sum = arguments.Bias[o];
+            int p = arguments.Vectors.Divide(i), o = (i - p * arguments.Vectors.Value) * TWidth.Size;
+            PixelPlace place = new(p, arguments.W, arguments.Height);
+            Lanes sum = TWidth.Load(arguments.Bias, o);
             for (int tap = 0; tap < Taps.Count; tap++)
             {
-                sum += Taps.Inside(p, tap, 1, arguments.Height, arguments.W)
-                    ? arguments.Taps[p + Taps.Offset(tap, arguments.W), tap * arguments.Out + o]
-                    : arguments.Edge[tap, o];
+                Lanes term = place.Inside(tap, 1, arguments.W, arguments.Height)
+                    ? TWidth.Load(arguments.Taps, (p + Taps.Offset(tap, arguments.W.Value)) * arguments.Taps.Stride + tap * arguments.Out + o)
+                    : TWidth.Load(arguments.Edge, tap * arguments.Out + o);
+                TWidth.Each(ref add, ref sum, ref term, ref unused, ref unused);
             }
-            arguments.H[p, o] = sum * arguments.Scale[o];
+            Lanes factor = TWidth.Load(arguments.Scale, o);
+            TWidth.Each(ref scale, ref sum, ref factor, ref unused, ref unused);
+            TWidth.Store(arguments.H, p * arguments.H.Stride + o, sum);
         }
     }
 
     /// <summary>dt[q, tap, o] = dh[q − δ, o]·scale[o], or 0 where q − δ lies outside the image.</summary>
-    private static void Spread(Arguments arguments)
+    [Promises("LD.E.128", "ST.E.128", For = typeof(Width4))]
+    private static void Spread<TWidth>(Arguments arguments) where TWidth : struct, IWidth
     {
-        int cols = Taps.Count * arguments.Out;
-        for (int i = GridStride.First; i < arguments.Count * cols; i += GridStride.Step)
+        ScaleOp scale = default;
+        Lanes unused = default;
+        for (int i = GridStride.First; i < arguments.Count; i += GridStride.Step)
         {
-            int q = i / cols, col = i % cols;
-            int tap = col / arguments.Out, o = col % arguments.Out;
-            arguments.Taps[q, col] = Taps.Inside(q, tap, -1, arguments.Height, arguments.W)
-                ? arguments.H[q - Taps.Offset(tap, arguments.W), o] * arguments.Scale[o]
-                : 0f;
+            int q = arguments.RowVectors.Divide(i), vector = i - q * arguments.RowVectors.Value;
+            int tap = arguments.Vectors.Divide(vector), o = (vector - tap * arguments.Vectors.Value) * TWidth.Size;
+            PixelPlace place = new(q, arguments.W, arguments.Height);
+            Lanes value = default;
+            if (place.Inside(tap, -1, arguments.W, arguments.Height))
+            {
+                value = TWidth.Load(arguments.H, (q - Taps.Offset(tap, arguments.W.Value)) * arguments.H.Stride + o);
+                Lanes factor = TWidth.Load(arguments.Scale, o);
+                TWidth.Each(ref scale, ref value, ref factor, ref unused, ref unused);
+            }
+            TWidth.Store(arguments.Taps, q * arguments.Taps.Stride + vector * TWidth.Size, value);
         }
+    }
+
+    private struct AddOp : ILaneOp
+    {
+        public readonly void Apply(ref float sum, ref float term, ref float unused, ref float unusedToo) => sum += term;
+    }
+
+    private struct ScaleOp : ILaneOp
+    {
+        public readonly void Apply(ref float value, ref float factor, ref float unused, ref float unusedToo) => value *= factor;
     }
 }

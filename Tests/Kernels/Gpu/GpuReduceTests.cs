@@ -92,7 +92,7 @@ internal sealed class GpuReduceTests(int groupSize)
     [Test]
     public void ImagesOfSeveralChunksAddUp()
     {
-        // 9·40 elements an image are more than one chunk of 16 elements a thread.
+        // 180 vectors of four an image are more than one chunk of four vectors a thread.
         Pixels pixels = new(3, 9, 20);
         (View z, float[] values) = emulator.Draw(pixels.Count, 4);
         View stats = emulator.Zeros(pixels.Count, 8), logp = emulator.Upload(1, 3, [5, 6, 7]);
