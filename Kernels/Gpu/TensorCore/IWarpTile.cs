@@ -30,9 +30,10 @@ internal interface IWarpTile
     static abstract void Multiply<TFormat>() where TFormat : struct, ITensorFormat;
 
     /// <summary>
-    /// Hands out the accumulators: the thread's first row and first column are given, rows lie eight apart.
+    /// Hands out the accumulators: the thread's first row and first column are given, its rows lie
+    /// <paramref name="rowStep"/> apart.
     /// </summary>
-    static abstract void Finish<TSink, TArguments>(TArguments arguments, int row, int col)
+    static abstract void Finish<TSink, TArguments>(TArguments arguments, int row, int rowStep, int col)
         where TSink : struct, IRowSink<TArguments>
         where TArguments : struct;
 }
@@ -125,18 +126,18 @@ internal struct WarpTile32 : IWarpTile
 
     public static void Multiply<TFormat>() where TFormat : struct, ITensorFormat => TFormat.MultiplyRows0();
 
-    public static void Finish<TSink, TArguments>(TArguments arguments, int row, int col)
+    public static void Finish<TSink, TArguments>(TArguments arguments, int row, int rowStep, int col)
         where TSink : struct, IRowSink<TArguments>
         where TArguments : struct
     {
         CudaAsm.Emit(Fragments.Take0);
         TSink.Take(arguments, row, col);
         CudaAsm.Emit(Fragments.Take8);
-        TSink.Take(arguments, row + 8, col);
+        TSink.Take(arguments, row + rowStep, col);
         CudaAsm.Emit(Fragments.Take16);
-        TSink.Take(arguments, row + 16, col);
+        TSink.Take(arguments, row + 2 * rowStep, col);
         CudaAsm.Emit(Fragments.Take24);
-        TSink.Take(arguments, row + 24, col);
+        TSink.Take(arguments, row + 3 * rowStep, col);
     }
 }
 
@@ -164,18 +165,18 @@ internal struct WarpTile64 : IWarpTile
         TFormat.MultiplyRows32();
     }
 
-    public static void Finish<TSink, TArguments>(TArguments arguments, int row, int col)
+    public static void Finish<TSink, TArguments>(TArguments arguments, int row, int rowStep, int col)
         where TSink : struct, IRowSink<TArguments>
         where TArguments : struct
     {
-        WarpTile32.Finish<TSink, TArguments>(arguments, row, col);
+        WarpTile32.Finish<TSink, TArguments>(arguments, row, rowStep, col);
         CudaAsm.Emit(Fragments.Take32);
-        TSink.Take(arguments, row + 32, col);
+        TSink.Take(arguments, row + 4 * rowStep, col);
         CudaAsm.Emit(Fragments.Take40);
-        TSink.Take(arguments, row + 40, col);
+        TSink.Take(arguments, row + 5 * rowStep, col);
         CudaAsm.Emit(Fragments.Take48);
-        TSink.Take(arguments, row + 48, col);
+        TSink.Take(arguments, row + 6 * rowStep, col);
         CudaAsm.Emit(Fragments.Take56);
-        TSink.Take(arguments, row + 56, col);
+        TSink.Take(arguments, row + 7 * rowStep, col);
     }
 }

@@ -109,7 +109,7 @@ internal static class TensorGemmKernel
             Step<TFormat, TWarp>(stage + (readA ^ WarpTile.StepBytes), stage + (readB ^ WarpTile.StepBytes));
         }
         TWarp.Finish<TSink, TensorGemmArguments>(arguments,
-            firstRow + warpRow + lane / 4, firstCol + warpCol + lane % 4 * 8);
+            firstRow + warpRow + lane / 4, 8, firstCol + warpCol + lane % 4 * 8);
     }
 
     private static void Step<TFormat, TWarp>(int offsetA, int offsetB)
