@@ -1,4 +1,5 @@
 using System.Reflection;
+using GlowGpu.Kernels.Gpu.TensorCore;
 using ILGPU;
 using ILGPU.Runtime;
 
@@ -17,23 +18,37 @@ public sealed class GpuBackend : IBackend
     private readonly GpuChannelMap channelMap;
     private bool disposed;
 
-    /// <summary>A backend that owns the accelerator and the ILGPU context behind it.</summary>
-    /// <exception cref="NotSupportedException">The device's groups have fewer than four threads.</exception>
-    public GpuBackend(Accelerator accelerator) : this(accelerator, null, null)
+    /// <summary>
+    /// A backend that owns the accelerator and the ILGPU context behind it. Coupling networks are multiplied in a precision,
+    /// <see cref="Precision.Tf32"/> on a device with tensor cores and <see cref="Precision.Fp32"/> on others if none is given.
+    /// </summary>
+    /// <exception cref="NotSupportedException">
+    /// The device's groups have fewer than four threads, or the precision needs tensor cores that it lacks.
+    /// </exception>
+    public GpuBackend(Accelerator accelerator, Precision? precision = null) : this(accelerator, null, null, precision)
     {
     }
 
     /// <summary>As above, with another's traits and runner in the place of the accelerator's own.</summary>
-    internal GpuBackend(Accelerator accelerator, GpuTraits? traits, IKernelRunner? runner)
+    internal GpuBackend(Accelerator accelerator, GpuTraits? traits, IKernelRunner? runner, Precision? precision = null)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
         gpu = new GpuContext(accelerator, traits, runner);
+        Precision = precision ?? (gpu.Traits.HasTensorCores ? Precision.Tf32 : Precision.Fp32);
+        if (Precision != Precision.Fp32 && !gpu.Traits.HasTensorCores)
+            throw new NotSupportedException($"{Name} has no tensor cores for precision {Precision.ToString().ToLowerInvariant()}");
         views = new Views(gpu);
         TapConvolution taps = new(gpu);
         PatchConvolution patches = new(gpu);
         ChannelAffine = new GpuChannelAffine(gpu);
         channelMap = new GpuChannelMap(gpu);
-        CouplingNet = new GpuCouplingNet(gpu, patches, taps);
+        GpuCouplingNet single = new(gpu, patches, taps);
+        CouplingNet = Precision switch
+        {
+            Precision.Bf16 => new GpuTensorCouplingNet<BFloat16, BFloat16Outer>(gpu, single, patches, taps),
+            Precision.Tf32 => new GpuTensorCouplingNet<TensorFloat32, TensorFloat32Outer>(gpu, single, patches, taps),
+            _ => single,
+        };
         Couple = new GpuCouple(gpu);
         GaussianScore = new GpuGaussianScore(gpu);
         ZeroConv = new GpuZeroConv(gpu, taps);
@@ -51,6 +66,9 @@ public sealed class GpuBackend : IBackend
 
     /// <inheritdoc/>
     public string Name => gpu.Accelerator.Name.Trim();
+
+    /// <inheritdoc/>
+    public Precision Precision { get; }
 
     /// <summary>The device.</summary>
     public Accelerator Accelerator => gpu.Accelerator;

@@ -11,13 +11,16 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
 {
     private Action<AcceleratorStream, KernelConfig, TArguments>? launcher;
 
-    /// <summary>Queues the kernel over <paramref name="groups"/> groups of <paramref name="threads"/> threads.</summary>
-    public void Launch(Index3D groups, Index3D threads, TArguments arguments)
+    /// <summary>
+    /// Queues the kernel over <paramref name="groups"/> groups of <paramref name="threads"/> threads, each group with
+    /// <paramref name="sharedBytes"/> bytes of dynamic shared memory.
+    /// </summary>
+    public void Launch(Index3D groups, Index3D threads, TArguments arguments, int sharedBytes = 0)
     {
         if (groups.Size == 0) return;
         gpu.Accelerator.Bind();
         launcher ??= gpu.Runner.Load(method);
-        launcher(gpu.Stream, new KernelConfig(groups, threads), arguments);
+        launcher(gpu.Stream, new KernelConfig(groups, threads, new SharedMemoryConfig(sharedBytes / sizeof(int), sizeof(int))), arguments);
     }
 
     /// <summary>

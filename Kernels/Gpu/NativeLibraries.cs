@@ -46,6 +46,15 @@ public static class NativeLibraries
         }
     }
 
+    /// <summary>The CUDA driver's library, for calls that ILGPU does not offer.</summary>
+    /// <exception cref="DllNotFoundException">There is none.</exception>
+    internal static nint LoadCuda()
+    {
+        foreach (string candidate in OperatingSystem.IsWindows() ? ["nvcuda.dll"] : CudaNames)
+            if (NativeLibrary.TryLoad(candidate, out nint handle)) return handle;
+        throw new DllNotFoundException("no NVIDIA driver was found");
+    }
+
     /// <summary>Handle of the library that stands behind one of ILGPU's imports, or zero for the default search.</summary>
     internal static nint Resolve(string name, System.Reflection.Assembly assembly, DllImportSearchPath? searchPath)
     {

@@ -1,3 +1,4 @@
+using ILGPU;
 using ILGPU.Runtime.Cuda;
 
 namespace GlowGpu.Kernels.Gpu.TensorCore;
@@ -10,6 +11,12 @@ internal interface ITensorFormat
 {
     /// <summary>Bytes of an element.</summary>
     static abstract int Bytes { get; }
+
+    /// <summary>Rounds two neighbouring elements (bfloat16) or the first (TF32) to a word of memory, outside of PTX.</summary>
+    static abstract float Pack(float first, float second);
+
+    /// <summary>Element 0 or 1 of a word of memory.</summary>
+    static abstract float Unpack(float word, int element);
 
     /// <summary>Multiplies the fragments that 32 bytes of the inner dimension fill: rows 0 to 31.</summary>
     static abstract void MultiplyRows0();
@@ -39,6 +46,20 @@ internal struct BFloat16 : ITensorFormat
 
     public static int Bytes => 2;
 
+    public static float Pack(float first, float second) =>
+        Interop.IntAsFloat(Nearest(Interop.FloatAsInt(first)) | Nearest(Interop.FloatAsInt(second)) << 16);
+
+    // The upper half of a float32 is a bfloat16.
+    public static float Unpack(float word, int element)
+    {
+        uint bits = Interop.FloatAsInt(word);
+        return Interop.IntAsFloat(element == 0 ? bits << 16 : bits & 0xffff0000);
+    }
+
+    // Ties go to the even neighbour, as those of cvt.rn do; NaN would otherwise carry over into infinity or zero.
+    private static uint Nearest(uint bits) =>
+        (bits & 0x7fffffff) > 0x7f800000 ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+
     public static void MultiplyRows0() => CudaAsm.Emit(Fragments.BFloat16Rows0);
 
     public static void MultiplyRows32() => CudaAsm.Emit(Fragments.BFloat16Rows32);
@@ -55,7 +76,6 @@ internal struct BFloat16 : ITensorFormat
         + "st.shared.v4.b32 [pa0], {word0,word1,word2,word3};",
         offset);
 
-    // The upper half of a float32 is a bfloat16.
     public static void Load(ulong address, int inside) => CudaAsm.Emit(
         "mov.b32 word0, 0; mov.b32 word1, 0; mov.b32 word2, 0; mov.b32 word3, 0;\n"
         + "setp.ne.s32 inside, %1, 0;\n"
@@ -79,6 +99,15 @@ internal struct TensorFloat32 : ITensorFormat
         + "cvt.rna.tf32.f32 word4, row4; cvt.rna.tf32.f32 word5, row5; cvt.rna.tf32.f32 word6, row6; cvt.rna.tf32.f32 word7, row7;\n";
 
     public static int Bytes => 4;
+
+    // Ties go away from zero, as those of cvt.rna do.
+    public static float Pack(float first, float second)
+    {
+        uint bits = Interop.FloatAsInt(first);
+        return (bits & 0x7fffffff) > 0x7f800000 ? first : Interop.IntAsFloat((bits + 0x1000) & ~0x1fffu);
+    }
+
+    public static float Unpack(float word, int element) => word;
 
     public static void MultiplyRows0() => CudaAsm.Emit(Fragments.TensorFloat32Rows0);
 

@@ -19,7 +19,7 @@ internal struct TensorOuterArguments
 /// <summary>
 /// Aᵀ·B on tensor cores, for gradients of weights: the inner dimension is the pixels, long and outermost in memory. Like
 /// <see cref="TensorGemmKernel"/> with slices of 32 (bfloat16) or 16 (TF32) pixels; the groups of one tile that share the pixels
-/// leave partial sums, which a second kernel adds in a fixed order.
+/// leave partial sums, which <see cref="TensorSliceSums"/> adds in a fixed order.
 /// <para>
 /// Floor: 2·M·N·K flops over the peak; A and B once from memory each. Registers and shared memory as there.
 /// </para>
@@ -28,7 +28,7 @@ internal static class TensorOuterKernel
 {
     private const int Stages = TensorGemmKernel.Stages;
 
-    [Promises("LDGSTS.E.BYPASS.128.ZFILL", "HMMA")]
+    [Promises("LDGSTS.E.BYPASS.128", "HMMA")]
     public static void Multiply<TFormat, TOuter, TWarp, TGroup>(TensorOuterArguments arguments)
         where TFormat : struct, ITensorFormat
         where TOuter : struct, IOuterFormat
