@@ -42,14 +42,14 @@ internal sealed class TapConvolution(GpuContext gpu)
 
     /// <summary>Lays out W <c>[3,3,In+edge,Out]</c>, bias and logs as <see cref="TapLayout"/> says; without edge bias its part is zero.</summary>
     public void Pack(TapLayout layout, bool edgeBias, Matrix weight, Matrix bias, Matrix logs, Matrix packed) =>
-        Pack(layout, Plane(layout, edgeBias), edgeBias, weight, bias, logs, packed);
+        PackParts(layout, Plane(layout, edgeBias), edgeBias, weight, bias, logs, packed);
 
     /// <summary>
     /// Lays out all but the weights of a convolution, as the layout without input channels says: for products that keep the
     /// weights in a form of their own.
     /// </summary>
     public void PackTail(TapLayout layout, bool edgeBias, Matrix weight, Matrix bias, Matrix logs, Matrix packed) =>
-        Pack(layout with { In = 0 }, Plane(layout, edgeBias), edgeBias,
+        PackParts(layout with { In = 0 }, Plane(layout, edgeBias), edgeBias,
             weight.Window((long)layout.In * layout.Out, layout.Out), bias, logs, packed);
 
     /// <summary>h <c>[P,Out]</c> from x <c>[P,In]</c>.</summary>
@@ -91,7 +91,7 @@ internal sealed class TapConvolution(GpuContext gpu)
         gpu.Columns.ScaledOutside(dh, pixels, layout.Out, logs,
             dWeight.Window((long)layout.In * layout.Out, (layout.In + 1) * layout.Out));
 
-    private void Pack(TapLayout layout, int plane, bool edgeBias, Matrix weight, Matrix bias, Matrix logs, Matrix packed) =>
+    private void PackParts(TapLayout layout, int plane, bool edgeBias, Matrix weight, Matrix bias, Matrix logs, Matrix packed) =>
         pack.ForEach(layout.Length, new()
         {
             Weight = weight,

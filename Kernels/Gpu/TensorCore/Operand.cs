@@ -1,6 +1,3 @@
-using ILGPU;
-using ILGPU.Runtime;
-
 namespace GlowGpu.Kernels.Gpu.TensorCore;
 
 /// <summary>
@@ -40,7 +37,7 @@ internal readonly record struct Operand(Matrix Data, int Rows, int Words)
     /// <summary>The window from its first multiple of 16 bytes on; up to <see cref="Slack"/> − 1 floats before that are left unused.</summary>
     public static Matrix Align(Matrix window)
     {
-        long excess = (long)window.Data.LoadEffectiveAddressAsPtr() % 16;
+        int excess = (int)(DeviceAddress.Of(window).Value % 16);
         return excess == 0 ? window : window.Window((16 - excess) / sizeof(float), window.Stride);
     }
 }

@@ -1,5 +1,3 @@
-using ILGPU;
-
 namespace GlowGpu.Kernels.Gpu.TensorCore;
 
 /// <summary>Where the elements of a written factor come from; a kernel uses the fields that its source needs.</summary>
