@@ -1,5 +1,7 @@
 using System.CommandLine;
+using GlowGpu.App.Console;
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
 
 namespace GlowGpu.App.Options;
 
@@ -12,13 +14,32 @@ internal sealed class DeviceOptions
     private readonly Option<int?> threads = Value.Number<int>("--threads", "T",
         "CPU threads; all cores unless given. Results do not depend on it.", 1, 1024);
 
+    private readonly Option<string?> precision = Value.Choice("--precision",
+        "How coupling networks are multiplied; tf32 on CUDA devices with tensor cores and fp32 elsewhere unless given. Parameters and flow variables are fp32 in any case.",
+        null, [.. Enum.GetValues<Precision>().Select(DeviceFactory.Word)]);
+
     /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command command)
     {
         command.Add(device);
         command.Add(threads);
+        command.Add(precision);
     }
 
     /// <summary>Opens the device.</summary>
-    public Device Open(ParseResult parse) => DeviceFactory.Open(parse.GetValue(device)!, parse.GetValue(threads));
+    public Device Open(ParseResult parse) => Open(parse, Given(parse));
+
+    /// <summary>Opens the device for a run in <paramref name="folder"/> that was started with a precision and keeps it.</summary>
+    /// <exception cref="UsageException">Another precision is given.</exception>
+    public Device OpenAgain(ParseResult parse, Precision kept, string folder)
+    {
+        if (Given(parse) is Precision given && given != kept)
+            throw new UsageException($"--precision is {DeviceFactory.Word(given)}, but the run in {folder} was started with {DeviceFactory.Word(kept)}; leave --precision out or start a new run");
+        return Open(parse, kept);
+    }
+
+    private Device Open(ParseResult parse, Precision? chosen) => DeviceFactory.Open(parse.GetValue(device)!, parse.GetValue(threads), chosen);
+
+    private Precision? Given(ParseResult parse) =>
+        parse.GetValue(precision) is string word ? Enum.Parse<Precision>(word, ignoreCase: true) : null;
 }

@@ -57,17 +57,20 @@ public sealed class ProbedDevice
     /// <summary>What else is worth knowing, for people.</summary>
     public IReadOnlyDictionary<string, string> Properties { get; }
 
-    /// <summary>Opens the device.</summary>
-    /// <exception cref="NotSupportedException">There is an <see cref="Obstacle"/>.</exception>
+    /// <summary>Whether coupling networks can be multiplied in <see cref="Precision.Tf32"/> (then the default) and <see cref="Precision.Bf16"/>.</summary>
+    public bool HasTensorCores => GpuTraits.DeviceHasTensorCores(device);
+
+    /// <summary>Opens the device, in its default precision unless one is given.</summary>
+    /// <exception cref="NotSupportedException">There is an <see cref="Obstacle"/>, or the precision needs tensor cores that are missing.</exception>
     /// <exception cref="AcceleratorException">The driver refuses, e.g. because another process holds the device.</exception>
-    public GpuBackend Open()
+    public GpuBackend Open(Precision? precision = null)
     {
         if (Obstacle is not null) throw new NotSupportedException($"{Name}: {Obstacle}");
         // The next level up has miscompiled kernels before.
         Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
         try
         {
-            return new GpuBackend(device.CreateAccelerator(context));
+            return new GpuBackend(device.CreateAccelerator(context), precision);
         }
         catch
         {
@@ -116,6 +119,7 @@ public static class DeviceProbe
                 ["clock"] = $"{device.ClockRate} MHz",
                 ["shared memory"] = $"{device.MaxSharedMemoryPerGroup / 1024} KiB a group",
                 ["memory bus"] = $"{device.MemoryBusWidth} bit",
+                ["precision"] = GpuTraits.DeviceHasTensorCores(device) ? "tf32 unless chosen, bf16, fp32" : "fp32",
             });
     }
 
