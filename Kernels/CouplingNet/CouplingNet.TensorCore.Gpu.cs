@@ -1,4 +1,5 @@
 using GlowGpu.Kernels.Gpu.TensorCore;
+using ILGPU;
 
 namespace GlowGpu.Kernels.Gpu;
 
@@ -6,13 +7,20 @@ namespace GlowGpu.Kernels.Gpu;
 /// <see cref="ICouplingNet"/> on tensor cores: the formulas of <see cref="GpuCouplingNet"/> with every factor of a product rounded to
 /// <typeparamref name="TFormat"/> where it is made — weights when they are packed, patches and taps when they are gathered, hidden
 /// activations and their gradients when they leave the product before. Sums, biases, the tap sum and the gradients of
-/// parameters are float32.
+/// parameters are float32. Forward is one kernel (<see cref="FusedNetKernel"/>) where a device has the shared memory for it and there are
+/// pixels enough for all its multiprocessors, three products elsewhere, with the same bits either way.
 /// </summary>
-internal sealed class GpuTensorCouplingNet<TFormat, TOuter>(
+/// <typeparam name="TFormat">format of the factors</typeparam>
+/// <typeparam name="TOuter">its products over pixels</typeparam>
+/// <typeparam name="TWarp">warp tile of the fused kernel: as many rows as leave room for the hidden activations</typeparam>
+internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
     GpuContext gpu, GpuCouplingNet single, PatchConvolution patches, TapConvolution convolution) : ICouplingNet
     where TFormat : struct, ITensorFormat
     where TOuter : struct, IOuterFormat
+    where TWarp : struct, IWarpTile
 {
+    private readonly Kernel<FusedNetArguments> fused4 = gpu.Declare<FusedNetArguments>(FusedNetKernel.Forward<TFormat, TWarp, FusedStages4>);
+    private readonly Kernel<FusedNetArguments> fused2 = gpu.Declare<FusedNetArguments>(FusedNetKernel.Forward<TFormat, TWarp, FusedStages2>);
     private readonly TensorGemm<TFormat, TOuter> gemm = new(gpu);
     private readonly OperandWriter<TFormat> writer = new(gpu);
     private readonly HiddenSums<TFormat> hiddenSums = new(gpu);
@@ -89,14 +97,20 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter>(
         int p = pixels.Count, width = shape.Width;
         Layout layout = new(shape);
         Weights weights = Unpack(layout, packed);
-        (Operand a1, Operand a2) = saved.IsNone
-            ? (Take(ScratchSlot.FirstHidden, p, width), Take(ScratchSlot.SecondHidden, p, width))
-            : Hidden(saved, p, width);
-        Operand gathered = Gather(shape, pixels, z1);
-        gemm.MultiplyBiasRelu(p, width, layout.PatchCols, gathered, weights.Outputs1, weights.Bias1, a1);
-        gemm.MultiplyBiasRelu(p, width, width, a1, weights.Outputs2, weights.Bias2, a2);
         Matrix taps = gpu.Scratch.Take(ScratchSlot.Taps, p, Operand.Padded(layout.TapCols));
-        gemm.Multiply(p, layout.TapCols, width, a2, weights.Outputs3, taps);
+        if (FusedStages(layout, p) is int stages)
+        {
+            Fused(layout, weights, pixels, z1, saved, taps, stages);
+        }
+        else
+        {
+            (Operand a1, Operand a2) = saved.IsNone
+                ? (Take(ScratchSlot.FirstHidden, p, width), Take(ScratchSlot.SecondHidden, p, width))
+                : Hidden(saved, p, width);
+            gemm.MultiplyBiasRelu(p, width, layout.PatchCols, Gather(shape, pixels, z1), weights.Outputs1, weights.Bias1, a1);
+            gemm.MultiplyBiasRelu(p, width, width, a1, weights.Outputs2, weights.Bias2, a2);
+            gemm.Multiply(p, layout.TapCols, width, a2, weights.Outputs3, taps);
+        }
         convolution.AddTaps(layout.Rest, pixels, weights.Tail, taps, gpu.Matrix(h));
     }
 
@@ -132,6 +146,56 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter>(
     /// <summary>In float32: it happens once, and its statistics are worth their last bits.</summary>
     public void Initialize(CouplingNetShape shape, Pixels pixels, View z1, CouplingNetParameters parameters) =>
         single.Initialize(shape, pixels, z1, parameters);
+
+    /// <summary>Fuses forward wherever it fits (true) or nowhere (false), for comparisons; null leaves it to the number of pixels.</summary>
+    internal bool? Fuses { get; set; }
+
+    /// <summary>Stages of weights that the fused kernel has room for, or null where the products are made one by one.</summary>
+    private int? FusedStages(Layout layout, int pixels)
+    {
+        if (layout.Width > FusedNetKernel.WidestHidden) return null;
+        if (!(Fuses ?? GpuContext.CeilingDivide(pixels, TWarp.Rows) >= gpu.Multiprocessors)) return null;
+        foreach (int stages in new[] { FusedStages4.Count, FusedStages2.Count })
+            if (FusedBytes(layout, stages) <= gpu.Traits.SharedBytes) return stages;
+        return null;
+    }
+
+    private static int FusedBytes(Layout layout, int stages) =>
+        FusedNetKernel.SharedBytes(TWarp.Rows, SharedPitch(layout.PatchCols), SharedPitch(layout.Width), stages);
+
+    // Rows whose chunks are swizzled begin where all banks do.
+    private static int SharedPitch(int cols) => GpuContext.CeilingDivide(cols * TFormat.Bytes, 128) * 128;
+
+    private void Fused(Layout layout, Weights weights, Pixels pixels, View z1, View saved, Matrix taps, int stages)
+    {
+        CouplingNetShape shape = layout.Shape;
+        (Operand A1, Operand A2)? hidden = saved.IsNone ? null : Hidden(saved, pixels.Count, shape.Width);
+        Kernel<FusedNetArguments> kernel = stages == FusedStages4.Count ? fused4 : fused2;
+        kernel.Launch(new Index3D(GpuContext.CeilingDivide(pixels.Count, TWarp.Rows), 1, 1), new Index3D(FusedNetKernel.Threads, 1, 1), new()
+        {
+            Z = gpu.Matrix(z1),
+            H = pixels.H,
+            W = pixels.W,
+            Channels = shape.In,
+            PatchCols = layout.PatchCols,
+            M = pixels.Count,
+            First = LayerOf(weights.Outputs1, weights.Bias1, hidden?.A1),
+            Second = LayerOf(weights.Outputs2, weights.Bias2, hidden?.A2),
+            Last = LayerOf(weights.Outputs3, gpu.Missing, null) with { Output = DeviceAddress.Of(taps), PitchOutput = taps.Stride * sizeof(float) },
+            PatchPitch = SharedPitch(layout.PatchCols),
+            HiddenPitch = SharedPitch(layout.Width),
+        }, FusedBytes(layout, stages));
+    }
+
+    private static FusedLayer LayerOf(Operand weights, Matrix bias, Operand? output) => new()
+    {
+        Weights = weights.Address,
+        Bias = DeviceAddress.Of(bias),
+        N = weights.Rows,
+        RowBytes = weights.Pitch,
+        Output = output?.Address ?? default,
+        PitchOutput = output?.Pitch ?? 0,
+    };
 
     private Weights Unpack(Layout layout, View packed)
     {

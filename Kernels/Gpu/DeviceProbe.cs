@@ -60,10 +60,14 @@ public sealed class ProbedDevice
     /// <summary>Whether coupling networks can be multiplied in <see cref="Precision.Tf32"/> (then the default) and <see cref="Precision.Bf16"/>.</summary>
     public bool HasTensorCores => GpuTraits.DeviceHasTensorCores(device);
 
-    /// <summary>Opens the device, in its default precision unless one is given.</summary>
+    /// <summary>Opens the device in its default precision.</summary>
+    /// <inheritdoc cref="Open(Precision?)"/>
+    public GpuBackend Open() => Open(null);
+
+    /// <summary>Opens the device; null stands for its default precision.</summary>
     /// <exception cref="NotSupportedException">There is an <see cref="Obstacle"/>, or the precision needs tensor cores that are missing.</exception>
     /// <exception cref="AcceleratorException">The driver refuses, e.g. because another process holds the device.</exception>
-    public GpuBackend Open(Precision? precision = null)
+    public GpuBackend Open(Precision? precision)
     {
         if (Obstacle is not null) throw new NotSupportedException($"{Name}: {Obstacle}");
         // The next level up has miscompiled kernels before.

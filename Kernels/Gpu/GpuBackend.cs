@@ -45,8 +45,8 @@ public sealed class GpuBackend : IBackend
         GpuCouplingNet single = new(gpu, patches, taps);
         CouplingNet = Precision switch
         {
-            Precision.Bf16 => new GpuTensorCouplingNet<BFloat16, BFloat16Outer>(gpu, single, patches, taps),
-            Precision.Tf32 => new GpuTensorCouplingNet<TensorFloat32, TensorFloat32Outer>(gpu, single, patches, taps),
+            Precision.Bf16 => new GpuTensorCouplingNet<BFloat16, BFloat16Outer, WarpTile64>(gpu, single, patches, taps),
+            Precision.Tf32 => new GpuTensorCouplingNet<TensorFloat32, TensorFloat32Outer, WarpTile32>(gpu, single, patches, taps),
             _ => single,
         };
         Couple = new GpuCouple(gpu);

@@ -40,4 +40,7 @@ internal struct AsyncCopy
 
     /// <summary>Waits until all but the last two groups of all threads have arrived, and all threads have come here.</summary>
     public static void WaitForAllButTwo() => CudaAsm.Emit("cp.async.wait_group 2;\nbar.sync 0;");
+
+    /// <summary>Waits until every group of all threads has arrived, and all threads have come here.</summary>
+    public static void WaitForAll() => CudaAsm.Emit("cp.async.wait_group 0;\nbar.sync 0;");
 }

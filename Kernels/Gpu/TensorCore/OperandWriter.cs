@@ -141,11 +141,17 @@ internal static class OperandKernel
         for (int i = GridStride.First; i < arguments.Count; i += GridStride.Step)
         {
             int row = i / arguments.Words, word = i % arguments.Words;
-            arguments.Target[i] = TFormat.Bytes == 2
-                ? TFormat.Pack(At<TSource>(arguments, row, 2 * word), At<TSource>(arguments, row, 2 * word + 1))
-                : TFormat.Pack(At<TSource>(arguments, row, word), 0f);
+            arguments.Target[i] = Word<TFormat, TSource>(arguments, row, word);
         }
     }
+
+    /// <summary>A word of a row: two elements or one, zero outside.</summary>
+    public static float Word<TFormat, TSource>(OperandArguments arguments, int row, int word)
+        where TFormat : struct, ITensorFormat
+        where TSource : struct, IOperandSource =>
+        TFormat.Bytes == 2
+            ? TFormat.Pack(At<TSource>(arguments, row, 2 * word), At<TSource>(arguments, row, 2 * word + 1))
+            : TFormat.Pack(At<TSource>(arguments, row, word), 0f);
 
     public static void FoldBias(OperandArguments arguments)
     {

@@ -5,10 +5,7 @@ namespace GlowGpu.Kernels.Gpu.TensorCore;
 /// <summary>C = value, in float32.</summary>
 internal struct TensorOverwrite : IRowSink<TensorGemmArguments>
 {
-    public static void Take(TensorGemmArguments arguments, int row, int col) => CudaAsm.Emit(
-        "setp.ne.s32 inside, %1, 0;\n"
-        + "@inside st.global.v4.f32 [%0], {row0,row1,row2,row3};\n"
-        + "@inside st.global.v4.f32 [%0+16], {row4,row5,row6,row7};",
+    public static void Take(TensorGemmArguments arguments, int row, int col) => TensorEpilogue.Store(
         TensorEpilogue.Address(arguments.C, row, arguments.PitchC, col, sizeof(float)), TensorEpilogue.Inside(arguments, row, col));
 }
 
@@ -47,6 +44,13 @@ internal static class TensorEpilogue
     /// <summary>1 inside C, else 0.</summary>
     public static int Inside(TensorGemmArguments arguments, int row, int col) =>
         row < arguments.M && col < arguments.N ? 1 : 0;
+
+    /// <summary>Stores <c>row</c> in float32, if <paramref name="inside"/> is not 0.</summary>
+    public static void Store(ulong address, int inside) => CudaAsm.Emit(
+        "setp.ne.s32 inside, %1, 0;\n"
+        + "@inside st.global.v4.f32 [%0], {row0,row1,row2,row3};\n"
+        + "@inside st.global.v4.f32 [%0+16], {row4,row5,row6,row7};",
+        address, inside);
 
     /// <summary>row = max(row + bias, 0).</summary>
     public static void BiasRelu(ulong bias, int inside) => CudaAsm.Emit(
