@@ -2,12 +2,15 @@ using System.Globalization;
 using BenchmarkDotNet.Running;
 using GlowGpu.Bench;
 using GlowGpu.Bench.Attributes;
+using GlowGpu.Bench.Ptx;
 using GlowGpu.Bench.Steps;
 using GlowGpu.Engine;
 
 const string Usage = """
     bench host [--quick] [--parts A,B] [--out FOLDER]  host backend: ceilings, operations, whole steps beside PyTorch, memory, threads (about 6 minutes)
     bench ops [BenchmarkDotNet arguments]   single operations, e.g. --filter *CouplingNet*
+    bench ptx [FILE]                        registers, shared memory and occupancy of every CUDA kernel (no GPU needed) to Bench/Results/ptx.md
+    bench ptx show KERNEL                   PTX and machine code of the kernels whose names hold KERNEL
     bench curve RUN OUT.png                 bits/dim of a run folder over its steps
     bench attributes MODEL A ALPHA N        what moving along attributes does to the factors of N demo images
     bench child REQUEST                     one measurement in a process of its own (used by the others)
@@ -22,6 +25,12 @@ try
         case ["ops", .. string[] rest]:
             BenchmarkSwitcher.FromAssembly(typeof(HostReport).Assembly).Run(rest);
             return 0;
+        case ["ptx"]:
+            return PtxReport.Run(PtxReport.DefaultPath);
+        case ["ptx", "show", string kernel]:
+            return PtxListing.Print(kernel);
+        case ["ptx", string path]:
+            return PtxReport.Run(path);
         case ["curve", string run, string picture]:
             return Curve.Draw(run, picture);
         case ["attributes", string model, string attributes, string alpha, string count]

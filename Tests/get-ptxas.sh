@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Prints the folder that holds ptxas (and cuobjdump): the one on the PATH, or one unpacked once under the user's cache folder from
-# Debian's non-free package nvidia-cuda-toolkit, without installing it. The tests find it through GLOW_PTXAS or there.
+# Prints the folder that holds ptxas, cuobjdump and the nvdisasm that it calls: the one on the PATH, or one unpacked once under the
+# user's cache folder from Debian's non-free package nvidia-cuda-toolkit, without installing it. The tests find it through
+# GLOW_PTXAS or there.
 set -euo pipefail
-if tool=$(command -v ptxas); then dirname "$tool"; exit; fi
+tools="cuobjdump nvdisasm ptxas"
+complete() { for tool in $tools; do [ -x "$1/$tool" ] || return 1; done; }
+if tool=$(command -v ptxas) && complete "$(dirname "$tool")"; then dirname "$tool"; exit; fi
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/glow/ptxas
-if [ ! -x "$cache/ptxas" ]; then
+if ! complete "$cache"; then
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 -E '/debian/?$') ||
@@ -16,6 +19,6 @@ if [ ! -x "$cache/ptxas" ]; then
   $apt update >&2
   (cd "$work" && $apt download nvidia-cuda-toolkit >&2 && dpkg -x nvidia-cuda-toolkit_*.deb unpacked)
   mkdir -p "$cache"
-  for tool in cuobjdump ptxas; do install -m 755 "$work/unpacked/usr/bin/$tool" "$cache/$tool"; done
+  for tool in $tools; do install -m 755 "$work/unpacked/usr/bin/$tool" "$cache/$tool"; done
 fi
 echo "$cache"

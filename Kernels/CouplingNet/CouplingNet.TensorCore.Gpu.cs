@@ -1,5 +1,4 @@
 using GlowGpu.Kernels.Gpu.TensorCore;
-using ILGPU;
 
 namespace GlowGpu.Kernels.Gpu;
 
@@ -19,8 +18,7 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
     where TOuter : struct, IOuterFormat
     where TWarp : struct, IWarpTile
 {
-    private readonly Kernel<FusedNetArguments> fused4 = gpu.Declare<FusedNetArguments>(FusedNetKernel.Forward<TFormat, TWarp, FusedStages4>);
-    private readonly Kernel<FusedNetArguments> fused2 = gpu.Declare<FusedNetArguments>(FusedNetKernel.Forward<TFormat, TWarp, FusedStages2>);
+    private readonly FusedNet<TFormat, TWarp> fused = new(gpu);
     private readonly TensorGemm<TFormat, TOuter> gemm = new(gpu);
     private readonly OperandWriter<TFormat> writer = new(gpu);
     private readonly HiddenSums<TFormat> hiddenSums = new(gpu);
@@ -98,9 +96,13 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
         Layout layout = new(shape);
         Weights weights = Unpack(layout, packed);
         Matrix taps = gpu.Scratch.Take(ScratchSlot.Taps, p, Operand.Padded(layout.TapCols));
-        if (FusedStages(layout, p) is int stages)
+        if (IsFused(layout, p))
         {
-            Fused(layout, weights, pixels, z1, saved, taps, stages);
+            (Operand A1, Operand A2)? hidden = saved.IsNone ? null : Hidden(saved, p, width);
+            fused.Forward(pixels, shape.In, layout.PatchCols, gpu.Matrix(z1),
+                LayerOf(weights.Outputs1, weights.Bias1, hidden?.A1),
+                LayerOf(weights.Outputs2, weights.Bias2, hidden?.A2),
+                LayerOf(weights.Outputs3, gpu.Missing, null) with { Output = DeviceAddress.Of(taps), PitchOutput = taps.Stride * sizeof(float) });
         }
         else
         {
@@ -150,42 +152,8 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
     /// <summary>Fuses forward wherever it fits (true) or nowhere (false), for comparisons; null leaves it to the number of pixels.</summary>
     internal bool? Fuses { get; set; }
 
-    /// <summary>Stages of weights that the fused kernel has room for, or null where the products are made one by one.</summary>
-    private int? FusedStages(Layout layout, int pixels)
-    {
-        if (layout.Width > FusedNetKernel.WidestHidden) return null;
-        if (!(Fuses ?? GpuContext.CeilingDivide(pixels, TWarp.Rows) >= gpu.Multiprocessors)) return null;
-        foreach (int stages in new[] { FusedStages4.Count, FusedStages2.Count })
-            if (FusedBytes(layout, stages) <= gpu.Traits.SharedBytes) return stages;
-        return null;
-    }
-
-    private static int FusedBytes(Layout layout, int stages) =>
-        FusedNetKernel.SharedBytes(TWarp.Rows, SharedPitch(layout.PatchCols), SharedPitch(layout.Width), stages);
-
-    // Rows whose chunks are swizzled begin where all banks do.
-    private static int SharedPitch(int cols) => GpuContext.CeilingDivide(cols * TFormat.Bytes, 128) * 128;
-
-    private void Fused(Layout layout, Weights weights, Pixels pixels, View z1, View saved, Matrix taps, int stages)
-    {
-        CouplingNetShape shape = layout.Shape;
-        (Operand A1, Operand A2)? hidden = saved.IsNone ? null : Hidden(saved, pixels.Count, shape.Width);
-        Kernel<FusedNetArguments> kernel = stages == FusedStages4.Count ? fused4 : fused2;
-        kernel.Launch(new Index3D(GpuContext.CeilingDivide(pixels.Count, TWarp.Rows), 1, 1), new Index3D(FusedNetKernel.Threads, 1, 1), new()
-        {
-            Z = gpu.Matrix(z1),
-            H = pixels.H,
-            W = pixels.W,
-            Channels = shape.In,
-            PatchCols = layout.PatchCols,
-            M = pixels.Count,
-            First = LayerOf(weights.Outputs1, weights.Bias1, hidden?.A1),
-            Second = LayerOf(weights.Outputs2, weights.Bias2, hidden?.A2),
-            Last = LayerOf(weights.Outputs3, gpu.Missing, null) with { Output = DeviceAddress.Of(taps), PitchOutput = taps.Stride * sizeof(float) },
-            PatchPitch = SharedPitch(layout.PatchCols),
-            HiddenPitch = SharedPitch(layout.Width),
-        }, FusedBytes(layout, stages));
-    }
+    private bool IsFused(Layout layout, int pixels) =>
+        fused.Fits(layout.PatchCols, layout.Width) && (Fuses ?? fused.Fills(pixels));
 
     private static FusedLayer LayerOf(Operand weights, Matrix bias, Operand? output) => new()
     {

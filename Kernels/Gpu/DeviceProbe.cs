@@ -62,19 +62,22 @@ public sealed class ProbedDevice
 
     /// <summary>Opens the device in its default precision.</summary>
     /// <inheritdoc cref="Open(Precision?)"/>
-    public GpuBackend Open() => Open(null);
+    public GpuBackend Open() => Open(precision: null);
 
     /// <summary>Opens the device; null stands for its default precision.</summary>
     /// <exception cref="NotSupportedException">There is an <see cref="Obstacle"/>, or the precision needs tensor cores that are missing.</exception>
     /// <exception cref="AcceleratorException">The driver refuses, e.g. because another process holds the device.</exception>
-    public GpuBackend Open(Precision? precision)
+    public GpuBackend Open(Precision? precision) => Open(null, null, precision);
+
+    /// <summary>Opens it with another's traits and runner in the place of its own.</summary>
+    internal GpuBackend Open(GpuTraits? traits, IKernelRunner? runner, Precision? precision = null)
     {
         if (Obstacle is not null) throw new NotSupportedException($"{Name}: {Obstacle}");
         // The next level up has miscompiled kernels before.
         Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
         try
         {
-            return new GpuBackend(device.CreateAccelerator(context), precision);
+            return new GpuBackend(device.CreateAccelerator(context), traits, runner, precision);
         }
         catch
         {

@@ -1,4 +1,3 @@
-using System.Reflection;
 using GlowGpu.Kernels.Gpu.TensorCore;
 using ILGPU;
 using ILGPU.Runtime;
@@ -125,7 +124,7 @@ public sealed class GpuBackend : IBackend
     internal GpuContext Gpu => gpu;
 
     /// <summary>Every kernel of the backend, compiled or not.</summary>
-    internal IReadOnlyList<MethodInfo> Kernels => gpu.Kernels;
+    internal IReadOnlyList<KernelDeclaration> Kernels => gpu.Kernels;
 
     /// <inheritdoc/>
     public IBuffer Allocate(long length) => new GpuBuffer(gpu, length);

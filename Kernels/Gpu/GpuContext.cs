@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Reflection;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.OpenCL;
@@ -19,7 +18,7 @@ internal sealed class GpuContext : IDisposable
 
     private const int GroupsPerMultiprocessor = 32;
 
-    private readonly List<MethodInfo> kernels = [];
+    private readonly List<KernelDeclaration> kernels = [];
     private readonly MemoryBuffer1D<float, Stride1D.Dense> missing;
 
     /// <summary>On an accelerator; traits and runner are the device's own unless a test stands in for it.</summary>
@@ -69,16 +68,21 @@ internal sealed class GpuContext : IDisposable
     public ImageSums Images { get; }
 
     /// <summary>Every kernel declared so far.</summary>
-    public IReadOnlyList<MethodInfo> Kernels => kernels;
+    public IReadOnlyList<KernelDeclaration> Kernels => kernels;
 
     /// <summary>Stands in for an optional argument that is not given; never read or written.</summary>
     public Matrix Missing => new(missing.View, 1);
 
-    /// <summary>Declares a kernel; it is compiled when first launched.</summary>
-    public Kernel<TArguments> Declare<TArguments>(Action<TArguments> method) where TArguments : struct
+    /// <summary>
+    /// Declares a kernel, launched with groups of at most <paramref name="threads"/> (0: <see cref="GroupSize"/>) and so much
+    /// dynamic shared memory; it is compiled when first launched.
+    /// </summary>
+    public Kernel<TArguments> Declare<TArguments>(Action<TArguments> method, int threads = 0, int dynamicSharedBytes = 0)
+        where TArguments : struct
     {
-        kernels.Add(method.Method);
-        return new Kernel<TArguments>(this, method);
+        KernelDeclaration declaration = new(method.Method, threads == 0 ? GroupSize : threads, dynamicSharedBytes);
+        kernels.Add(declaration);
+        return new Kernel<TArguments>(this, method, declaration);
     }
 
     /// <summary>The window of device memory behind a view; <see cref="Missing"/> for <see cref="View.None"/>.</summary>

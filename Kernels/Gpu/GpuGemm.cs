@@ -103,11 +103,11 @@ internal sealed class GpuGemm
         where TTile : struct, IRegisterTile<TTile, TRow>
         where TRow : struct, IRegisterRow<TRow> =>
         new(TGroup.Edge * TGroup.Edge, TGroup.Edge * TRow.Size,
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, AddBias>),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, AddBiasRelu>),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, Overwrite>),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, Overwrite>),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, ReluMask>),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, Accumulate>),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormTN, Overwrite>));
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, AddBias>, TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, AddBiasRelu>, TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, Overwrite>, TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, Overwrite>, TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, ReluMask>, TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, Accumulate>, TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormTN, Overwrite>, TGroup.Edge * TGroup.Edge));
 }

@@ -7,20 +7,29 @@ namespace GlowGpu.Kernels.Gpu;
 /// A kernel of the backend. It takes all its arguments as one struct, so that declaring, launching and enumerating
 /// kernels is the same for each. Compiled for the device on its first launch, then held.
 /// </summary>
-internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> method) where TArguments : struct
+internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> method, KernelDeclaration declaration)
+    where TArguments : struct
 {
     private Action<AcceleratorStream, KernelConfig, TArguments>? launcher;
 
     /// <summary>
     /// Queues the kernel over <paramref name="groups"/> groups of <paramref name="threads"/> threads, each group with
-    /// <paramref name="sharedBytes"/> bytes of dynamic shared memory.
+    /// <paramref name="sharedBytes"/> bytes of dynamic shared memory (0: as many as were declared).
     /// </summary>
     public void Launch(Index3D groups, Index3D threads, TArguments arguments, int sharedBytes = 0)
     {
         if (groups.Size == 0) return;
+        // What is known of its registers and occupancy holds for the size that was declared.
+        if (threads.Size > declaration.Threads)
+            throw new InvalidOperationException($"{declaration.Name}: launched with {threads.Size} threads a group, declared for {declaration.Threads}");
         gpu.Accelerator.Bind();
         launcher ??= gpu.Runner.Load(method);
-        launcher(gpu.Stream, new KernelConfig(groups, threads, new SharedMemoryConfig(sharedBytes / sizeof(int), sizeof(int))), arguments);
+        int dynamic = sharedBytes == 0 ? declaration.DynamicSharedBytes : sharedBytes;
+        if (dynamic > declaration.DynamicSharedBytes)
+            throw new InvalidOperationException($"{declaration.Name}: launched with {dynamic} bytes of dynamic shared memory, declared for {declaration.DynamicSharedBytes}");
+        launcher(gpu.Stream, dynamic == 0
+            ? new KernelConfig(groups, threads)
+            : new KernelConfig(groups, threads, SharedMemoryConfig.RequestDynamic<byte>(dynamic)), arguments);
     }
 
     /// <summary>

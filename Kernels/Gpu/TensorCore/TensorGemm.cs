@@ -69,7 +69,7 @@ internal sealed class TensorGemm<TFormat, TOuter>
             PitchA = a.Pitch,
             PitchB = b.Pitch,
             TilesN = tilesN,
-        }, SharedBytes(tiling));
+        });
         return (product, count);
     }
 
@@ -101,17 +101,19 @@ internal sealed class TensorGemm<TFormat, TOuter>
             TilesN = tilesN,
             Operand = operand,
             PitchOperand = pitchOperand,
-        }, SharedBytes(tiling));
+        });
     }
-
-    private static int SharedBytes(Tiling tiling) => TensorGemmKernel.SharedBytes(tiling.Tile, tiling.Tile);
 
     private Tiling Declare<TWarp, TGroup>()
         where TWarp : struct, IWarpTile
-        where TGroup : struct, ITensorGroup =>
-        new(TGroup.Down * TGroup.Across * WarpTile.Threads, TGroup.Down * TWarp.Rows,
-            gpu.Declare<TensorGemmArguments>(TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorOverwrite>),
-            gpu.Declare<TensorGemmArguments>(TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorBiasRelu<TFormat>>),
-            gpu.Declare<TensorGemmArguments>(TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorReluMask<TFormat>>),
-            gpu.Declare<TensorOuterArguments>(TensorOuterKernel.Multiply<TFormat, TOuter, TWarp, TGroup>));
+        where TGroup : struct, ITensorGroup
+    {
+        int threads = TGroup.Down * TGroup.Across * WarpTile.Threads, tile = TGroup.Down * TWarp.Rows;
+        int shared = TensorGemmKernel.SharedBytes(tile, tile);
+        return new(threads, tile,
+            gpu.Declare<TensorGemmArguments>(TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorOverwrite>, threads, shared),
+            gpu.Declare<TensorGemmArguments>(TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorBiasRelu<TFormat>>, threads, shared),
+            gpu.Declare<TensorGemmArguments>(TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorReluMask<TFormat>>, threads, shared),
+            gpu.Declare<TensorOuterArguments>(TensorOuterKernel.Multiply<TFormat, TOuter, TWarp, TGroup>, threads, shared));
+    }
 }

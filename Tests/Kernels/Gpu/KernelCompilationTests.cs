@@ -1,12 +1,10 @@
 using System.Reflection;
+using GlowGpu.Bench.Ptx;
 using GlowGpu.Kernels.Gpu;
-using ILGPU;
-using ILGPU.Backends;
+using GlowGpu.Tests.Architecture;
 using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.OpenCL;
-using ILGPU.Backends.PTX;
 using ILGPU.Runtime;
-using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using NUnit.Framework;
 
@@ -16,57 +14,79 @@ namespace GlowGpu.Tests.Kernels.Gpu;
 [TestFixture]
 internal sealed class KernelCompilationTests
 {
-    /// <summary>The first instruction set that knows compute capability 9.0.</summary>
-    private static readonly CudaInstructionSet InstructionSet = new(7, 8);
+    private static IEnumerable<int> Capabilities => CudaKernels.Capabilities;
 
-    private EmulatedGpu emulator = null!;
-
-    [OneTimeSetUp]
-    public void Open() => emulator = new EmulatedGpu();
-
-    [OneTimeTearDown]
-    public void Close() => emulator.Dispose();
-
-    [Test]
-    public void EveryKernelIsDeclared()
+    [TestCaseSource(nameof(Capabilities))]
+    public void EveryKernelIsDeclared(int capability)
     {
         // A kernel is a static method without result that takes one struct of device memory.
         MethodInfo[] kernels = [.. typeof(GpuBackend).Assembly.GetTypes()
             .SelectMany(static t => t.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
             .Where(static m => m.ReturnType == typeof(void) && m.GetParameters() is [{ ParameterType: { IsValueType: true } only }]
                 && HoldsDeviceMemory(only))];
-        IEnumerable<MethodInfo> declared = emulator.Backend.Kernels
-            .Select(static m => m.IsGenericMethod ? m.GetGenericMethodDefinition() : m).Distinct();
-        Assert.That(declared.Select(Name), Is.EquivalentTo(kernels.Select(Name)));
+        using CudaKernels cuda = new(capability);
+        IEnumerable<MethodInfo> declared = cuda.All
+            .Select(static k => k.Method.IsGenericMethod ? k.Method.GetGenericMethodDefinition() : k.Method).Distinct();
+        Assert.Multiple(() =>
+        {
+            Assert.That(declared.Select(Name), Is.EquivalentTo(kernels.Select(Name)));
+            Assert.That(cuda.All.Select(static k => k.Name), Is.Unique);
+        });
     }
 
-    [TestCase(8, 0)]
-    [TestCase(9, 0)]
+    [TestCaseSource(nameof(Capabilities))]
     [Category("Ptx")]
-    public void EveryKernelCompilesToPtx(int major, int minor)
+    public void EveryKernelCompilesToPtx(int capability)
     {
-        Compile((PTXCompiledKernel kernel, string name) =>
+        using CudaKernels cuda = new(capability);
+        Assert.Multiple(() =>
         {
-            Assert.That(kernel.PTXAssembly, Does.Contain(".visible .entry"), name);
-            // A stack frame would send registers to memory; a call would not have been inlined.
-            Assert.That(kernel.PTXAssembly, Does.Not.Contain(".local"), name);
-            Assert.That(kernel.PTXAssembly, Does.Not.Contain("call"), name);
-            Assert.That(kernel.PTXAssembly, Does.Not.Contain(".f64"), name);
-        }, context => new PTXBackend(context, new CudaArchitecture(major, minor), InstructionSet, null!));
+            foreach (KernelDeclaration kernel in cuda.All)
+            {
+                string ptx = cuda.Compile(kernel);
+                Assert.That(ptx, Does.Contain(".visible .entry"), kernel.Name);
+                // A stack frame would send registers to memory; a call would not have been inlined.
+                Assert.That(ptx, Does.Not.Contain(".local"), kernel.Name);
+                Assert.That(ptx, Does.Not.Contain("call"), kernel.Name);
+                Assert.That(ptx, Does.Not.Contain(".f64"), kernel.Name);
+            }
+        });
     }
 
-    [TestCase(8, 0)]
-    [TestCase(9, 0)]
+    [TestCaseSource(nameof(Capabilities))]
     [Category("Ptx")]
-    public void EveryCudaKernelFitsTheRegisters(int major, int minor)
+    public void EveryCudaKernelFitsTheRegistersAndKeepsItsPromises(int capability)
     {
-        Ptxas? ptxas = Ptxas.Find();
-        if (ptxas is null) Assert.Ignore(Ptxas.Missing);
-        Compile((PTXCompiledKernel kernel, string name) =>
+        NvidiaTools? tools = NvidiaTools.Find();
+        if (tools is null) Assert.Ignore(NvidiaTools.Missing);
+        using CudaKernels cuda = new(capability);
+        Assert.Multiple(() =>
         {
-            string report = ptxas.Assemble(kernel.PTXAssembly, $"sm_{major}{minor}");
-            Assert.That(report, Does.Contain("0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"), $"{name}\n{report}");
-        }, context => new PTXBackend(context, new CudaArchitecture(major, minor), InstructionSet, null!));
+            foreach (KernelDeclaration kernel in cuda.All)
+            {
+                AssembledKernel code = tools.Assemble(cuda.Compile(kernel), capability);
+                Assert.That(code.StackBytes, Is.Zero, $"{kernel.Name}: bytes of stack");
+                Assert.That(code.SpillBytes, Is.Zero, $"{kernel.Name}: bytes spilled");
+                Assert.That(() => Occupancy.Of(capability, kernel.Threads, code.Registers, code.SharedBytes + kernel.DynamicSharedBytes),
+                    Throws.Nothing, kernel.Name);
+                foreach (string promise in kernel.Promises)
+                    Assert.That(code.Keeps(promise), Is.True, $"{kernel.Name}: {promise} is absent from\n{string.Join(' ', code.Instructions)}");
+            }
+        });
+    }
+
+    [Test]
+    [Category("Ptx")]
+    public void TheTableHoldsTheKernelsThatExist()
+    {
+        SortedSet<string> names = new(StringComparer.Ordinal);
+        foreach (int capability in CudaKernels.Capabilities)
+        {
+            using CudaKernels cuda = new(capability);
+            names.UnionWith(cuda.All.Select(static k => k.Name));
+        }
+        string table = File.ReadAllText(Path.Combine(SourceTree.Root, PtxReport.DefaultPath));
+        Assert.That(PtxReport.Names(table), Is.EqualTo(names), "dotnet run -c Release --project Bench -- ptx writes it anew");
     }
 
     [Test]
@@ -75,27 +95,22 @@ internal sealed class KernelCompilationTests
         // OpenCL 2.0 with the generic address space that ILGPU needs, and none of the optional features.
         CLCapabilityContext bare = new(
             float16: false, float64: false, genericAddressSpace: true, int64_Atomics: false, subGroups: false);
-        Compile((CLCompiledKernel kernel, string name) => Assert.That(kernel.Source, Does.Not.Contain("double"), name),
-            context => new CLBackend(context, bare, CLDeviceVendor.Other, CLCVersion.CL20));
-    }
-
-    private void Compile<TKernel>(Action<TKernel, string> check, Func<Context, Backend> open) where TKernel : CompiledKernel
-    {
-        using Backend backend = open(emulator.Backend.Accelerator.Context);
+        using EmulatedGpu emulator = new();
+        using CLBackend backend = new(emulator.Backend.Accelerator.Context, bare, CLDeviceVendor.Other, CLCVersion.CL20);
         Assert.Multiple(() =>
         {
-            foreach (MethodInfo method in emulator.Backend.Kernels)
+            foreach (KernelDeclaration kernel in emulator.Backend.Kernels)
             {
-                EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(method);
-                check((TKernel)backend.Compile(entry, default(KernelSpecialization)), Name(method));
+                EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
+                CLCompiledKernel compiled = (CLCompiledKernel)backend.Compile(entry, default(KernelSpecialization));
+                Assert.That(compiled.Source, Does.Not.Contain("double"), kernel.Name);
             }
         });
     }
 
     private static bool HoldsDeviceMemory(Type type) =>
         type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
-            .Any(static f => f.FieldType == typeof(Matrix) || f.FieldType == typeof(ArrayView<float>));
+            .Any(static f => f.FieldType == typeof(Matrix) || f.FieldType == typeof(DeviceAddress) || f.FieldType == typeof(ILGPU.ArrayView<float>));
 
-    private static string Name(MethodInfo method) =>
-        $"{method.DeclaringType!.Name}.{method.Name}<{string.Join(",", method.GetGenericArguments().Select(static t => t.Name))}>";
+    private static string Name(MethodInfo method) => $"{method.DeclaringType!.Name}.{method.Name}";
 }
