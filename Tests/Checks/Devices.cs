@@ -2,6 +2,7 @@ using GlowGpu.Engine;
 using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
 using GlowGpu.Kernels.Host;
+using GlowGpu.Tests.Ptx;
 using GlowGpu.Tests.Reference.Backend;
 using NUnit.Framework;
 
@@ -18,6 +19,9 @@ public enum DeviceKind
 
     /// <summary>GPU kernels on ILGPU's debugger: right, but so slow that only tiny shapes run.</summary>
     Emulator,
+
+    /// <summary>GPU kernels as CUDA code, on the PTX machine: what a device would do, some thousand times slower.</summary>
+    Machine,
 
     /// <summary>GPU kernels on a processor that shows itself through OpenCL.</summary>
     Processor,
@@ -47,7 +51,7 @@ public sealed class TestDevice(string name, DeviceKind kind, string category, Fu
     /// Relative error allowed to the activations of coupling networks, which a GPU may compute in lower precision
     /// (TF32 or BF16 inputs, 2⁻⁹ each); <paramref name="single"/> elsewhere.
     /// </summary>
-    public double Network(double single) => Kind == DeviceKind.Gpu ? Math.Max(single, 0.02) : single;
+    public double Network(double single) => Kind is DeviceKind.Gpu or DeviceKind.Machine ? Math.Max(single, 0.02) : single;
 
     /// <summary>Releases the backend.</summary>
     public void Close()
@@ -83,6 +87,7 @@ public static class Devices
         // ones, which multiply by other tiles.
         new("emulator", DeviceKind.Emulator, "Emulator", static () => DeviceProbe.Emulated(4).Open()),
         new("emulator-16", DeviceKind.Emulator, "Emulator", static () => DeviceProbe.Emulated(16).Open()),
+        new("ptx", DeviceKind.Machine, "PtxMachine", PtxGpu.Open),
         .. Present("cuda", "Cuda", DeviceProbe.Cuda()),
         .. Present("opencl", "OpenCL", DeviceProbe.OpenCl()),
     ];

@@ -1,0 +1,18 @@
+using GlowGpu.Kernels.Gpu;
+using ILGPU;
+using ILGPU.Runtime.CPU;
+
+namespace GlowGpu.Tests.Ptx;
+
+/// <summary>Opens the GPU backend on the PTX machine: groups of 256 threads in warps of 32, two multiprocessors, compute capability 8.0.</summary>
+internal static class PtxGpu
+{
+    /// <summary>The backend; it owns the accelerator. The machine is its <see cref="GpuContext.Runner"/>.</summary>
+    public static GpuBackend Open()
+    {
+        // As for a device: the next level up has miscompiled kernels before.
+        Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
+        CPUAccelerator accelerator = new CPUDevice(Warp.Lanes, 8, 2).CreateCPUAccelerator(context);
+        return new GpuBackend(accelerator, PtxRunner.Traits, new PtxRunner(accelerator));
+    }
+}
