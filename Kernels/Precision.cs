@@ -12,6 +12,6 @@ public enum Precision
     /// <summary>Factors rounded to 10 bits of mantissa (relative error 2⁻¹¹), on tensor cores.</summary>
     Tf32,
 
-    /// <summary>Factors rounded to 7 bits of mantissa (relative error 2⁻⁹), on tensor cores; hidden activations take half the memory.</summary>
+    /// <summary>Factors rounded to 7 bits of mantissa (relative error 2⁻⁸), on tensor cores; hidden activations take half the memory.</summary>
     Bf16,
 }
