@@ -97,7 +97,7 @@ internal static class FusedNetKernel
     public static int SharedBytes(int rows, int patchPitch, int hiddenPitch, int stages) =>
         rows * (hiddenPitch + Math.Max(patchPitch, hiddenPitch)) + stages * StageBytes + 128;
 
-    [Promises("LDGSTS.E.BYPASS.128", "HMMA", "LDSM")]
+    [Promises("LDGSTS.E.BYPASS.128", "HMMA", "LDSM.16.M88.4")]
     public static void Forward<TFormat, TWarp, TStages>(FusedNetArguments arguments)
         where TFormat : struct, ITensorFormat
         where TWarp : struct, IWarpTile

@@ -111,7 +111,6 @@ internal static class WarpTile
 }
 
 /// <summary>32 × 32: 32 accumulators a thread.</summary>
-[Promises("LDSM.16.M88.4")]
 internal struct WarpTile32 : IWarpTile
 {
     public static int Rows => 32;
@@ -145,7 +144,6 @@ internal struct WarpTile32 : IWarpTile
 /// 64 × 32: 64 accumulators a thread. Sixteen <c>mma</c> take six <c>ldmatrix.x4</c>, 24 rounds of shared memory in the 32 cycles that an
 /// A100's tensor cores need for them.
 /// </summary>
-[Promises("LDSM.16.M88.4")]
 internal struct WarpTile64 : IWarpTile
 {
     public static int Rows => 64;

@@ -70,7 +70,7 @@ internal static class TensorGemmKernel
     /// <summary>Bytes of dynamic shared memory of a group whose tile is rows × cols, with room to align it.</summary>
     public static int SharedBytes(int rows, int cols) => Stages * (rows + cols) * WarpTile.LineBytes + 128;
 
-    [Promises("LDGSTS.E.BYPASS.128", "HMMA", "LDSM")]
+    [Promises("LDGSTS.E.BYPASS.128", "HMMA", "LDSM.16.M88.4")]
     public static void Multiply<TFormat, TWarp, TGroup, TSink>(TensorGemmArguments arguments)
         where TFormat : struct, ITensorFormat
         where TWarp : struct, IWarpTile
