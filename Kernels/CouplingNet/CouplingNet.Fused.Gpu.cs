@@ -97,7 +97,9 @@ internal static class FusedNetKernel
     public static int SharedBytes(int rows, int patchPitch, int hiddenPitch, int stages) =>
         rows * (hiddenPitch + Math.Max(patchPitch, hiddenPitch)) + stages * StageBytes + 128;
 
-    [Promises("LDGSTS.E.BYPASS.128", "HMMA", "LDSM.16.M88.4")]
+    [Promises("LDGSTS.E.BYPASS.128", "LDSM.16.M88.4")]
+    [Promises("HMMA.16816.F32.BF16", For = typeof(BFloat16))]
+    [Promises("HMMA.1688.F32.TF32", For = typeof(TensorFloat32))]
     public static void Forward<TFormat, TWarp, TStages>(FusedNetArguments arguments)
         where TFormat : struct, ITensorFormat
         where TWarp : struct, IWarpTile

@@ -35,7 +35,6 @@ internal interface ITensorFormat
 }
 
 /// <summary>bfloat16: <c>mma.m16n8k16</c>, and two elements in each word of memory.</summary>
-[Promises("HMMA.16816.F32.BF16")]
 internal struct BFloat16 : ITensorFormat
 {
     private const string Round =
@@ -91,7 +90,6 @@ internal struct BFloat16 : ITensorFormat
 /// TF32: <c>mma.m16n8k8</c>. The multiplier ignores the last 13 bits, so factors are rounded where they are made and stand in
 /// memory as float32.
 /// </summary>
-[Promises("HMMA.1688.F32.TF32")]
 internal struct TensorFloat32 : ITensorFormat
 {
     private const string Round =

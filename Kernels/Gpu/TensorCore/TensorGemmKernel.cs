@@ -70,7 +70,9 @@ internal static class TensorGemmKernel
     /// <summary>Bytes of dynamic shared memory of a group whose tile is rows × cols, with room to align it.</summary>
     public static int SharedBytes(int rows, int cols) => Stages * (rows + cols) * WarpTile.LineBytes + 128;
 
-    [Promises("LDGSTS.E.BYPASS.128", "HMMA", "LDSM.16.M88.4")]
+    [Promises("LDGSTS.E.BYPASS.128", "LDSM.16.M88.4")]
+    [Promises("HMMA.16816.F32.BF16", For = typeof(BFloat16))]
+    [Promises("HMMA.1688.F32.TF32", For = typeof(TensorFloat32))]
     public static void Multiply<TFormat, TWarp, TGroup, TSink>(TensorGemmArguments arguments)
         where TFormat : struct, ITensorFormat
         where TWarp : struct, IWarpTile

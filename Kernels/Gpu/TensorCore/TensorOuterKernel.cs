@@ -28,7 +28,9 @@ internal static class TensorOuterKernel
 {
     private const int Stages = TensorGemmKernel.Stages;
 
-    [Promises("LDGSTS.E.BYPASS.128", "HMMA")]
+    [Promises("LDGSTS.E.BYPASS.128")]
+    [Promises("HMMA.16816.F32.BF16", For = typeof(BFloat16))]
+    [Promises("HMMA.1688.F32.TF32", For = typeof(TensorFloat32))]
     public static void Multiply<TFormat, TOuter, TWarp, TGroup>(TensorOuterArguments arguments)
         where TFormat : struct, ITensorFormat
         where TOuter : struct, IOuterFormat
