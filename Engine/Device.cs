@@ -14,6 +14,9 @@ public sealed class Device(IBackend backend) : IDisposable
     /// <summary>Short name for people.</summary>
     public string Name => Backend.Name;
 
+    /// <summary>How coupling networks are multiplied.</summary>
+    public Precision Precision => Backend.Precision;
+
     /// <summary>Whether repeated work may be replayed as a graph where the device can.</summary>
     public bool UsesGraphs { get; init; } = true;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
 using GlowGpu.Kernels.Host;
 using ILGPU.Runtime;
@@ -19,22 +20,23 @@ public static class DeviceFactory
 
     /// <summary>
     /// Opens <c>auto</c> (CUDA, then an OpenCL GPU, then the host), <c>cuda</c>, <c>opencl</c> (a GPU if there is one, else
-    /// any device with a usable driver) or <c>cpu</c>. <paramref name="threads"/> is for the host; a GPU has its own. With
+    /// any device with a usable driver) or <c>cpu</c>. <paramref name="threads"/> is for the host; a GPU has its own.
+    /// <paramref name="precision"/> is that of coupling networks: tf32 on tensor cores and fp32 elsewhere if none is given. With
     /// <paramref name="graphs"/> repeated work is replayed as a graph where the device can.
     /// </summary>
-    /// <exception cref="GlowException">There is no such device; the sentence says why.</exception>
-    public static Device Open(string kind, int? threads = null, bool graphs = true)
+    /// <exception cref="GlowException">There is no such device, or it lacks that precision; the sentence says why.</exception>
+    public static Device Open(string kind, int? threads = null, Precision? precision = null, bool graphs = true)
     {
         ArgumentNullException.ThrowIfNull(kind);
         if (threads < 1) throw new GlowException($"threads is {threads}; it must be at least 1");
         return kind switch
         {
-            Auto => Usable(DeviceProbe.Cuda()) is { } cuda ? Open(Cuda, cuda, graphs)
-                : Usable(DeviceProbe.OpenCl().Where(static d => d.IsGpu)) is { } openCl ? Open(OpenCl, openCl, graphs)
-                : OpenHost(threads),
-            Cuda => Open(Cuda, FindCuda(DeviceProbe.Cuda(), NativeLibraries.HasCuda), graphs),
-            OpenCl => Open(OpenCl, FindOpenCl(DeviceProbe.OpenCl(), NativeLibraries.HasOpenCl), graphs),
-            Cpu => OpenHost(threads),
+            Auto => Usable(DeviceProbe.Cuda()) is { } cuda ? Open(Cuda, cuda, precision, graphs)
+                : Usable(DeviceProbe.OpenCl().Where(static d => d.IsGpu)) is { } openCl ? Open(OpenCl, openCl, precision, graphs)
+                : OpenHost(threads, precision),
+            Cuda => Open(Cuda, FindCuda(DeviceProbe.Cuda(), NativeLibraries.HasCuda), precision, graphs),
+            OpenCl => Open(OpenCl, FindOpenCl(DeviceProbe.OpenCl(), NativeLibraries.HasOpenCl), precision, graphs),
+            Cpu => OpenHost(threads, precision),
             _ => throw new GlowException($"device '{kind}' is not known; it must be {Auto}, {Cuda}, {OpenCl} or {Cpu}"),
         };
     }
@@ -78,13 +80,29 @@ public static class DeviceFactory
     private static ProbedDevice? Usable(IEnumerable<ProbedDevice> devices) =>
         devices.FirstOrDefault(static d => d.Obstacle is null);
 
-    private static Device OpenHost(int? threads) => new(new HostBackend(threads));
-
-    private static Device Open(string kind, ProbedDevice device, bool graphs)
+    private static Device OpenHost(int? threads, Precision? precision)
     {
+        CheckPrecision(Cpu, HostName(), hasTensorCores: false, precision);
+        return new(new HostBackend(threads));
+    }
+
+    /// <exception cref="GlowException">The precision needs tensor cores and the device has none.</exception>
+    internal static void CheckPrecision(string kind, string name, bool hasTensorCores, Precision? precision)
+    {
+        if (precision is not (Precision.Tf32 or Precision.Bf16) || hasTensorCores) return;
+        throw new GlowException(
+            $"precision {Word(precision.Value)}: device {kind} ({name}) has no tensor cores for it; choose --precision fp32 or a CUDA device of compute capability 8.0 or later");
+    }
+
+    /// <summary>The word for a precision, as options and files have it.</summary>
+    public static string Word(Precision precision) => precision.ToString().ToLowerInvariant();
+
+    private static Device Open(string kind, ProbedDevice device, Precision? precision, bool graphs)
+    {
+        CheckPrecision(kind, device.Name, device.HasTensorCores, precision);
         try
         {
-            return new Device(device.Open()) { UsesGraphs = graphs };
+            return new Device(device.Open(precision)) { UsesGraphs = graphs };
         }
         catch (Exception e) when (e is AcceleratorException or NotSupportedException)
         {

@@ -11,6 +11,9 @@ public interface IBackend : IDisposable
     /// <summary>Short device name for people, e.g. <c>cpu (2 threads, AVX-512)</c>.</summary>
     string Name { get; }
 
+    /// <summary>How coupling networks are multiplied.</summary>
+    Precision Precision => Precision.Fp32;
+
     /// <summary>Allocates zeroed float32 memory whose start is aligned for the widest vector access.</summary>
     IBuffer Allocate(long length);
 

@@ -3,6 +3,7 @@ using GlowGpu.App.Console;
 using GlowGpu.App.Options;
 using GlowGpu.App.Output;
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
 using GlowGpu.Model;
 using GlowGpu.Model.Training;
 
@@ -31,7 +32,7 @@ internal static class TrainCommand
             bool resume = parse.GetValue(planner.Resume);
             TrainPlan plan = resume ? planner.Continued(parse) : planner.New(parse);
             string folder = parse.GetValue(planner.Output) ?? OutputPath.Free(Path.Combine("runs", TrainPlan.NameOf(plan.Data!)));
-            using Device on = device.Open(parse, terminal);
+            using Device on = plan.Precision is Precision kept ? device.OpenAgain(parse, kept, folder, terminal) : device.Open(parse, terminal);
             TrainSummary summary = Run(plan, folder, resume, parse.GetValue(planner.Init), on, terminal);
             if (parse.GetValue(json)) JsonOutput.Write(terminal, summary);
             else summary.Print(terminal);
@@ -53,7 +54,7 @@ internal static class TrainCommand
         using Trainer trainer = new(model, data.Train, data.Validation, options, run, observer, resume);
         TrainHeader header = new(
             folder,
-            $"{config.Family}, L={config.Levels} K={config.Depth} width {config.Width}, {Readable.Count(model.Parameters.Count)} parameters, {device.Name}",
+            $"{config.Family}, L={config.Levels} K={config.Depth} width {config.Width}, {Readable.Count(model.Parameters.Count)} parameters, {device.Name}{(device.Precision == Precision.Fp32 ? "" : $", {DeviceFactory.Word(device.Precision)}")}",
             Readable.Set(data.Train.Name, data.Train.Hash),
             data.Validation is null ? null : Readable.Set(data.Validation.Name, data.Validation.Hash),
             trainer.TotalSteps,

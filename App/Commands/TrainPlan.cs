@@ -1,5 +1,6 @@
 using GlowGpu.App.Console;
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
 using GlowGpu.Model;
 using GlowGpu.Model.Data;
 using GlowGpu.Model.Training;
@@ -32,6 +33,9 @@ internal sealed record TrainPlan
 
     /// <summary><c>auto</c>, <c>stored</c> or <c>reversible</c>.</summary>
     public string Memory { get; init; } = "auto";
+
+    /// <summary>The precision of the run that is continued; null for a new one.</summary>
+    public Precision? Precision { get; init; }
 
     /// <summary>Shape of the model.</summary>
     public FlowConfig Model { get; init; } = new GlowConfig();
@@ -67,6 +71,7 @@ internal sealed record TrainPlan
             Validation = source.Validation,
             Classes = Readable.Whole(run.Model.Classes),
             Memory = Name(run.Training.Memory),
+            Precision = run.Precision,
             Model = run.Model,
             Training = run.Training,
         };

@@ -1,3 +1,4 @@
+using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
 using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.PTX;
@@ -18,23 +19,24 @@ internal sealed class CudaKernels : IDisposable
     /// <summary>The first instruction set that knows compute capability 9.0.</summary>
     private static readonly CudaInstructionSet InstructionSet = new(7, 8);
 
-    private readonly GpuBackend backend;
+    // Each precision multiplies coupling networks with kernels of its own.
+    private readonly GpuBackend[] backends;
     private readonly PTXBackend compiler;
 
     /// <param name="capability">compute capability times ten</param>
     public CudaKernels(int capability)
     {
         Capability = capability;
-        backend = DeviceProbe.Emulated(GroupSize).Open(GpuTraits.OfCuda(capability), runner: null);
+        backends = [.. Enum.GetValues<Precision>().Select(p => DeviceProbe.Emulated(GroupSize).Open(GpuTraits.OfCuda(capability), runner: null, p))];
         compiler = new PTXBackend(
-            backend.Accelerator.Context, new CudaArchitecture(capability / 10, capability % 10), InstructionSet, null!);
+            backends[0].Accelerator.Context, new CudaArchitecture(capability / 10, capability % 10), InstructionSet, null!);
     }
 
     /// <summary>Compute capability times ten.</summary>
     public int Capability { get; }
 
     /// <summary>The kernels, by name.</summary>
-    public IReadOnlyList<KernelDeclaration> All => [.. backend.Kernels.OrderBy(static k => k.Name, StringComparer.Ordinal)];
+    public IReadOnlyList<KernelDeclaration> All => [.. backends.SelectMany(static b => b.Kernels).DistinctBy(static k => k.Name).OrderBy(static k => k.Name, StringComparer.Ordinal)];
 
     /// <summary>The kernel's PTX.</summary>
     public string Compile(KernelDeclaration kernel)
@@ -55,6 +57,6 @@ internal sealed class CudaKernels : IDisposable
     public void Dispose()
     {
         compiler.Dispose();
-        backend.Dispose();
+        foreach (GpuBackend backend in backends) backend.Dispose();
     }
 }

@@ -57,20 +57,27 @@ public sealed class ProbedDevice
     /// <summary>What else is worth knowing, for people.</summary>
     public IReadOnlyDictionary<string, string> Properties { get; }
 
-    /// <summary>Opens the device.</summary>
-    /// <exception cref="NotSupportedException">There is an <see cref="Obstacle"/>.</exception>
+    /// <summary>Whether coupling networks can be multiplied in <see cref="Precision.Tf32"/> (then the default) and <see cref="Precision.Bf16"/>.</summary>
+    public bool HasTensorCores => GpuTraits.DeviceHasTensorCores(device);
+
+    /// <summary>Opens the device in its default precision.</summary>
+    /// <inheritdoc cref="Open(Precision?)"/>
+    public GpuBackend Open() => Open(precision: null);
+
+    /// <summary>Opens the device; null stands for its default precision.</summary>
+    /// <exception cref="NotSupportedException">There is an <see cref="Obstacle"/>, or the precision needs tensor cores that are missing.</exception>
     /// <exception cref="AcceleratorException">The driver refuses, e.g. because another process holds the device.</exception>
-    public GpuBackend Open() => Open(null, null);
+    public GpuBackend Open(Precision? precision) => Open(null, null, precision);
 
     /// <summary>Opens it with another's traits and runner in the place of its own.</summary>
-    internal GpuBackend Open(GpuTraits? traits, IKernelRunner? runner)
+    internal GpuBackend Open(GpuTraits? traits, IKernelRunner? runner, Precision? precision = null)
     {
         if (Obstacle is not null) throw new NotSupportedException($"{Name}: {Obstacle}");
         // The next level up has miscompiled kernels before.
         Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
         try
         {
-            return new GpuBackend(device.CreateAccelerator(context), traits, runner);
+            return new GpuBackend(device.CreateAccelerator(context), traits, runner, precision);
         }
         catch
         {
@@ -119,6 +126,7 @@ public static class DeviceProbe
                 ["clock"] = $"{device.ClockRate} MHz",
                 ["shared memory"] = $"{device.MaxSharedMemoryPerGroup / 1024} KiB a group",
                 ["memory bus"] = $"{device.MemoryBusWidth} bit",
+                ["precision"] = GpuTraits.DeviceHasTensorCores(device) ? "tf32 unless chosen, bf16, fp32" : "fp32",
             });
     }
 

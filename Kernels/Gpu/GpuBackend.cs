@@ -1,3 +1,4 @@
+using GlowGpu.Kernels.Gpu.TensorCore;
 using ILGPU;
 using ILGPU.Runtime;
 
@@ -16,17 +17,25 @@ public sealed class GpuBackend : IBackend
     private readonly GpuChannelMap channelMap;
     private bool disposed;
 
-    /// <summary>A backend that owns the accelerator and the ILGPU context behind it.</summary>
-    /// <exception cref="NotSupportedException">The device's groups have fewer than four threads.</exception>
-    public GpuBackend(Accelerator accelerator) : this(accelerator, null, null)
+    /// <summary>
+    /// A backend that owns the accelerator and the ILGPU context behind it. Coupling networks are multiplied in a precision,
+    /// <see cref="Precision.Tf32"/> on a device with tensor cores and <see cref="Precision.Fp32"/> on others if none is given.
+    /// </summary>
+    /// <exception cref="NotSupportedException">
+    /// The device's groups have fewer than four threads, or the precision needs tensor cores that it lacks.
+    /// </exception>
+    public GpuBackend(Accelerator accelerator, Precision? precision = null) : this(accelerator, null, null, precision)
     {
     }
 
     /// <summary>As above, with another's traits, runner and graph driver in the place of the accelerator's own.</summary>
-    internal GpuBackend(Accelerator accelerator, GpuTraits? traits, IKernelRunner? runner, IGraphDriver? graphs = null)
+    internal GpuBackend(Accelerator accelerator, GpuTraits? traits, IKernelRunner? runner, Precision? precision = null, IGraphDriver? graphs = null)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
         gpu = new GpuContext(accelerator, traits, runner);
+        Precision = precision ?? (gpu.Traits.HasTensorCores ? Precision.Tf32 : Precision.Fp32);
+        if (Precision != Precision.Fp32 && !gpu.Traits.HasTensorCores)
+            throw new NotSupportedException($"{Name} has no tensor cores for precision {Precision.ToString().ToLowerInvariant()}");
         graphs ??= CudaGraphDriver.For(gpu);
         if (graphs is not null) Recorder = new GraphRecorder(gpu, graphs);
         views = new Views(gpu);
@@ -34,7 +43,13 @@ public sealed class GpuBackend : IBackend
         PatchConvolution patches = new(gpu);
         ChannelAffine = new GpuChannelAffine(gpu);
         channelMap = new GpuChannelMap(gpu);
-        CouplingNet = new GpuCouplingNet(gpu, patches, taps);
+        GpuCouplingNet single = new(gpu, patches, taps);
+        CouplingNet = Precision switch
+        {
+            Precision.Bf16 => new GpuTensorCouplingNet<BFloat16, BFloat16Outer, WarpTile64>(gpu, single, patches, taps),
+            Precision.Tf32 => new GpuTensorCouplingNet<TensorFloat32, TensorFloat32Outer, WarpTile32>(gpu, single, patches, taps),
+            _ => single,
+        };
         Couple = new GpuCouple(gpu);
         GaussianScore = new GpuGaussianScore(gpu);
         ZeroConv = new GpuZeroConv(gpu, taps);
@@ -52,6 +67,9 @@ public sealed class GpuBackend : IBackend
 
     /// <inheritdoc/>
     public string Name => gpu.Accelerator.Name.Trim();
+
+    /// <inheritdoc/>
+    public Precision Precision { get; }
 
     /// <summary>The device.</summary>
     public Accelerator Accelerator => gpu.Accelerator;

@@ -13,11 +13,17 @@ internal sealed record GpuTraits(int ComputeCapability, int SharedBytes)
 
     /// <summary>Those of an accelerator.</summary>
     public static GpuTraits Of(Accelerator accelerator) => accelerator is CudaAccelerator cuda
-        ? OfCuda(cuda.Architecture.Major * 10 + cuda.Architecture.Minor)
+        ? OfCuda(Capability(cuda.Architecture))
         : new(0, accelerator.MaxSharedMemoryPerGroup);
 
     /// <summary>Those of an NVIDIA GPU, be it present or not.</summary>
     public static GpuTraits OfCuda(int capability) => new(capability, OptInSharedBytes(capability));
+
+    /// <summary>Whether a device that is not open yet has tensor cores.</summary>
+    public static bool DeviceHasTensorCores(Device device) =>
+        device is CudaDevice { Architecture: CudaArchitecture architecture } && OfCuda(Capability(architecture)).HasTensorCores;
+
+    private static int Capability(CudaArchitecture architecture) => architecture.Major * 10 + architecture.Minor;
 
     // CUDA programming guide, technical specifications per compute capability: the most a group may opt in to.
     private static int OptInSharedBytes(int capability) => 1024 * capability switch

@@ -1,5 +1,7 @@
 using ILGPU;
+using ILGPU.Backends.PTX;
 using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
 
 namespace GlowGpu.Kernels.Gpu;
 
@@ -13,7 +15,18 @@ internal interface IKernelRunner
 /// <summary>Compiled by ILGPU, run by the device's driver.</summary>
 internal sealed class DriverRunner(Accelerator accelerator) : IKernelRunner
 {
+    // How PTX declares shared memory whose size the launch decides.
+    private const string DynamicShared = ".extern .shared";
+
     /// <inheritdoc/>
-    public Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method) where TArguments : struct =>
-        accelerator.LoadKernel(method);
+    public Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method) where TArguments : struct
+    {
+        Action<AcceleratorStream, KernelConfig, TArguments> launcher = accelerator.LoadKernel(method);
+        if (launcher.GetKernel() is CudaKernel { CompiledKernel: PTXCompiledKernel compiled } kernel
+            && compiled.PTXAssembly.Contains(DynamicShared, StringComparison.Ordinal))
+        {
+            CudaDynamicShared.Allow(kernel, GpuTraits.Of(accelerator).SharedBytes);
+        }
+        return launcher;
+    }
 }

@@ -12,8 +12,11 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
 {
     private Action<AcceleratorStream, KernelConfig, TArguments>? launcher;
 
-    /// <summary>Queues the kernel over <paramref name="groups"/> groups of <paramref name="threads"/> threads.</summary>
-    public void Launch(Index3D groups, Index3D threads, TArguments arguments)
+    /// <summary>
+    /// Queues the kernel over <paramref name="groups"/> groups of <paramref name="threads"/> threads, each group with
+    /// <paramref name="sharedBytes"/> bytes of dynamic shared memory (0: as many as were declared).
+    /// </summary>
+    public void Launch(Index3D groups, Index3D threads, TArguments arguments, int sharedBytes = 0)
     {
         if (groups.Size == 0) return;
         // What is known of its registers and occupancy holds for the size that was declared.
@@ -26,9 +29,12 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
             return;
         }
         launcher ??= gpu.Runner.Load(method);
-        launcher(gpu.Stream, declaration.DynamicSharedBytes == 0
+        int dynamic = sharedBytes == 0 ? declaration.DynamicSharedBytes : sharedBytes;
+        if (dynamic > declaration.DynamicSharedBytes)
+            throw new InvalidOperationException($"{declaration.Name}: launched with {dynamic} bytes of dynamic shared memory, declared for {declaration.DynamicSharedBytes}");
+        launcher(gpu.Stream, dynamic == 0
             ? new KernelConfig(groups, threads)
-            : new KernelConfig(groups, threads, SharedMemoryConfig.RequestDynamic<byte>(declaration.DynamicSharedBytes)), arguments);
+            : new KernelConfig(groups, threads, SharedMemoryConfig.RequestDynamic<byte>(dynamic)), arguments);
     }
 
     /// <summary>

@@ -31,7 +31,7 @@ internal sealed class TapConvolution(GpuContext gpu)
     internal struct PackArguments
     {
         public Matrix Weight, Bias, Logs, Packed;
-        public int In, Out, EdgeBias, Count;
+        public int In, Out, EdgeBias, Plane, Count;
     }
 
     internal struct Arguments
@@ -46,17 +46,15 @@ internal sealed class TapConvolution(GpuContext gpu)
 
     /// <summary>Lays out W <c>[3,3,In+edge,Out]</c>, bias and logs as <see cref="TapLayout"/> says; without edge bias its part is zero.</summary>
     public void Pack(TapLayout layout, bool edgeBias, Matrix weight, Matrix bias, Matrix logs, Matrix packed) =>
-        pack.ForEach(layout.Length, new()
-        {
-            Weight = weight,
-            Bias = bias,
-            Logs = logs,
-            Packed = packed,
-            In = layout.In,
-            Out = layout.Out,
-            EdgeBias = edgeBias ? 1 : 0,
-            Count = layout.Length,
-        });
+        PackParts(layout, Plane(layout, edgeBias), edgeBias, weight, bias, logs, packed);
+
+    /// <summary>
+    /// Lays out all but the weights of a convolution, as the layout without input channels says: for products that keep the
+    /// weights in a form of their own.
+    /// </summary>
+    public void PackTail(TapLayout layout, bool edgeBias, Matrix weight, Matrix bias, Matrix logs, Matrix packed) =>
+        PackParts(layout with { In = 0 }, Plane(layout, edgeBias), edgeBias,
+            weight.Window((long)layout.In * layout.Out, layout.Out), bias, logs, packed);
 
     /// <summary>h <c>[P,Out]</c> from x <c>[P,In]</c>.</summary>
     public void Forward(TapLayout layout, Pixels pixels, Matrix x, Matrix packed, Matrix h)
@@ -64,8 +62,12 @@ internal sealed class TapConvolution(GpuContext gpu)
         int cols = Taps.Count * layout.Out;
         Matrix taps = gpu.Scratch.Take(ScratchSlot.Taps, pixels.Count, cols);
         gpu.Gemm.Multiply(pixels.Count, cols, layout.In, x, packed.Window(0, cols), taps);
-        Launch(sum, layout, pixels, packed, taps, h, 1);
+        AddTaps(layout, pixels, packed, taps, h);
     }
+
+    /// <summary>h <c>[P,Out]</c> from the taps t <c>[P, 9·Out]</c> and what else <paramref name="layout"/> places in packed.</summary>
+    public void AddTaps(TapLayout layout, Pixels pixels, Matrix packed, Matrix taps, Matrix h) =>
+        Launch(sum, layout, pixels, packed, taps, h, 1);
 
     /// <summary>
     /// Overwrites the gradients of weight, bias and logs, given x, h and dh <c>[P,Out]</c>; returns the gradient of t
@@ -79,9 +81,8 @@ internal sealed class TapConvolution(GpuContext gpu)
         Launch(spread, layout, pixels, packed, taps, dh, Taps.Count);
         gpu.Columns.Scaled(dh, p, layout.Out, logs, dBias);
         gpu.Columns.TimesProducts(dh, h, p, layout.Out, 3f, dLogs);
-        int plane = checked((layout.In + (edgeBias ? 1 : 0)) * layout.Out);
         (Matrix slices, int count) = gpu.Gemm.TransposedSlices(layout.In, cols, p, x, taps);
-        gpu.Columns.TapSlices(slices, count, layout.In, layout.Out, plane, dWeight);
+        gpu.Columns.TapSlices(slices, count, layout.In, layout.Out, Plane(layout, edgeBias), dWeight);
         if (edgeBias) EdgeGradient(layout, pixels, dh, logs, dWeight);
         return taps;
     }
@@ -93,6 +94,23 @@ internal sealed class TapConvolution(GpuContext gpu)
     public void EdgeGradient(TapLayout layout, Pixels pixels, Matrix dh, Matrix logs, Matrix dWeight) =>
         gpu.Columns.ScaledOutside(dh, pixels, layout.Out, logs,
             dWeight.Window((long)layout.In * layout.Out, (layout.In + 1) * layout.Out));
+
+    private void PackParts(TapLayout layout, int plane, bool edgeBias, Matrix weight, Matrix bias, Matrix logs, Matrix packed) =>
+        pack.ForEach(layout.Length, new()
+        {
+            Weight = weight,
+            Bias = bias,
+            Logs = logs,
+            Packed = packed,
+            In = layout.In,
+            Out = layout.Out,
+            EdgeBias = edgeBias ? 1 : 0,
+            Plane = plane,
+            Count = layout.Length,
+        });
+
+    // Elements from tap to tap of the weights.
+    private static int Plane(TapLayout layout, bool edgeBias) => checked((layout.In + (edgeBias ? 1 : 0)) * layout.Out);
 
     /// <summary>Queues a kernel over <paramref name="planes"/>·Out channels of each pixel.</summary>
     private static void Launch(VectorKernel<Arguments> kernel, TapLayout layout, Pixels pixels, Matrix packed, Matrix taps, Matrix h, int planes)
@@ -123,7 +141,6 @@ internal sealed class TapConvolution(GpuContext gpu)
         int taps = Taps.Count * arguments.Out;
         int edge = arguments.In * taps;
         int bias = edge + taps;
-        int plane = (arguments.In + arguments.EdgeBias) * arguments.Out;
         for (int i = GridStride.First; i < arguments.Count; i += GridStride.Step)
         {
             int o = i % arguments.Out;
@@ -133,7 +150,7 @@ internal sealed class TapConvolution(GpuContext gpu)
                 // Row In holds the edge weights, in the packed order and (if there are any) in the parameter alike.
                 int row = i / taps, tap = i / arguments.Out % Taps.Count;
                 value = row < arguments.In + arguments.EdgeBias
-                    ? arguments.Weight[tap * plane + row * arguments.Out + o]
+                    ? arguments.Weight[tap * arguments.Plane + row * arguments.Out + o]
                     : 0f;
             }
             else

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
 using GlowGpu.Model.Data;
 
 namespace GlowGpu.Model.Training;
@@ -44,6 +45,9 @@ public sealed record RunConfig
     /// <summary>Validation set, or null.</summary>
     public DataDescription? Validation { get; init; }
 
+    /// <summary>How coupling networks are multiplied; runs of before there was a choice had none.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>Whether the run began from another model's weights.</summary>
     public bool FromCheckpoint { get; init; }
 
@@ -75,6 +79,7 @@ public sealed record RunConfig
         CheckSet("validation", Validation, other.Validation, folder);
         CheckEqual(Model, other.Model, folder);
         CheckEqual(Training, other.Training, folder);
+        CheckEqual(new { Precision }, new { other.Precision }, folder);
     }
 
     private static void CheckSet(string role, DataDescription? own, DataDescription? other, string folder)

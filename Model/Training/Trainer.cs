@@ -64,6 +64,7 @@ public sealed class Trainer : IDisposable
                 Training = options,
                 Data = DataDescription.Of(train)!,
                 Validation = DataDescription.Of(validation),
+                Precision = model.Device.Precision,
                 FromCheckpoint = model.Initialized,
             };
             CheckpointPair? pair = resume ? Recover(ref config) : null;

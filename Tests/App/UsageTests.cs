@@ -37,6 +37,7 @@ public sealed class UsageTests
     [TestCase("train --preset huge", "--preset is 'huge'; it must be tiny, cifar10, imagenet32, imagenet64, lsun or celebahq256")]
     [TestCase("train --threads 0", "--threads is '0'; it must be a whole number from 1 to 1024")]
     [TestCase("train --device tpu", "--device is 'tpu'; it must be auto, cuda, opencl or cpu")]
+    [TestCase("train --precision half", "--precision is 'half'; it must be fp32, tf32 or bf16")]
     [TestCase("train --seed -1", "--seed is '-1'; it must be a whole number of at least 0")]
     [TestCase("train --resume", "--resume needs --out RUN; it continues the run in that folder")]
     [TestCase("train --preset imagenet64", "--preset imagenet64 needs --data D; its images are not distributed with a name of their own")]

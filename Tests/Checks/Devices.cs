@@ -90,7 +90,8 @@ public static class Devices
         // ones, which multiply by other tiles.
         new("emulator", DeviceKind.Emulator, "Emulator", static () => DeviceProbe.Emulated(4).Open()),
         new("emulator-16", DeviceKind.Emulator, "Emulator", static () => DeviceProbe.Emulated(16).Open()),
-        new("ptx", DeviceKind.Machine, "PtxMachine", PtxGpu.Open),
+        // In float32; tensor cores have tests of their own, with bounds that follow from their rounding.
+        new("ptx", DeviceKind.Machine, "PtxMachine", static () => PtxGpu.Open(Precision.Fp32)),
         .. Present("cuda", "Cuda", DeviceProbe.Cuda()),
         .. Present("opencl", "OpenCL", DeviceProbe.OpenCl()),
     ];
@@ -123,7 +124,7 @@ public static class Devices
 
     private static IEnumerable<TestDevice> Present(string name, string category, IReadOnlyList<ProbedDevice> found) =>
         found.Where(static d => d.Obstacle is null).Take(1)
-            .Select(d => new TestDevice(name, d.IsGpu ? DeviceKind.Gpu : DeviceKind.Processor, category, d.Open));
+            .Select(d => new TestDevice(name, d.IsGpu ? DeviceKind.Gpu : DeviceKind.Processor, category, () => d.Open(Precision.Fp32)));
 }
 
 /// <summary>Makes a missing device visible: the skipped test says why.</summary>

@@ -15,6 +15,7 @@ internal sealed class PtxLaunch
         if (grid.Size < 1 || grid.Y > 65535 || grid.Z > 65535) throw new PtxException($"{program.Kernel.Name}: a grid of {grid}; a device has at most 65535 in y and z");
         if (program.StaticSharedBytes > StaticSharedLimit) throw new PtxException($"{program.Kernel.Name}: {program.StaticSharedBytes} bytes of static shared memory; a kernel may declare {StaticSharedLimit}");
         if (dynamicSharedBytes > 0 && !program.UsesDynamicShared) throw new PtxException($"{program.Kernel.Name}: {dynamicSharedBytes} bytes of dynamic shared memory that the kernel does not declare");
+        DynamicSharedBytes = dynamicSharedBytes;
         SharedBytes = program.StaticSharedBytes + dynamicSharedBytes;
         if (SharedBytes > sharedLimit) throw new PtxException($"{program.Kernel.Name}: {SharedBytes} bytes of shared memory; the device has {sharedLimit}");
         if (parameters.Length != program.Kernel.ParameterBytes) throw new PtxException($"{program.Kernel.Name}: {parameters.Length} bytes of parameters; it declares {program.Kernel.ParameterBytes}");
@@ -31,6 +32,9 @@ internal sealed class PtxLaunch
 
     public Index3D Group { get; }
 
+    public int DynamicSharedBytes { get; }
+
+    /// <summary>Static and dynamic.</summary>
     public int SharedBytes { get; }
 
     public byte[] Parameters { get; }

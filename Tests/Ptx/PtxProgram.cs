@@ -79,7 +79,7 @@ internal sealed class PtxProgram
     public PtxRegister? SpecialRegister(string name)
     {
         if (specials.TryGetValue(name, out PtxRegister register)) return register;
-        bool known = name is "%laneid" or "%warpid" or "%nwarpid"
+        bool known = name is "%laneid" or "%warpid" or "%nwarpid" or "%dynamic_smem_size"
             || (name.Length > 2 && name[^2] == '.' && name[^1] is >= 'x' and <= 'z' && name[..^2] is "%tid" or "%ntid" or "%ctaid" or "%nctaid");
         if (!known) return null;
         specials.Add(name, register = Allocate(4));
@@ -107,6 +107,7 @@ internal sealed class PtxProgram
             "%nctaid.z" => group.Grid.Z,
             "%laneid" => lane,
             "%warpid" => warp.Index,
+            "%dynamic_smem_size" => group.DynamicSharedBytes,
             _ => (group.Threads.Size + Warp.Lanes - 1) / Warp.Lanes,
         });
     }

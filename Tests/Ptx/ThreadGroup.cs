@@ -35,6 +35,8 @@ internal sealed class ThreadGroup : IDisposable
     /// <summary>Groups in each dimension.</summary>
     public Index3D Grid => launch.Grid;
 
+    public int DynamicSharedBytes => launch.DynamicSharedBytes;
+
     public SharedMemory Shared { get; }
 
     public GlobalMemory Global => launch.Global;

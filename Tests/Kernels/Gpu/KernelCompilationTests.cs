@@ -125,7 +125,7 @@ internal sealed class KernelCompilationTests
 
     private static bool HoldsDeviceMemory(Type type) =>
         type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
-            .Any(static f => f.FieldType == typeof(Matrix) || f.FieldType == typeof(ILGPU.ArrayView<float>));
+            .Any(static f => f.FieldType == typeof(Matrix) || f.FieldType == typeof(DeviceAddress) || f.FieldType == typeof(ILGPU.ArrayView<float>));
 
     private static string Name(MethodInfo method) => $"{method.DeclaringType!.Name}.{method.Name}";
 }

@@ -27,7 +27,7 @@ internal sealed class ReplayTests
         Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
         Accelerator accelerator = new CPUDevice(4, 1, 1).CreateAccelerator(context);
         driver = new FakeGraphs(accelerator);
-        backend = new GpuBackend(accelerator, null, driver, driver);
+        backend = new GpuBackend(accelerator, null, driver, graphs: driver);
     }
 
     [TearDown]

@@ -1,4 +1,5 @@
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
 using GlowGpu.Model;
 using GlowGpu.Model.Training;
 using GlowGpu.Tests.Engine;
@@ -75,6 +76,19 @@ public sealed class RunFolderTests
             Assert.That(config.Validation, Is.EqualTo(new DataDescription("stripes/validation", "000000000002", 6)));
             Assert.That(File.ReadAllText(Path.Combine(Run, "config.json")), Does.Contain("\"memory\": \"reversible\"").And.Contain("\"learning_rate\": 0.003"));
         });
+    }
+
+    [Test]
+    public void Precision_is_kept_and_cannot_change()
+    {
+        TinyRun.Start(Run, options: Short);
+        RunFolder run = RunFolder.Create(Run, resume: true);
+        RunConfig config = run.ReadConfig()!;
+        Assert.That(config.Precision, Is.EqualTo(Precision.Fp32));
+        run.WriteConfig(config with { Precision = Precision.Bf16 });
+        Assert.That(run.ReadConfig()!.Precision, Is.EqualTo(Precision.Bf16));
+        AssertRefused($"{Run}: this run was started with precision \"bf16\", not \"fp32\"; resume it with the same value or start another run in a new folder",
+            () => TinyRun.Start(Run, resume: true, options: Short));
     }
 
     [Test]
