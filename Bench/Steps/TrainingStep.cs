@@ -41,10 +41,8 @@ public sealed class TrainingStep : IDisposable
     /// <exception cref="GlowException">One of the two is not finite.</exception>
     public (double BitsPerDim, double GradientNorm) Run(MemoryMode memory)
     {
-        (double bits, double norm) = Differentiate(memory);
-        optimizer.Step(Rate, 1);
-        model.Device.Backend.Synchronize();
-        return (bits, norm);
+        TrainingResult result = model.Train(batch, Noise.Center, memory, classWeight: 0, optimizer, Rate, clipNorm: 0);
+        return Checked(result.Batch.BitsPerDim, result.GradientNorm);
     }
 
     /// <summary>The same without the update.</summary>
@@ -53,10 +51,7 @@ public sealed class TrainingStep : IDisposable
         BatchResult result = model.LossAndGradients(batch, Noise.Center, memory, classWeight: 0);
         View sum = View.Dense(squares, 0, 1, 1);
         model.Device.Backend.OptimizerStep.SumOfSquares(model.Parameters.Gradients, sum);
-        double norm = Math.Sqrt(sum.ReadScalar());
-        if (!(double.IsFinite(result.BitsPerDim) && double.IsFinite(norm)))
-            throw new GlowException($"training step: bits/dim is {result.BitsPerDim} and the gradient norm {norm}; both must be finite");
-        return (result.BitsPerDim, norm);
+        return Checked(result.BitsPerDim, Math.Sqrt(sum.ReadScalar()));
     }
 
     /// <inheritdoc/>
@@ -65,5 +60,12 @@ public sealed class TrainingStep : IDisposable
         optimizer.Dispose();
         squares.Dispose();
         model.Dispose();
+    }
+
+    private static (double BitsPerDim, double GradientNorm) Checked(double bits, double norm)
+    {
+        if (!(double.IsFinite(bits) && double.IsFinite(norm)))
+            throw new GlowException($"training step: bits/dim is {bits} and the gradient norm {norm}; both must be finite");
+        return (bits, norm);
     }
 }

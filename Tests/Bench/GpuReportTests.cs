@@ -6,6 +6,7 @@ using GlowGpu.Bench.Roofline;
 using GlowGpu.Engine;
 using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
+using GlowGpu.Tests.Ptx;
 using NUnit.Framework;
 
 namespace GlowGpu.Tests.Bench;
@@ -103,17 +104,24 @@ internal sealed class GpuReportTests
         }
     }
 
-    [TestCase(false, false)]
-    [TestCase(false, true)]
-    [TestCase(true, false)]
-    public void OurProductsAreRight(bool transposeA, bool transposeB)
+    private static IEnumerable<TestCaseData> Products =>
+        from precision in Enum.GetValues<Precision>()
+        from transposed in (string[])["", "a", "b"]
+        select new TestCaseData(precision, transposed == "a", transposed == "b").SetCategory(precision == Precision.Fp32 ? "Emulator" : "PtxMachine");
+
+    [TestCaseSource(nameof(Products))]
+    public void OurProductsAreRight(Precision precision, bool transposeA, bool transposeB)
     {
-        using GpuBackend backend = DeviceProbe.Emulated(4).Open();
+        using GpuBackend backend = precision == Precision.Fp32 ? DeviceProbe.Emulated(4).Open() : PtxGpu.Open(precision);
         ProductShape shape = new("test", 5, 7, 9, transposeA, transposeB);
         using ProductOperands operands = new(backend, shape, bf16: false);
         Assert.That(operands.Error(), Is.EqualTo(1).Within(1e-6), "nothing is there yet");
-        OurProduct.Queue(backend, shape, operands.A, operands.B, operands.C);
-        Assert.That(operands.Error(), Is.LessThan(1e-6));
+        OurProduct product = OurProduct.Of(backend, shape, operands);
+        product.Queue();
+        product.Finish();
+        // Rounding of both factors, to 24, 11 and 8 bits.
+        double rounding = precision switch { Precision.Fp32 => 1e-6, Precision.Tf32 => 1e-3, _ => 8e-3 };
+        Assert.That(operands.Error(), Is.LessThan(rounding));
     }
 
     [Test]
