@@ -22,26 +22,27 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
         // What is known of its registers and occupancy holds for the size that was declared.
         if (threads.Size > declaration.Threads)
             throw new InvalidOperationException($"{declaration.Name}: launched with {threads.Size} threads a group, declared for {declaration.Threads}");
-        gpu.Accelerator.Bind();
-        if (gpu.Recording is { } recording)
-        {
-            Record(recording, groups, threads, arguments);
-            return;
-        }
-        launcher ??= gpu.Runner.Load(method);
         int dynamic = sharedBytes == 0 ? declaration.DynamicSharedBytes : sharedBytes;
         if (dynamic > declaration.DynamicSharedBytes)
             throw new InvalidOperationException($"{declaration.Name}: launched with {dynamic} bytes of dynamic shared memory, declared for {declaration.DynamicSharedBytes}");
-        launcher(gpu.Stream, dynamic == 0
+        KernelConfig config = dynamic == 0
             ? new KernelConfig(groups, threads)
-            : new KernelConfig(groups, threads, SharedMemoryConfig.RequestDynamic<byte>(dynamic)), arguments);
+            : new KernelConfig(groups, threads, SharedMemoryConfig.RequestDynamic<byte>(dynamic));
+        gpu.Accelerator.Bind();
+        if (gpu.Recording is { } recording)
+        {
+            Record(recording, config, arguments);
+            return;
+        }
+        launcher ??= gpu.Runner.Load(method);
+        launcher(gpu.Stream, config, arguments);
     }
 
     /// <summary>
     /// Into a recording nothing may be loaded, and a launch that the driver refuses must not end the caller's work half-way: nothing of it
     /// has run, and it is to run again.
     /// </summary>
-    private void Record(GraphRecorder recording, Index3D groups, Index3D threads, TArguments arguments)
+    private void Record(GraphRecorder recording, KernelConfig config, TArguments arguments)
     {
         if (launcher is null)
         {
@@ -50,7 +51,7 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
         }
         try
         {
-            launcher(gpu.Stream, new KernelConfig(groups, threads), arguments);
+            launcher(gpu.Stream, config, arguments);
         }
         catch (AcceleratorException e)
         {

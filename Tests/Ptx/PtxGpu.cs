@@ -1,5 +1,6 @@
 using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
+using GlowGpu.Tests.Kernels.Gpu;
 using ILGPU;
 using ILGPU.Runtime.CPU;
 
@@ -12,11 +13,16 @@ internal static class PtxGpu
     public static GpuBackend Open() => Open(null);
 
     /// <summary>The backend; it owns the accelerator. The machine is its <see cref="GpuContext.Runner"/>.</summary>
-    public static GpuBackend Open(Precision? precision)
+    public static GpuBackend Open(Precision? precision) => Open(precision, static _ => null);
+
+    /// <summary>The backend with graphs, whose driver is made around the machine and runs its kernels.</summary>
+    public static GpuBackend Open(Precision? precision, Func<IKernelRunner, FakeGraphs?> graphs)
     {
         // As for a device: the next level up has miscompiled kernels before.
         Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
         CPUAccelerator accelerator = new CPUDevice(Warp.Lanes, 8, 2).CreateCPUAccelerator(context);
-        return new GpuBackend(accelerator, PtxRunner.Traits, new PtxRunner(accelerator), precision);
+        PtxRunner machine = new(accelerator);
+        FakeGraphs? driver = graphs(machine);
+        return new GpuBackend(accelerator, PtxRunner.Traits, (IKernelRunner?)driver ?? machine, precision, driver);
     }
 }

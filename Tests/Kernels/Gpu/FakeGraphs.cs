@@ -8,11 +8,10 @@ namespace GlowGpu.Tests.Kernels.Gpu;
 /// A driver with stream capture for a device that has none: launches between begin and end are kept with their arguments instead of being
 /// run, and run when the graph is launched. A call can be told to fail.
 /// </summary>
-internal sealed class FakeGraphs(Accelerator accelerator) : IGraphDriver, IKernelRunner
+internal sealed class FakeGraphs(IKernelRunner runner) : IGraphDriver, IKernelRunner
 {
     public const int Refused = 801;
 
-    private readonly DriverRunner runner = new(accelerator);
     private readonly Dictionary<nint, List<Action>> graphs = [];
     private List<Action>? capturing;
     private nint last;

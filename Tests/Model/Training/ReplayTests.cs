@@ -1,9 +1,11 @@
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
 using GlowGpu.Model;
 using GlowGpu.Tests.Checks;
 using GlowGpu.Tests.Engine;
 using GlowGpu.Tests.Kernels.Gpu;
+using GlowGpu.Tests.Ptx;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
@@ -26,7 +28,7 @@ internal sealed class ReplayTests
     {
         Context context = Context.Create(static builder => builder.Optimize(OptimizationLevel.O1));
         Accelerator accelerator = new CPUDevice(4, 1, 1).CreateAccelerator(context);
-        driver = new FakeGraphs(accelerator);
+        driver = new FakeGraphs(new DriverRunner(accelerator));
         backend = new GpuBackend(accelerator, null, driver, graphs: driver);
     }
 
@@ -51,6 +53,25 @@ internal sealed class ReplayTests
             if (step >= 3) Assert.That(driver.SingleKernels, Is.EqualTo(kernels), "kernels launched one by one");
         }
         Assert.That(training.Device.GraphRefusal, Is.Null);
+    }
+
+    [TestCase(Precision.Tf32), Category("PtxMachine")]
+    [TestCase(Precision.Bf16), Category("PtxMachine")]
+    public void AReplayOnTensorCoresHasTheSameBits(Precision precision)
+    {
+        float[] eager, replayed;
+        using (GpuBackend plain = PtxGpu.Open(precision))
+        using (SmallTraining training = new(plain))
+            eager = training.Run(5);
+        FakeGraphs graphs = null!;
+        using (GpuBackend recorded = PtxGpu.Open(precision, runner => graphs = new FakeGraphs(runner)))
+        using (SmallTraining training = new(recorded))
+        {
+            replayed = training.Run(5);
+            Assert.That(training.Device.GraphRefusal, Is.Null);
+        }
+        Tolerance.SameBits("run", replayed, eager);
+        Assert.That(graphs.Launches, Is.EqualTo(3));
     }
 
     [TestCase(MemoryMode.Stored)]
