@@ -1,4 +1,5 @@
 using GlowGpu.Engine;
+using GlowGpu.Kernels;
 using GlowGpu.Kernels.Gpu;
 using GlowGpu.Model;
 using GlowGpu.Tests.Checks;
@@ -118,5 +119,26 @@ internal sealed class SteadyStepTests
             }
             Assert.That(training.Device.Arena.Rented, Is.Zero, "everything rented was returned");
         });
+    }
+
+    private static IEnumerable<TestCaseData> CudaPrecisions =>
+        from device in DeviceProbe.Cuda().Where(static d => d.Obstacle is null).Take(1)
+        from precision in Enum.GetValues<Precision>()
+        where precision == Precision.Fp32 || device.HasTensorCores
+        select new TestCaseData(device, precision).SetCategory("Cuda");
+
+    [TestCaseSource(nameof(CudaPrecisions))]
+    public void CudaGraphsAreUsedAndChangeNoBit(ProbedDevice device, Precision precision)
+    {
+        float[] Run(bool graphs)
+        {
+            using GpuBackend backend = device.Open(precision);
+            Assert.That(backend.Recorder, Is.Not.Null, "the driver has no stream capture");
+            using SmallTraining training = new(backend, graphs);
+            float[] run = training.Run(6);
+            Assert.That(training.Device.GraphRefusal, Is.Null);
+            return run;
+        }
+        Tolerance.SameBits("run", Run(graphs: true), Run(graphs: false));
     }
 }
