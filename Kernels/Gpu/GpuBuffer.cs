@@ -38,7 +38,12 @@ public sealed class GpuBuffer : IBuffer
     public unsafe void Write(long offset, ReadOnlySpan<float> source)
     {
         Check(offset, source.Length);
-        gpu.Recording?.Spoil("values were written from the host");
+        if (gpu.Recording is { } recording)
+        {
+            // The work is to run again, and the place of the upload could not be waited for.
+            recording.Spoil("values were written from the host");
+            return;
+        }
         gpu.Accelerator.Bind();
         while (!source.IsEmpty)
         {

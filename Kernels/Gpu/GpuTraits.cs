@@ -28,6 +28,8 @@ internal sealed record GpuTraits(int ComputeCapability, int SharedBytes)
     // CUDA programming guide, technical specifications per compute capability: the most a group may opt in to.
     private static int OptInSharedBytes(int capability) => 1024 * capability switch
     {
+        // The workstation and consumer cards of a generation whose data-centre cards (100 to 119) have as much as Hopper.
+        >= 120 => 99,
         >= 90 => 227,
         80 or 87 => 163,
         >= 80 => 99,

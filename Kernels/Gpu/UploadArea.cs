@@ -46,14 +46,17 @@ internal sealed class UploadArea(GpuContext gpu) : IDisposable
         }
     }
 
-    /// <summary>Null where the device cannot: copies are as right then, but its driver makes one of its own.</summary>
+    /// <summary>
+    /// Null where the device cannot, or where no more memory may be locked (Windows' Linux subsystem, containers): copies are as right
+    /// then, but the driver makes one of its own.
+    /// </summary>
     private PageLockScope<float>? Lock(nint first, int length)
     {
         try
         {
             return gpu.Accelerator.CreatePageLockFromPinned<float>(first, length);
         }
-        catch (NotSupportedException)
+        catch (Exception e) when (e is NotSupportedException or AcceleratorException)
         {
             return null;
         }
