@@ -10,25 +10,25 @@ internal sealed class CublasLtProduct : IDisposable
     private const long WorkspaceBytes = 64L << 20;
     private const int MostAlgorithms = 16;
 
-    private readonly CublasLt library;
+    private readonly CublasLt cublas;
     private readonly View a, b, c, workspace;
     private readonly nint stream, desc, firstLayout, secondLayout, resultLayout;
     private CublasLt.HeuristicResult algorithm;
 
     /// <summary>
-    /// c [m,n] = op(a)·op(b). The library counts columns first, and a row-major matrix is the transpose of the column-major one in the same
+    /// c [m,n] = op(a)·op(b). cuBLASLt counts columns first, and a row-major matrix is the transpose of the column-major one in the same
     /// memory, so it is asked for cᵀ = op(b)ᵀ·op(a)ᵀ.
     /// </summary>
-    public CublasLtProduct(CublasLt library, DeviceMemory memory, nint stream, ProductShape shape, string precision, View a, View b, View c)
+    public CublasLtProduct(CublasLt cublas, DeviceMemory memory, nint stream, ProductShape shape, string precision, View a, View b, View c)
     {
-        (this.library, this.stream, this.a, this.b, this.c) = (library, stream, a, b, c);
+        (this.cublas, this.stream, this.a, this.b, this.c) = (cublas, stream, a, b, c);
         bool bf16 = precision == "bf16";
         int type = bf16 ? CublasLt.R16BF : CublasLt.R32F;
-        desc = library.CreateDesc(precision == "tf32" ? CublasLt.Compute32FFastTf32 : CublasLt.Compute32F, shape.TransposeB, shape.TransposeA);
+        desc = cublas.CreateDesc(precision == "tf32" ? CublasLt.Compute32FFastTf32 : CublasLt.Compute32F, shape.TransposeB, shape.TransposeA);
         (firstLayout, secondLayout, resultLayout) = (
-            library.CreateLayout(type, shape.BCols, shape.BRows), library.CreateLayout(type, shape.ACols, shape.ARows), library.CreateLayout(type, shape.N, shape.M));
+            cublas.CreateLayout(type, shape.BCols, shape.BRows), cublas.CreateLayout(type, shape.ACols, shape.ARows), cublas.CreateLayout(type, shape.N, shape.M));
         workspace = memory.Bytes(WorkspaceBytes);
-        Candidates = library.Algorithms(desc, firstLayout, secondLayout, resultLayout, WorkspaceBytes, MostAlgorithms);
+        Candidates = cublas.Algorithms(desc, firstLayout, secondLayout, resultLayout, WorkspaceBytes, MostAlgorithms);
         if (Candidates.Count == 0) throw new GlowException($"cuBLASLt: no algorithm for {shape} in {precision}");
         algorithm = Candidates[0];
     }
@@ -37,7 +37,7 @@ internal sealed class CublasLtProduct : IDisposable
     public IReadOnlyList<CublasLt.HeuristicResult> Candidates { get; }
 
     /// <summary>Queues the product.</summary>
-    public void Queue() => library.Multiply(desc, DeviceMemory.Address(b), firstLayout, DeviceMemory.Address(a), secondLayout,
+    public void Queue() => cublas.Multiply(desc, DeviceMemory.Address(b), firstLayout, DeviceMemory.Address(a), secondLayout,
         DeviceMemory.Address(c), resultLayout, algorithm, DeviceMemory.Address(workspace), WorkspaceBytes, stream);
 
     /// <summary>Takes the candidate that <paramref name="time"/> finds fastest.</summary>
@@ -57,9 +57,9 @@ internal sealed class CublasLtProduct : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        library.DestroyLayout(firstLayout);
-        library.DestroyLayout(secondLayout);
-        library.DestroyLayout(resultLayout);
-        library.DestroyDesc(desc);
+        cublas.DestroyLayout(firstLayout);
+        cublas.DestroyLayout(secondLayout);
+        cublas.DestroyLayout(resultLayout);
+        cublas.DestroyDesc(desc);
     }
 }

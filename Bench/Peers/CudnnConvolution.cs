@@ -17,6 +17,7 @@ internal sealed unsafe class CudnnConvolution : IDisposable
     private readonly View workspace;
     private readonly nint xDesc, yDesc, weightDesc, biasDesc, convolution;
     private readonly long workspaceBytes;
+    private readonly bool single;
     private CudnnAlgorithm forward, backwardData, backwardFilter;
 
     /// <summary>Descriptors of a convolution, and memory for its weights [Out,Size,Size,In], its bias [Out], x, y and the gradients of all.</summary>
@@ -25,6 +26,7 @@ internal sealed unsafe class CudnnConvolution : IDisposable
         (this.cudnn, call, this.workspace) = (cudnn, cudnn.Functions, workspace);
         workspaceBytes = workspace.Count * sizeof(float);
         bool bf16 = precision == "bf16";
+        single = precision == "fp32";
         int type = bf16 ? Cudnn.BFloat16 : Cudnn.Float;
         (xDesc, yDesc) = (Tensor(type, pixels.N, channels, pixels.H, pixels.W), Tensor(type, pixels.N, outputs, pixels.H, pixels.W));
         biasDesc = Tensor(type, 1, outputs, 1, 1);
@@ -32,7 +34,7 @@ internal sealed unsafe class CudnnConvolution : IDisposable
         cudnn.Check(call.SetFilter4d(weightDesc, type, Cudnn.Nhwc, outputs, channels, size, size), "cudnnSetFilter4dDescriptor");
         fixed (nint* target = &convolution) cudnn.Check(call.CreateConvolution(target), "cudnnCreateConvolutionDescriptor");
         cudnn.Check(call.SetConvolution2d(convolution, size / 2, size / 2, 1, 1, 1, 1, Cudnn.CrossCorrelation, Cudnn.Float), "cudnnSetConvolution2dDescriptor");
-        cudnn.Check(call.SetConvolutionMathType(convolution, precision == "fp32" ? Cudnn.FmaMath : Cudnn.TensorOpMath), "cudnnSetConvolutionMathType");
+        cudnn.Check(call.SetConvolutionMathType(convolution, single ? Cudnn.FmaMath : Cudnn.TensorOpMath), "cudnnSetConvolutionMathType");
         (X, Dx) = (x, dx);
         (Y, Dy) = (memory.Elements((long)pixels.Count * outputs, bf16), memory.Elements((long)pixels.Count * outputs, bf16));
         long weights = (long)outputs * size * size * channels;
@@ -85,7 +87,7 @@ internal sealed unsafe class CudnnConvolution : IDisposable
     public bool TryForwardBiasRelu(nint relu)
     {
         float one = 1, zero = 0;
-        cudnn.Check(call.SetConvolutionMathType(convolution, forward.MathType), "cudnnSetConvolutionMathType");
+        SetMathType(forward);
         return call.BiasActivationForward(cudnn.Handle, &one, xDesc, DeviceMemory.Address(X), weightDesc, DeviceMemory.Address(Weight), convolution,
             forward.Algorithm, DeviceMemory.Address(workspace), (nuint)workspaceBytes, &zero, yDesc, DeviceMemory.Address(Y),
             biasDesc, DeviceMemory.Address(Bias), relu, yDesc, DeviceMemory.Address(Y)) == 0;
@@ -150,11 +152,15 @@ internal sealed unsafe class CudnnConvolution : IDisposable
         throw new GlowException($"cuDNN: {name} found no algorithm that runs");
     }
 
+    // What an algorithm reports for float32 may be the default, which allows TF32.
+    private void SetMathType(CudnnAlgorithm algorithm) =>
+        cudnn.Check(call.SetConvolutionMathType(convolution, single ? Cudnn.FmaMath : algorithm.MathType), "cudnnSetConvolutionMathType");
+
     private void Run(string name, delegate* unmanaged<nint, float*, nint, nint, nint, nint, nint, int, nint, nuint, float*, nint, nint, int> run,
         nint firstDesc, View first, nint secondDesc, View second, CudnnAlgorithm algorithm, nint resultDesc, View result)
     {
         float one = 1, zero = 0;
-        cudnn.Check(call.SetConvolutionMathType(convolution, algorithm.MathType), "cudnnSetConvolutionMathType");
+        SetMathType(algorithm);
         cudnn.Check(run(cudnn.Handle, &one, firstDesc, DeviceMemory.Address(first), secondDesc, DeviceMemory.Address(second), convolution,
             algorithm.Algorithm, DeviceMemory.Address(workspace), (nuint)workspaceBytes, &zero, resultDesc, DeviceMemory.Address(result)), name);
     }

@@ -5,12 +5,13 @@ namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
 /// Stream capture by NVIDIA's driver API on the stream that ILGPU queues on. ILGPU does not know these calls, so they are looked up in the
-/// driver's library, under the names they have had since CUDA 11.4 (<c>cuGraphInstantiateWithFlags</c> is the newest). Capture is local to the
-/// thread: other threads of the process may allocate meanwhile.
+/// driver's library, under the names they have had since CUDA 11.4 (<c>cuGraphInstantiateWithFlags</c> is the newest). Capture is relaxed: an
+/// allocation meanwhile, which spoils the recording (<see cref="GraphRecorder.Spoil"/>), is itself no error.
 /// </summary>
 internal sealed unsafe class CudaGraphDriver : IGraphDriver
 {
-    private const int ThreadLocalCapture = 1;
+    // CUstreamCaptureMode.
+    private const int RelaxedCapture = 2;
 
     private readonly nint stream;
     private readonly delegate* unmanaged<nint, int, int> beginCapture;
@@ -48,7 +49,7 @@ internal sealed unsafe class CudaGraphDriver : IGraphDriver
     }
 
     /// <inheritdoc/>
-    public int BeginCapture() => beginCapture(stream, ThreadLocalCapture);
+    public int BeginCapture() => beginCapture(stream, RelaxedCapture);
 
     /// <inheritdoc/>
     public int CaptureStatus(out int status)
