@@ -63,7 +63,7 @@ public class CouplingNetBench : OpBench
         (z1, dz1) = (Fill(p, net.In), Fill(p, net.In));
         (h, dh) = (Output(p, net.Out), Fill(p, net.Out));
         packed = Block(Backend.CouplingNet.PackedLength(net));
-        saved = Block(Backend.CouplingNet.SavedLength(net, p));
+        saved = Block(Backend.CouplingNet.SavedLength(net, Pixels));
         Pack();
         Forward();
         Backward();

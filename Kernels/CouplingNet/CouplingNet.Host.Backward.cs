@@ -2,21 +2,23 @@ using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Kernels;
 
-// Backward, with a = relu(u) saved (u = a wherever the gradient passes), s = exp(3·logs) and W the raw weights:
+// Backward, with a = relu(u) saved (u = a wherever the gradient passes), s = exp(3·logs), W the raw weights, and conv, convᵀ the 3×3
+// convolution and its transpose by MinimalFilter:
 //
-//   dt[q, (tap, o)] = dh[q − δtap, o]                        the taps of the last convolution, gathered
-//   g2 = (dt·(W3·diag(s3))ᵀ where a2 > 0)·diag(s2)           g1 = (g2·W2ᵀ where a1 > 0)·diag(s1)
-//   dz1[p] += Σ_tap (g1·W1ᵀ)[p − δtap, tap]
-//   dW3 = (a2ᵀ·dt)·diag(s3)       dW2 = a1ᵀ·g2               dW1 = patchesᵀ·g1
-//   dBias = Σ_p g                 dLogs = 3·Σ_p g·a/s        (last layer: g = dh·s, a = h)
+//   g2 = (convᵀ(dh; W3·diag(s3)) where a2 > 0)·diag(s2)      g1 = g2·W2ᵀ where a1 > 0
+//   dz1 += convᵀ(g1; W1·diag(s1))
+//   dW3 = (a2 * dh)·diag(s3)       dW2 = a1ᵀ·g2              dW1 = (z1 * g1)·diag(s1)
+//   dBias2 = Σ_p g2                dLogs2 = 3·Σ_p g2·a2/s2
+//   dBias1 = s1·Σ_p g1             dLogs1 = 3·Σ_p g1·a1
+//   dBias3 = s3·Σ_p dh             dLogs3 = 3·Σ_p dh·h
 //
-// The s after a mask is folded into the columns of the transposed weights before it, so that dW1 and dW2 are sums in place.
+// s2 is folded into the columns of the transposed W3, so that dW2 is a sum in place.
 //
 // The pixels are cut into groups, as many as the shape says, and a group is walked in chunks that fit an L2 cache: tiles are carried
-// backwards through the layers, keeping dt, g2, g1 and the patches, then added to the group's weight gradients. The groups' sums are
-// added up in order at the end. With several groups a worker takes whole ones, and nothing but their sums ever leaves its cache; with
-// one (few pixels for so many weights) the workers divide the tiles of a chunk, and then the weight gradients over all of its pixels.
-// No sum over pixels is ever split by worker, so gradients do not depend on the number of threads.
+// backwards through the layers, keeping g2, g1 and both transformed narrow sides, then added to the group's weight gradients. The
+// groups' sums are added up in order at the end. With several groups a worker takes whole ones, and nothing but their sums ever
+// leaves its cache; with one (few pixels for so many weights) the workers divide the tiles of a chunk, and then the weight gradients
+// over all of its pixels. No sum over pixels is ever split by worker, so gradients do not depend on the number of threads.
 public sealed unsafe partial class HostCouplingNet
 {
     // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2.
@@ -32,15 +34,15 @@ public sealed unsafe partial class HostCouplingNet
         CouplingNetParameters parameters, View dh, View dz1, CouplingNetParameters gradients)
     {
         Shapes.CheckCouplingNetBackward(shape, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients,
-            PackedLength(shape), SavedLength(shape, pixels.Count));
+            PackedLength(shape), SavedLength(shape, pixels));
         BackwardContext context = new()
         {
             Gemm = gemm,
             Shape = shape,
             Pixels = pixels,
-            Tiles = Cut(shape, pixels.Count),
+            Tiles = Cut(shape, pixels),
             Parts = workers.Count,
-            GroupTiles = Math.Min(GroupTiles(shape, pixels.Count), Cut(shape, pixels.Count).Count),
+            GroupTiles = Math.Min(GroupTiles(shape, pixels), Cut(shape, pixels).Count),
             Parameters = parameters,
             Gradients = gradients,
             Z1 = HostBuffer.Address(z1),
@@ -52,6 +54,7 @@ public sealed unsafe partial class HostCouplingNet
             Dz1 = HostBuffer.Address(dz1),
             Dz1Row = dz1.Stride,
             Saved = HostBuffer.Address(saved),
+            Packed = new Packed(shape, HostBuffer.Address(packed)),
         };
         context.Groups = (context.Tiles.Count + context.GroupTiles - 1) / context.GroupTiles;
         int tileBytes = 4 * sizeof(float) * context.Width * context.Tiles.Rows;
@@ -63,7 +66,7 @@ public sealed unsafe partial class HostCouplingNet
         context.Scales.Compute(parameters);
         new Span<double>(context.Totals, context.Groups * context.SumCount).Clear();
 
-        workers.Run(Taps, new PackTransposedWork { Context = context });
+        workers.Run(Points, new PackTransposedWork { Context = context });
         if (context.Groups > 1)
         {
             workers.Run(context.Groups, new GroupWork { Context = context });
@@ -86,10 +89,11 @@ public sealed unsafe partial class HostCouplingNet
     /// each other's tiles. Several groups only where their pixels are so many that the first is little beside the second; the
     /// number of workers must not matter.
     /// </summary>
-    private static int GroupTiles(CouplingNetShape shape, int pixels)
+    private static int GroupTiles(CouplingNetShape shape, Pixels size)
     {
-        double weights = shape.Width * (Taps * shape.In1 + shape.Width + Taps * shape.Out);
-        double perPixel = 4 * shape.Width + Taps * (shape.In1 + shape.Out);
+        int pixels = size.Count;
+        double weights = shape.Width * (Points * shape.In1 + shape.Width + Points * shape.Out);
+        double perPixel = 4 * shape.Width + Points / 4 * (shape.In1 + shape.Out);
         int groups = 1;
         while (2 * groups <= MaxGroups && pixels * perPixel >= TilesOverWeights * 2 * groups * weights) groups *= 2;
         int tiles = (pixels + Tiles.MaxRows - 1) / Tiles.MaxRows;
@@ -97,8 +101,11 @@ public sealed unsafe partial class HostCouplingNet
     }
 
     /// <summary>The tiles of forward and backward: of full height where there are several groups, which whole tiles must make up.</summary>
-    private Tiles Cut(CouplingNetShape shape, int pixels) =>
-        GroupTiles(shape, pixels) == int.MaxValue ? new Tiles(pixels, workers.Count) : Tiles.Full(pixels);
+    private Tiles Cut(CouplingNetShape shape, Pixels pixels)
+    {
+        int rows = new Quads(pixels).Rows;
+        return GroupTiles(shape, pixels) == int.MaxValue ? new Tiles(rows, workers.Count) : Tiles.Full(rows);
+    }
 
     /// <summary>Everything the phases of one backward pass share.</summary>
     private struct BackwardContext
@@ -113,93 +120,108 @@ public sealed unsafe partial class HostCouplingNet
         public nint Z1Row, HRow, DhRow, Dz1Row;
 
         public Scales Scales;
+        public Packed Packed;
 
-        /// <summary>Scaled weights, transposed, in panels: [Width, 9·In] (no edge), [Width, Width], [9·Out, Width].</summary>
+        /// <summary>Transposed weights in panels: [g] [Width, In] (no edge), [Width, Width], [g] [Out, Width].</summary>
         public float* W1T, W2T, W3T;
 
-        /// <summary>a2ᵀ·dt [Width, 9·Out] in panels, of every group.</summary>
-        public float* DW3;
+        /// <summary>The sums of a <see cref="FilterGradient"/> for W3 and W1, of every group.</summary>
+        public float* DW3, DW1;
 
-        /// <summary>The gradients of W2 and W1 of every group, in rows; with one group they are made in place.</summary>
-        public float* DW2, DW1;
+        /// <summary>The gradient of W2 of every group, in rows; with one group it is made in place.</summary>
+        public float* DW2;
 
-        /// <summary>g1·W1ᵀ of all pixels, rows of 9·In padded to whole panels.</summary>
+        /// <summary>What g1 spreads over the image: [quad, position, In], rows padded to whole panels.</summary>
         public float* DPatches;
 
-        /// <summary>Tiles of a chunk, in panels; with several groups a chunk for each worker.</summary>
-        public float* Dt, G2, G1, Patch;
+        /// <summary>
+        /// Tiles of a chunk; with several groups a chunk for each worker: g2 and g1 in panels, z1 and dh gathered into
+        /// [g, quad, channel].
+        /// </summary>
+        public float* G2, G1, Image, Dh16;
 
         /// <summary>
-        /// Rows [Σ g1, Σ g1·a1, Σ g2, Σ g2·a2, Σ dt, Σ dh·h] of every block of pixels of a chunk, and their total over a group.
+        /// Rows [Σ g1, Σ g1·a1, Σ g2, Σ g2·a2, Σ dh, Σ dh·h] of every block of pixels of a chunk, and their total over a group.
         /// </summary>
         public float* Sums;
         public double* Totals;
 
+        /// <summary>For each worker a slice of a chunk's wide channels, and the products of a tile that become its DPatches.</summary>
+        public float* Local;
+
         public readonly int Width => Panels.Pad(Shape.Width);
 
-        public readonly int Outs => Panels.Pad(Patches.Taps * Shape.Out);
+        public readonly int TileQuads => Tiles.Rows / 4;
 
-        public readonly int Ins => Panels.Pad(Patches.Taps * Shape.In);
-
-        public readonly int SumCount => 4 * Width + Outs + Panels.Pad(Shape.Out);
+        public readonly int SumCount => HSums + Panels.Pad(Shape.Out);
 
         public readonly nint Panel => (nint)Tiles.Rows * Panels.Width;
 
         public readonly nint HiddenLength => (nint)Panels.Length(Tiles.Rows, Shape.Width);
 
-        public readonly nint OutLength => (nint)Panels.Length(Tiles.Rows, Patches.Taps * Shape.Out);
+        public readonly nint DhLength => TileFilter.NarrowLength(TileQuads, Shape.Out);
 
-        public readonly nint PatchLength => (nint)Panels.Length(Tiles.Rows, Patches.Taps * Shape.In1);
+        public readonly nint ImageLength => TileFilter.NarrowLength(TileQuads, Shape.In1);
 
-        /// <summary>Where Σ dt and Σ dh·h lie in a row of sums.</summary>
-        public readonly int DtSums => 4 * Width;
+        /// <summary>Where Σ dh and Σ dh·h lie in a row of sums.</summary>
+        public readonly int DhSums => 4 * Width;
 
-        public readonly int HSums => DtSums + Outs;
+        public readonly int HSums => DhSums + Panels.Pad(Shape.Out);
 
-        public readonly nint DW3Length => (nint)Panels.Length(Shape.Width, Patches.Taps * Shape.Out);
+        public readonly nint DW3Length => FilterGradient.SumsLength(Shape.Out, Shape.Width);
 
         public readonly nint DW2Length => (nint)Shape.Width * Shape.Width;
 
-        public readonly nint DW1Length => (nint)Patches.Taps * Shape.In1 * Shape.Width;
+        public readonly nint DW1Length => FilterGradient.SumsLength(Shape.In1, Shape.Width);
 
-        /// <summary>The product a2ᵀ·dt of a group; A and B are still to be set.</summary>
-        public readonly TileProduct LastLayer(int group) => new()
+        private readonly nint SliceLength => TileFilter.SliceLength(ChunkTiles * TileQuads);
+
+        private readonly nint LocalLength => SliceLength + TileFilter.NarrowLength(TileQuads, Shape.In);
+
+        public readonly float* Slice(int worker) => Local + worker * LocalLength;
+
+        public readonly float* DImage(int worker) => Slice(worker) + SliceLength;
+
+        /// <summary>The gradient of W3 over a group.</summary>
+        public readonly FilterGradient Last(int group) => new()
         {
-            C = DW3 + group * DW3Length,
-            CRow = Panels.Width,
-            CPanel = (nint)Shape.Width * Panels.Width,
-            M = Shape.Width,
-            N = Outs,
-            TileRows = Tiles.Rows,
+            Gemm = Gemm,
+            Channels = Shape.Out,
+            Width = Shape.Width,
+            TileQuads = TileQuads,
+            MaxTiles = ChunkTiles,
+            Sums = DW3 + group * DW3Length,
+            Mirrored = true,
+        };
+
+        /// <summary>The gradient of W1 over a group.</summary>
+        public readonly FilterGradient First(int group) => Last(group) with
+        {
+            Channels = Shape.In1,
+            Sums = DW1 + group * DW1Length,
+            Mirrored = false,
         };
 
         /// <summary>Lays the scratch memory out and returns its length.</summary>
         public long Place(float* start)
         {
             MemoryLayout layout = new(start);
-            int width = Shape.Width, ins = Patches.Taps * Shape.In, outs = Patches.Taps * Shape.Out;
+            int width = Shape.Width;
             Scales = new Scales(Shape, layout.Take(Scales.Measure(Shape)));
             Sums = layout.Take((long)Slots * (Tiles.Rows / ColumnSums.Block) * SumCount);
             Totals = (double*)layout.Take(2L * Groups * SumCount);
-            W1T = layout.Take(Panels.Length(width, ins));
+            W1T = layout.Take(Points * Panels.Length(width, Shape.In));
             W2T = layout.Take(Panels.Length(width, width));
-            W3T = layout.Take(Panels.Length(outs, width));
+            W3T = layout.Take(Points * Panels.Length(Shape.Out, width));
             DW3 = layout.Take(Groups * DW3Length);
-            if (Groups > 1)
-            {
-                DW2 = layout.Take(Groups * DW2Length);
-                DW1 = layout.Take(Groups * DW1Length);
-            }
-            else
-            {
-                DW2 = HostBuffer.Address(Gradients.W2);
-                DW1 = HostBuffer.Address(Gradients.W1);
-            }
-            DPatches = layout.Take(Panels.Length(Pixels.Count, ins));
-            Dt = layout.Take(Slots * OutLength);
+            DW2 = Groups > 1 ? layout.Take(Groups * DW2Length) : HostBuffer.Address(Gradients.W2);
+            DW1 = layout.Take(Groups * DW1Length);
+            DPatches = layout.Take((long)Tiles.Pixels / 4 * Points * Panels.Pad(Shape.In));
             G2 = layout.Take(Slots * HiddenLength);
             G1 = layout.Take(Slots * HiddenLength);
-            Patch = layout.Take(Slots * PatchLength);
+            Image = layout.Take(Slots * ImageLength);
+            Dh16 = layout.Take(Slots * DhLength);
+            Local = layout.Take(Parts * LocalLength);
             return layout.Length;
         }
     }

@@ -6,33 +6,38 @@ namespace GlowGpu.Kernels;
 // What the workers do in a backward pass; the formulas are in CouplingNet.Host.Backward.cs.
 public sealed unsafe partial class HostCouplingNet
 {
-    /// <summary>Packs the transposed weights, a ninth of each in every part.</summary>
+    /// <summary>Packs the transposed weights: in every part those of one g, and some rows of W2.</summary>
     private struct PackTransposedWork : IWork
     {
         public BackwardContext Context;
 
-        public readonly void Run(int tap, int worker)
+        public readonly void Run(int g, int worker)
         {
-            CouplingNetShape shape = Context.Shape;
+            ref readonly BackwardContext c = ref Context;
+            CouplingNetShape shape = c.Shape;
             int width = shape.Width, outs = shape.Out;
             nint panel = (nint)width * Panels.Width;
-            float* w1 = HostBuffer.Address(Context.Parameters.W1) + (nint)tap * shape.In1 * width;
-            Panels.PackTransposed(w1, width, width, shape.In, null, null, Context.W1T, panel, tap * shape.In);
-            if (tap == Taps - 1) Panels.ClearPadding(Context.W1T, panel, width, Taps * shape.In);
+
+            float* from = c.Packed.W1 + g * c.Packed.Point1, to = c.W1T + g * (nint)Panels.Length(width, shape.In);
+            for (int first = 0; first < width; first += Panels.Width)
+                Panels.PackTransposed(from + (nint)first * shape.In1, Panels.Width, Math.Min(Panels.Width, width - first), shape.In,
+                    null, null, to + (nint)first * Panels.Width, panel);
+            Panels.ClearPadding(to, panel, width, shape.In);
 
             // Whole panels, so that no two parts write to one cache line.
-            (int first, int end) = Workers.Share(Panels.Count(width), tap, Taps);
-            (first, end) = (first * Panels.Width, Math.Min(end * Panels.Width, width));
-            float* w2 = HostBuffer.Address(Context.Parameters.W2) + (nint)first * width;
-            if (end > first)
-                Panels.PackTransposed(w2, width, width, end - first, null, Context.Scales.S1 + first, Context.W2T, panel, first);
-            if (end == width) Panels.ClearPadding(Context.W2T, panel, width, width);
+            (int row, int end) = Workers.Share(Panels.Count(width), g, Points);
+            (row, end) = (row * Panels.Width, Math.Min(end * Panels.Width, width));
+            float* w2 = HostBuffer.Address(c.Parameters.W2) + (nint)row * width;
+            if (end > row) Panels.PackTransposed(w2, width, width, end - row, null, null, c.W2T, panel, row);
+            if (end == width) Panels.ClearPadding(c.W2T, panel, width, width);
 
-            float* w3 = HostBuffer.Address(Context.Parameters.W3) + (nint)tap * shape.In3 * outs;
-            float* w3T = Context.W3T + (nint)tap * outs * Panels.Width;
-            panel = (nint)Taps * outs * Panels.Width;
-            Panels.PackTransposed(w3, outs, outs, width, Context.Scales.S3, Context.Scales.S2, w3T, panel);
-            Panels.ClearPadding(w3T, panel, outs, width);
+            from = c.Packed.W3 + g * c.Packed.Point3;
+            to = c.W3T + g * (nint)Panels.Length(outs, width);
+            panel = (nint)outs * Panels.Width;
+            for (int first = 0; first < outs; first += Panels.Width)
+                Panels.PackTransposed(from + (nint)first * width, Panels.Width, Math.Min(Panels.Width, outs - first), width,
+                    null, c.Scales.S2, to + (nint)first * Panels.Width, panel);
+            Panels.ClearPadding(to, panel, outs, width);
         }
     }
 
@@ -44,51 +49,67 @@ public sealed unsafe partial class HostCouplingNet
 
         public BackwardContext Context;
 
-        public readonly void Run(int slot, int worker) => Carry(Context.FirstTile + slot, slot);
+        public readonly void Run(int slot, int worker) => Carry(Context.FirstTile + slot, slot, worker);
 
-        public readonly void Carry(int tile, int slot)
+        public readonly void Carry(int tile, int slot, int worker)
         {
             ref readonly BackwardContext c = ref Context;
-            int first = c.Tiles.First(tile), rows = c.Tiles.Height(tile);
+            int rows = c.Tiles.Height(tile), first = c.Tiles.First(tile) / 4, count = rows / 4;
             CouplingNetShape shape = c.Shape;
-            nint panel = c.Panel, sumsRow = c.SumCount;
-            float* dt = c.Dt + slot * c.OutLength;
+            nint panel = c.Panel;
             float* g2 = c.G2 + slot * c.HiddenLength, g1 = c.G1 + slot * c.HiddenLength;
             float* a1 = c.Saved + tile * 2 * c.HiddenLength, a2 = a1 + c.HiddenLength;
-            float* sums = c.Sums + (nint)slot * (c.Tiles.Rows / ColumnSums.Block) * sumsRow;
+            float* sums = c.Sums + (nint)slot * (c.Tiles.Rows / ColumnSums.Block) * c.SumCount;
+            float* image = c.Image + slot * c.ImageLength, dh = c.Dh16 + slot * c.DhLength, dImage = c.DImage(worker);
+            int inRow = Panels.Pad(shape.In);
+            nint quads = c.TileQuads;
+            QuadPatches patches = new(c.Pixels);
+            TileFilter filter = new() { Gemm = c.Gemm, Quads = count, Capacity = c.TileQuads, Panel = panel, Slice = c.Slice(worker) };
 
-            new Patches(c.Pixels, mirrored: false).Gather(
-                c.Z1, c.Z1Row, shape.In, shape.EdgeBias, first, rows, c.Patch + slot * c.PatchLength, panel);
-            new Patches(c.Pixels, mirrored: true).Gather(c.Dh, c.DhRow, shape.Out, false, first, rows, dt, panel);
-            for (int j = 0; j < c.Outs; j += Panels.Width)
-                ColumnSums.Sum(dt + j / Panels.Width * panel, rows, sums + c.DtSums + j, sumsRow);
-            ColumnSums.DotRows(c.Dh + first * c.DhRow, c.DhRow, c.H + first * c.HRow, c.HRow, rows, shape.Out, sums + c.HSums, sumsRow);
+            patches.Gather(c.Z1, c.Z1Row, shape.In, shape.EdgeBias, first, count, image, quads * Panels.Pad(shape.In1));
+            patches.Gather(c.Dh, c.DhRow, shape.Out, edge: false, first, count, dh, quads * Panels.Pad(shape.Out));
+            SumOutputs(c.Tiles.First(tile), rows, sums);
 
-            Masked(dt, Taps * shape.Out, rows, c.W3T, a2, g2, sums + 2 * c.Width);
-            Masked(g2, shape.Width, rows, c.W2T, a1, g1, sums);
-            Product product = Product.OfPanels(g1, panel, rows, shape.Width, c.W1T, c.Ins);
-            product.ToRows(c.DPatches + (nint)first * c.Ins, c.Ins);
-            c.Gemm.Multiply(ref product);
-        }
-
-        /// <summary>to = (g·weight where a > 0), and the sums Σ to, Σ to·a.</summary>
-        private readonly void Masked(float* g, int depth, int rows, float* weight, float* a, float* to, float* sums)
-        {
-            ref readonly BackwardContext c = ref Context;
+            for (int p = 0, panels; p < Panels.Count(shape.Width); p += panels)
+            {
+                panels = filter.ToWideMasked(dh, shape.Out, c.W3T, shape.Width, p, a2, g2);
+                Sum(g2, a2, p, panels, rows, sums + 2 * c.Width);
+            }
             for (int column = 0; column < c.Width; column += Group)
             {
-                nint at = column / Panels.Width * c.Panel;
+                nint at = column / Panels.Width * panel;
                 int columns = Math.Min(Group, c.Width - column);
-                Product product = Product.OfPanels(g, c.Panel, rows, depth, weight + (nint)column * depth, columns);
-                product.ToPanels(to + at, c.Panel);
-                product.Mask(a + at, c.Panel);
+                Product product = Product.OfPanels(g2, panel, rows, shape.Width, c.W2T + (nint)column * shape.Width, columns);
+                product.ToPanels(g1 + at, panel);
+                product.Mask(a1 + at, panel);
                 c.Gemm.Multiply(ref product);
-                for (int j = column; j < column + columns; j += Panels.Width, at += c.Panel)
-                {
-                    ColumnSums.Sum(to + at, rows, sums + j, c.SumCount);
-                    ColumnSums.Dot(to + at, a + at, rows, sums + c.Width + j, c.SumCount);
-                }
+                Sum(g1, a1, column / Panels.Width, columns / Panels.Width, rows, sums);
             }
+            filter.ToNarrow(g1, shape.Width, c.W1T, shape.In, dImage);
+            QuadPatches.Spread(dImage, quads * inRow, inRow, shape.In, count, c.DPatches + (nint)first * Points * inRow);
+        }
+
+        /// <summary>The sums Σ g, Σ g·a of some panels.</summary>
+        private readonly void Sum(float* g, float* a, int firstPanel, int panels, int rows, float* sums)
+        {
+            ref readonly BackwardContext c = ref Context;
+            for (int p = firstPanel; p < firstPanel + panels; p++)
+            {
+                ColumnSums.Sum(g + p * c.Panel, rows, sums + p * Panels.Width, c.SumCount);
+                ColumnSums.Dot(g + p * c.Panel, a + p * c.Panel, rows, sums + c.Width + p * Panels.Width, c.SumCount);
+            }
+        }
+
+        /// <summary>Σ dh and Σ dh·h of as many pixels of the image as the tile has rows; there are fewer pixels than rows of tiles.</summary>
+        private readonly void SumOutputs(int first, int rows, float* sums)
+        {
+            ref readonly BackwardContext c = ref Context;
+            int pixels = Math.Clamp(c.Pixels.Count - first, 0, rows), outs = c.Shape.Out;
+            for (int block = ColumnSums.Blocks(pixels); block < ColumnSums.Blocks(rows); block++)
+                new Span<float>(sums + block * c.SumCount + c.DhSums, 2 * Panels.Pad(outs)).Clear();
+            float* dh = c.Dh + first * c.DhRow;
+            ColumnSums.SumRows(dh, c.DhRow, pixels, outs, sums + c.DhSums, c.SumCount);
+            ColumnSums.DotRows(dh, c.DhRow, c.H + first * c.HRow, c.HRow, pixels, outs, sums + c.HSums, c.SumCount);
         }
     }
 
@@ -101,44 +122,38 @@ public sealed unsafe partial class HostCouplingNet
         {
             ref readonly BackwardContext c = ref Context;
             int tiles = Math.Min(c.ChunkTiles, c.Tiles.Count - c.FirstTile);
-            Add(c.FirstTile, tiles, 0, 0, c.FirstTile == 0, part, c.Parts);
+            Add(c.FirstTile, tiles, 0, 0, c.FirstTile == 0, part, c.Parts, worker);
         }
 
         /// <summary>Adds some tiles, in slots of the chunk from one on, to the sums of a group (or begins these).</summary>
-        public readonly void Add(int firstTile, int tiles, int slot, int group, bool begin, int part, int parts)
+        public readonly void Add(int firstTile, int tiles, int slot, int group, bool begin, int part, int parts, int worker)
         {
             ref readonly BackwardContext c = ref Context;
-            CouplingNetShape shape = c.Shape;
-            int pixels = Math.Min(tiles * c.Tiles.Rows, c.Tiles.Pixels - c.Tiles.First(firstTile)), width = shape.Width;
+            int rows = Math.Min(tiles * c.Tiles.Rows, c.Tiles.Pixels - c.Tiles.First(firstTile)), width = c.Shape.Width;
             nint savedTile = 2 * c.HiddenLength;
             float* a1 = c.Saved + firstTile * savedTile, a2 = a1 + c.HiddenLength;
+            float* g2 = c.G2 + slot * c.HiddenLength, g1 = c.G1 + slot * c.HiddenLength, slice = c.Slice(worker);
 
-            TileProduct product = c.LastLayer(group);
-            product.A = a2;
-            product.ATile = savedTile;
-            product.B = c.Dt + slot * c.OutLength;
-            product.BTile = c.OutLength;
-            product.Run(c.Gemm, pixels, begin, part, parts);
-
-            product.A = a1;
-            product.B = c.G2 + slot * c.HiddenLength;
-            product.BTile = c.HiddenLength;
-            product.C = c.DW2 + group * c.DW2Length;
-            product.CRow = width;
-            product.CPanel = Panels.Width;
-            product.N = width;
-            product.Run(c.Gemm, pixels, begin, part, parts);
-
-            product.A = c.Patch + slot * c.PatchLength;
-            product.ATile = c.PatchLength;
-            product.B = c.G1 + slot * c.HiddenLength;
-            product.C = c.DW1 + group * c.DW1Length;
-            product.M = Taps * shape.In1;
-            product.Run(c.Gemm, pixels, begin, part, parts);
+            c.Last(group).Add(c.Dh16 + slot * c.DhLength, c.DhLength, a2, savedTile, rows / 4, begin, slice, part, parts);
+            c.First(group).Add(c.Image + slot * c.ImageLength, c.ImageLength, g1, c.HiddenLength, rows / 4, begin, slice, part, parts);
+            TileProduct product = new()
+            {
+                A = a1,
+                ATile = savedTile,
+                B = g2,
+                BTile = c.HiddenLength,
+                C = c.DW2 + group * c.DW2Length,
+                CRow = width,
+                CPanel = Panels.Width,
+                M = width,
+                N = width,
+                TileRows = c.Tiles.Rows,
+            };
+            product.Run(c.Gemm, rows, begin, part, parts);
 
             // Whole panels, so that no two workers write to one cache line.
             (int first, int end) = Workers.Share(c.SumCount / Panels.Width, part, parts);
-            ColumnSums.Add(c.Sums + (nint)slot * (c.Tiles.Rows / ColumnSums.Block) * c.SumCount, c.SumCount, ColumnSums.Blocks(pixels),
+            ColumnSums.Add(c.Sums + (nint)slot * (c.Tiles.Rows / ColumnSums.Block) * c.SumCount, c.SumCount, ColumnSums.Blocks(rows),
                 first * Panels.Width, end * Panels.Width, c.Totals + (nint)group * c.SumCount);
         }
     }
@@ -157,8 +172,8 @@ public sealed unsafe partial class HostCouplingNet
             for (int tile = begin; tile < end; tile += c.ChunkTiles)
             {
                 int tiles = Math.Min(c.ChunkTiles, end - tile);
-                for (int i = 0; i < tiles; i++) hidden.Carry(tile + i, slot + i);
-                weights.Add(tile, tiles, slot, group, tile == begin, part: 0, parts: 1);
+                for (int i = 0; i < tiles; i++) hidden.Carry(tile + i, slot + i, worker);
+                weights.Add(tile, tiles, slot, group, tile == begin, part: 0, parts: 1, worker);
             }
         }
     }
@@ -173,7 +188,7 @@ public sealed unsafe partial class HostCouplingNet
             ref readonly BackwardContext c = ref Context;
             Sum(c.DW3, c.DW3Length, part, c.DW3);
             Sum(c.DW2, c.DW2Length, part, HostBuffer.Address(c.Gradients.W2));
-            Sum(c.DW1, c.DW1Length, part, HostBuffer.Address(c.Gradients.W1));
+            Sum(c.DW1, c.DW1Length, part, c.DW1);
             if (part > 0) return;
             for (int group = 1; group < c.Groups; group++)
                 for (int i = 0; i < c.SumCount; i++) c.Totals[i] += c.Totals[(nint)group * c.SumCount + i];
@@ -203,7 +218,9 @@ public sealed unsafe partial class HostCouplingNet
         }
     }
 
-    /// <summary>A worker's pixels of dz1 and its share of the gradient of W3; the first also writes what follows from the column sums.</summary>
+    /// <summary>
+    /// A worker's quads of dz1 and its share of the gradients of W1 and W3; the first also writes what follows from the column sums.
+    /// </summary>
     private struct InputGradientWork : IWork
     {
         public BackwardContext Context;
@@ -211,26 +228,41 @@ public sealed unsafe partial class HostCouplingNet
         public readonly void Run(int part, int worker)
         {
             ref readonly BackwardContext c = ref Context;
-            (int first, int end) = Workers.Share(c.Tiles.Pixels, part, c.Parts);
-            new Patches(c.Pixels, mirrored: true).Sum(
-                c.DPatches, c.Ins, c.Shape.In, null, null, first, end - first, c.Dz1, c.Dz1Row);
-            c.LastLayer(group: 0).Finish(Taps, c.Shape.Out, c.Scales.S3, HostBuffer.Address(c.Gradients.W3),
-                (nint)c.Shape.In3 * c.Shape.Out, part, c.Parts);
+            CouplingNetShape shape = c.Shape;
+            (int first, int end) = Workers.Share(new Quads(c.Pixels).Count, part, c.Parts);
+            new QuadPatches(c.Pixels).Sum(c.DPatches, Panels.Pad(shape.In), shape.In, null, null, first, end, c.Dz1, c.Dz1Row);
+            c.First(group: 0).FinishByNarrow(
+                c.Scales.S1, HostBuffer.Address(c.Gradients.W1), (nint)shape.In1 * shape.Width, part, c.Parts);
+            c.Last(group: 0).FinishByWide(
+                c.Scales.S3, HostBuffer.Address(c.Gradients.W3), (nint)shape.In3 * shape.Out, part, c.Parts);
             if (part > 0) return;
-            HiddenLayer(c.Totals, c.Scales.S1, c.Gradients.Bias1, c.Gradients.Logs1);
-            HiddenLayer(c.Totals + 2 * c.Width, c.Scales.S2, c.Gradients.Bias2, c.Gradients.Logs2);
+            FirstLayer();
+            MiddleLayer();
             LastLayer();
         }
 
-        private readonly void HiddenLayer(double* totals, float* scale, View bias, View logs)
+        private readonly void FirstLayer()
         {
-            float* dBias = HostBuffer.Address(bias), dLogs = HostBuffer.Address(logs);
-            for (int j = 0; j < Context.Shape.Width; j++)
+            ref readonly BackwardContext c = ref Context;
+            float* dBias = HostBuffer.Address(c.Gradients.Bias1), dLogs = HostBuffer.Address(c.Gradients.Logs1);
+            for (int j = 0; j < c.Shape.Width; j++)
             {
-                dBias[j] = (float)totals[j];
+                dBias[j] = (float)(c.Totals[j] * c.Scales.S1[j]);
+                dLogs[j] = (float)(3 * c.Totals[c.Width + j]);
+            }
+        }
+
+        private readonly void MiddleLayer()
+        {
+            ref readonly BackwardContext c = ref Context;
+            float* dBias = HostBuffer.Address(c.Gradients.Bias2), dLogs = HostBuffer.Address(c.Gradients.Logs2);
+            double* sums = c.Totals + 2 * c.Width, products = sums + c.Width;
+            for (int j = 0; j < c.Shape.Width; j++)
+            {
+                dBias[j] = (float)sums[j];
 
                 // A scale that underflows leaves neither activation nor gradient.
-                dLogs[j] = scale[j] == 0 ? 0 : (float)(3 * totals[Context.Width + j] / scale[j]);
+                dLogs[j] = c.Scales.S2[j] == 0 ? 0 : (float)(3 * products[j] / c.Scales.S2[j]);
             }
         }
 
@@ -239,19 +271,20 @@ public sealed unsafe partial class HostCouplingNet
             ref readonly BackwardContext c = ref Context;
             int outs = c.Shape.Out;
             float* dBias = HostBuffer.Address(c.Gradients.Bias3), dLogs = HostBuffer.Address(c.Gradients.Logs3);
-            float* dw3 = HostBuffer.Address(c.Gradients.W3);
-            double* taps = c.Totals + c.DtSums, total = taps + Taps / 2 * outs, products = c.Totals + c.HSums;
+            double* total = c.Totals + c.DhSums, products = c.Totals + c.HSums;
             for (int o = 0; o < outs; o++)
             {
-                double scale = c.Scales.S3[o];
-                dBias[o] = (float)(total[o] * scale);
+                dBias[o] = (float)(total[o] * c.Scales.S3[o]);
                 dLogs[o] = (float)(3 * products[o]);
-
-                // A tap that a pixel misses is its dh in no dt; the centre tap misses none.
-                if (!c.Shape.EdgeBias) continue;
-                for (int tap = 0; tap < Taps; tap++)
-                    dw3[((nint)tap * c.Shape.In3 + c.Shape.Width) * outs + o] = (float)((total[o] - taps[tap * outs + o]) * scale);
             }
+            if (!c.Shape.EdgeBias) return;
+
+            // The edge channel is 1 where a tap leads out of the image.
+            float* dw3 = HostBuffer.Address(c.Gradients.W3) + (nint)c.Shape.Width * outs;
+            double* missing = stackalloc double[Taps * outs];
+            new QuadPatches(c.Pixels).SumMissing(c.Dh, c.DhRow, outs, missing, outs);
+            for (int tap = 0; tap < Taps; tap++)
+                for (int o = 0; o < outs; o++) dw3[(nint)tap * c.Shape.In3 * outs + o] = (float)(missing[tap * outs + o] * c.Scales.S3[o]);
         }
     }
 }

@@ -22,8 +22,7 @@ public sealed unsafe partial class HostCouplingNet
         };
         long length = work.Place(null);
         work.Place(scratch.Take(length));
-        new Span<float>(work.Scales.S1, (int)Scales.Measure(shape)).Fill(1);
-        PackInto(shape, parameters, work.Scales, work.Packed);
+        work.Pack(parameters);
         int panels = Panels.Count(shape.Width);
 
         workers.Run(work.Tiles.Count, work);
@@ -31,7 +30,7 @@ public sealed unsafe partial class HostCouplingNet
         workers.Run(panels, statistics);
 
         work.Bias = HostBuffer.Address(parameters.Bias1);
-        LayerScale.Of(parameters.Logs1, work.Scales.S1);
+        LayerScale.Of(parameters.Logs1, work.Scale);
         workers.Run(work.Tiles.Count, work);
         statistics = statistics with { Layer = work.Pre2, Bias = parameters.Bias2, Logs = parameters.Logs2 };
         workers.Run(panels, statistics);
@@ -49,13 +48,14 @@ public sealed unsafe partial class HostCouplingNet
         public float* Z1;
         public nint Z1Row;
         public float* Bias;
-        public Scales Scales;
-        public Packed Packed;
+
+        /// <summary>A factor for each channel of the first layer: at first 1, then exp(3·logs).</summary>
+        public float* Scale;
 
         /// <summary>Both layers before their actnorm, tile after tile in panels.</summary>
         public float* Pre1, Pre2;
 
-        private float* patches;
+        private float* w1, w2, patches;
 
         private readonly nint PatchLength => (nint)Panels.Length(Tiles.Rows, Taps * Shape.In1);
 
@@ -64,12 +64,27 @@ public sealed unsafe partial class HostCouplingNet
         public long Place(float* start)
         {
             MemoryLayout layout = new(start);
-            Scales = new Scales(Shape, layout.Take(Scales.Measure(Shape)));
-            Packed = new Packed(Shape, layout.Take(new Packed(Shape, null).Length));
+            Scale = layout.Take(Shape.Width);
+            w1 = layout.Take(Panels.Length(Taps * Shape.In1, Shape.Width));
+            w2 = layout.Take(Panels.Length(Shape.Width, Shape.Width));
             patches = layout.Take(Tiles.Count * PatchLength);
             Pre1 = layout.Take(Tiles.Count * HiddenLength);
             Pre2 = layout.Take(Tiles.Count * HiddenLength);
             return layout.Length;
+        }
+
+        public readonly void Pack(CouplingNetParameters parameters)
+        {
+            new Span<float>(Scale, Shape.Width).Fill(1);
+            Pack(parameters.W1, Taps * Shape.In1, w1);
+            Pack(parameters.W2, Shape.Width, w2);
+        }
+
+        private readonly void Pack(View weights, int rows, float* target)
+        {
+            nint panel = (nint)rows * Panels.Width;
+            Panels.Pack(HostBuffer.Address(weights), Shape.Width, rows, Shape.Width, Scale, target, panel);
+            Panels.ClearPadding(target, panel, rows, Shape.Width);
         }
 
         public readonly void Run(int tile, int worker)
@@ -82,7 +97,7 @@ public sealed unsafe partial class HostCouplingNet
             if (Bias is null)
             {
                 new Patches(Pixels, mirrored: false).Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, rows, patch, panel);
-                product = Product.OfPanels(patch, panel, rows, Taps * Shape.In1, Packed.W1, width);
+                product = Product.OfPanels(patch, panel, rows, Taps * Shape.In1, w1, width);
                 product.ToPanels(pre1, panel);
                 Gemm.Multiply(ref product);
                 return;
@@ -90,10 +105,10 @@ public sealed unsafe partial class HostCouplingNet
             for (int c = 0; c < Shape.Width; c++)
             {
                 float* x = pre1 + c / Panels.Width * panel + c % Panels.Width;
-                float bias = Bias[c], scale = Scales.S1[c];
+                float bias = Bias[c], scale = Scale[c];
                 for (int r = 0; r < rows; r++) x[r * Panels.Width] = Math.Max((x[r * Panels.Width] + bias) * scale, 0);
             }
-            product = Product.OfPanels(pre1, panel, rows, Shape.Width, Packed.W2, width);
+            product = Product.OfPanels(pre1, panel, rows, Shape.Width, w2, width);
             product.ToPanels(Pre2 + tile * HiddenLength, panel);
             Gemm.Multiply(ref product);
         }

@@ -3,13 +3,13 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// The coupling network on the host. Forward: a worker takes a tile of pixels and carries it through the three products while
-/// its hidden activations stay in L2; a second pass adds up the nine taps of the last convolution. Everything per channel is folded
-/// into the packed weights, so that a hidden layer ends in bias and ReLU.
+/// The coupling network on the host. Forward: a worker takes a tile of quads and carries it through the three layers while
+/// its hidden activations stay in L2, both 3×3 convolutions by <see cref="MinimalFilter"/>; a second pass adds up the patches that the
+/// last one spreads. Everything per channel is folded into the packed weights, so that a hidden layer ends in bias and ReLU.
 /// </summary>
 public sealed unsafe partial class HostCouplingNet : ICouplingNet
 {
-    private const int Taps = Patches.Taps;
+    private const int Taps = 9, Points = MinimalFilter.Points;
 
     private readonly Workers workers;
     private readonly HostGemm gemm;
@@ -32,7 +32,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     public long PackedLength(CouplingNetShape shape) => new Packed(shape, null).Length;
 
     /// <inheritdoc/>
-    public long SavedLength(CouplingNetShape shape, int pixels)
+    public long SavedLength(CouplingNetShape shape, Pixels pixels)
     {
         Tiles tiles = Cut(shape, pixels);
         return 2 * tiles.Count * Panels.Length(tiles.Rows, shape.Width);
@@ -52,13 +52,13 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved)
     {
         Shapes.CheckCouplingNet(
-            shape, pixels, z1, packed, h, saved, PackedLength(shape), SavedLength(shape, pixels.Count));
+            shape, pixels, z1, packed, h, saved, PackedLength(shape), SavedLength(shape, pixels));
         ForwardWork work = new()
         {
             Gemm = gemm,
             Shape = shape,
             Pixels = pixels,
-            Tiles = Cut(shape, pixels.Count),
+            Tiles = Cut(shape, pixels),
             Packed = new Packed(shape, HostBuffer.Address(packed)),
             Z1 = HostBuffer.Address(z1),
             Z1Row = z1.Stride,
@@ -66,41 +66,46 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         };
         work.Place(scratch, workers.Count);
         workers.Run(work.Tiles.Count, work);
-        workers.Run(workers.Count, new TapSum
+        workers.Run(workers.Count, new PatchSum
         {
             Shape = shape,
             Pixels = pixels,
             Parts = workers.Count,
             Packed = work.Packed,
-            Taps = work.Taps,
+            Patches = work.Patches,
             H = HostBuffer.Address(h),
             HRow = h.Stride,
         });
     }
 
+    private const int PackParts = 8;
+
     private void PackInto(CouplingNetShape shape, CouplingNetParameters parameters, Scales scales, Packed packed)
     {
-        workers.Run(Taps, new PackWork { Shape = shape, Parameters = parameters, Scales = scales, Packed = packed });
+        workers.Run(PackParts, new PackWork { Shape = shape, Parameters = parameters, Scales = scales, Packed = packed });
     }
 
     /// <summary>
-    /// Where the folded weights lie: W1, W2, W3 in panels (W3 as <c>[Width, 9·Out]</c>, a block of columns for each tap), the edge rows
-    /// of W3 <c>[9·Out]</c> and the three biases.
+    /// Where the folded weights lie: W1 and W3 transformed, W2, each in panels; the edge rows of W3 <c>[9, Out]</c>, padded to panels,
+    /// and the three biases.
     /// </summary>
     private readonly struct Packed
     {
         public readonly float* W1, Bias1, W2, Bias2, W3, Edge3, Bias3;
+        public readonly nint Point1, Point3;
         public readonly long Length;
 
         public Packed(CouplingNetShape shape, float* start)
         {
             MemoryLayout layout = new(start);
-            W1 = layout.Take(Panels.Length(Patches.Taps * shape.In1, shape.Width));
+            Point1 = (nint)Panels.Length(shape.In1, shape.Width);
+            Point3 = (nint)Panels.Length(shape.Width, shape.Out);
+            W1 = layout.Take(Points * Point1);
             Bias1 = layout.Take(Panels.Pad(shape.Width));
             W2 = layout.Take(Panels.Length(shape.Width, shape.Width));
             Bias2 = layout.Take(Panels.Pad(shape.Width));
-            W3 = layout.Take(Panels.Length(shape.Width, Patches.Taps * shape.Out));
-            Edge3 = layout.Take(Panels.Pad(Patches.Taps * shape.Out));
+            W3 = layout.Take(Points * Point3);
+            Edge3 = layout.Take(Panels.Length(Taps, shape.Out));
             Bias3 = layout.Take(Panels.Pad(shape.Out));
             Length = layout.Length;
         }
@@ -129,7 +134,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         }
     }
 
-    /// <summary>Packs, a ninth of everything in each part: a tap of W1 and W3, some rows of W2.</summary>
+    /// <summary>Packs, in each part some columns of W1 and some rows of W2 and W3.</summary>
     private struct PackWork : IWork
     {
         public CouplingNetShape Shape;
@@ -137,29 +142,31 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         public Scales Scales;
         public Packed Packed;
 
-        public readonly void Run(int tap, int worker)
+        public readonly void Run(int part, int worker)
         {
             int width = Shape.Width, outs = Shape.Out, in1 = Shape.In1;
 
-            float* w1 = Packed.W1 + (nint)tap * in1 * Panels.Width;
-            nint panel = (nint)Taps * in1 * Panels.Width;
-            Panels.Pack(HostBuffer.Address(Parameters.W1) + (nint)tap * in1 * width, width, in1, width, Scales.S1, w1, panel);
-            Panels.ClearPadding(w1, panel, in1, width);
+            (int firstPanel, int endPanel) = Workers.Share(Panels.Count(width), part, PackParts);
+            int column = firstPanel * Panels.Width, columns = Math.Min(endPanel * Panels.Width, width) - column;
+            nint panel = (nint)in1 * Panels.Width;
+            MinimalFilter.TransformWeights(HostBuffer.Address(Parameters.W1) + column, (nint)in1 * width, width, in1, columns,
+                Scales.S1 + column, mirrored: false, Packed.W1 + firstPanel * panel, Packed.Point1, panel);
 
-            (int first, int end) = Workers.Share(width, tap, Taps);
+            (int first, int end) = Workers.Share(width, part, PackParts);
             int rows = end - first;
             float* w2 = Packed.W2 + (nint)first * Panels.Width;
             panel = (nint)width * Panels.Width;
             Panels.Pack(HostBuffer.Address(Parameters.W2) + (nint)first * width, width, rows, width, Scales.S2, w2, panel);
             Panels.ClearPadding(w2, panel, rows, width);
 
-            float* w3 = HostBuffer.Address(Parameters.W3) + (nint)tap * Shape.In3 * outs;
-            Panels.Pack(w3, outs, width, outs, Scales.S3, Packed.W3, panel, tap * outs);
-            if (tap == Taps - 1) Panels.ClearPadding(Packed.W3, panel, width, Taps * outs);
-            if (Shape.EdgeBias)
-                for (int o = 0; o < outs; o++) Packed.Edge3[tap * outs + o] = w3[(nint)width * outs + o] * Scales.S3[o];
+            float* w3 = HostBuffer.Address(Parameters.W3);
+            nint tap = (nint)Shape.In3 * outs;
+            MinimalFilter.TransformWeights(w3 + (nint)first * outs, tap, outs, rows, outs,
+                Scales.S3, mirrored: true, Packed.W3 + (nint)first * Panels.Width, Packed.Point3, panel);
 
-            if (tap > 0) return;
+            if (part > 0) return;
+            for (int t = 0; t < Taps && Shape.EdgeBias; t++)
+                Bias(w3 + t * tap + (nint)width * outs, Scales.S3, Packed.Edge3 + t * Panels.Pad(outs), outs);
             Bias(HostBuffer.Address(Parameters.Bias1), Scales.S1, Packed.Bias1, width);
             Bias(HostBuffer.Address(Parameters.Bias2), Scales.S2, Packed.Bias2, width);
             Bias(HostBuffer.Address(Parameters.Bias3), Scales.S3, Packed.Bias3, outs);
@@ -172,7 +179,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         }
     }
 
-    /// <summary>Carries one tile of pixels from z1 to the taps of the last convolution.</summary>
+    /// <summary>Carries one tile of quads from z1 to the patches of the last convolution.</summary>
     private struct ForwardWork : IWork
     {
         public HostGemm Gemm;
@@ -184,67 +191,69 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         public nint Z1Row;
         public float* Saved;
 
-        /// <summary>[P, 9·Out], rows padded to whole panels.</summary>
-        public float* Taps;
+        /// <summary>[quad, position, Out], rows padded to whole panels.</summary>
+        public float* Patches;
 
         private float* local;
         private nint localLength;
 
-        private readonly nint PatchLength => (nint)Panels.Length(Tiles.Rows, Patches.Taps * Shape.In1);
-
         private readonly nint HiddenLength => (nint)Panels.Length(Tiles.Rows, Shape.Width);
 
-        /// <summary>Scratch: the taps, and for each worker a tile's patches and, unless they are saved, activations.</summary>
+        private readonly nint ImageLength => TileFilter.NarrowLength(Tiles.Rows / 4, Shape.In1);
+
+        private readonly nint OutLength => TileFilter.NarrowLength(Tiles.Rows / 4, Shape.Out);
+
+        private readonly nint SliceLength => TileFilter.SliceLength(Tiles.Rows / 4);
+
+        /// <summary>Scratch: the patches, and for each worker both narrow sides of a tile, a slice and, unless they are saved, activations.</summary>
         public void Place(KeptMemory<float> scratch, int workers)
         {
-            nint taps = (nint)Panels.Length(Pixels.Count, Patches.Taps * Shape.Out);
-            localLength = PatchLength + (Saved is null ? 2 * HiddenLength : 0);
-            Taps = scratch.Take(taps + workers * localLength);
-            local = Taps + taps;
+            nint patches = (nint)Tiles.Pixels / 4 * Points * Panels.Pad(Shape.Out);
+            localLength = ImageLength + OutLength + SliceLength + (Saved is null ? 2 * HiddenLength : 0);
+            Patches = scratch.Take(patches + workers * localLength);
+            local = Patches + patches;
         }
 
         public readonly void Run(int tile, int worker)
         {
-            int first = Tiles.First(tile), rows = Tiles.Height(tile), in1 = Shape.In1;
-            int width = Panels.Pad(Shape.Width), outs = Panels.Pad(Patches.Taps * Shape.Out);
-            nint panel = (nint)Tiles.Rows * Panels.Width;
-            float* patches = local + worker * localLength;
-            float* a1 = Saved is null ? patches + PatchLength : Saved + tile * 2 * HiddenLength;
+            Quads quads = new(Pixels);
+            int rows = Tiles.Height(tile), first = Tiles.First(tile) / 4, count = rows / 4, outRow = Panels.Pad(Shape.Out);
+            nint panel = (nint)Tiles.Rows * Panels.Width, plane = panel / 4;
+            float* image = local + worker * localLength, outs = image + ImageLength, slice = outs + OutLength;
+            float* a1 = Saved is null ? slice + SliceLength : Saved + tile * 2 * HiddenLength;
             float* a2 = a1 + HiddenLength;
+            TileFilter filter = new() { Gemm = Gemm, Quads = count, Capacity = Tiles.Rows / 4, Panel = panel, Slice = slice };
 
-            new Patches(Pixels, mirrored: false).Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, rows, patches, panel);
+            new QuadPatches(Pixels).Gather(
+                Z1, Z1Row, Shape.In, Shape.EdgeBias, first, count, image, plane / Panels.Width * Panels.Pad(Shape.In1));
+            filter.ToWideRelu(image, Shape.In1, Packed.W1, Shape.Width, Packed.Bias1, a1);
 
-            Product product = Product.OfPanels(patches, panel, rows, Patches.Taps * in1, Packed.W1, width);
-            product.ToPanels(a1, panel);
-            product.AddBias(Packed.Bias1, relu: true);
-            Gemm.Multiply(ref product);
-
-            product = Product.OfPanels(a1, panel, rows, Shape.Width, Packed.W2, width);
+            Product product = Product.OfPanels(a1, panel, rows, Shape.Width, Packed.W2, Panels.Pad(Shape.Width));
             product.ToPanels(a2, panel);
             product.AddBias(Packed.Bias2, relu: true);
             Gemm.Multiply(ref product);
+            quads.ClearDead(first, count, a2, panel, Shape.Width);
 
-            product = Product.OfPanels(a2, panel, rows, Shape.Width, Packed.W3, outs);
-            product.ToRows(Taps + (nint)first * outs, outs);
-            Gemm.Multiply(ref product);
+            filter.ToNarrow(a2, Shape.Width, Packed.W3, Shape.Out, outs);
+            QuadPatches.Spread(outs, plane / Panels.Width * outRow, outRow, Shape.Out, count, Patches + (nint)first * Points * outRow);
         }
     }
 
-    /// <summary>Adds up the taps, the edge rows and the bias of the last convolution.</summary>
-    private struct TapSum : IWork
+    /// <summary>Adds up the patches, the edge rows and the bias of the last convolution.</summary>
+    private struct PatchSum : IWork
     {
         public CouplingNetShape Shape;
         public Pixels Pixels;
         public int Parts;
         public Packed Packed;
-        public float* Taps, H;
+        public float* Patches, H;
         public nint HRow;
 
         public readonly void Run(int part, int worker)
         {
-            (int first, int end) = Workers.Share(Pixels.Count, part, Parts);
-            new Patches(Pixels, mirrored: false).Sum(Taps, Panels.Pad(Patches.Taps * Shape.Out), Shape.Out,
-                Shape.EdgeBias ? Packed.Edge3 : null, Packed.Bias3, first, end - first, H, HRow);
+            (int first, int end) = Workers.Share(new Quads(Pixels).Count, part, Parts);
+            new QuadPatches(Pixels).Sum(Patches, Panels.Pad(Shape.Out), Shape.Out,
+                Shape.EdgeBias ? Packed.Edge3 : null, Packed.Bias3, first, end, H, HRow);
         }
     }
 }

@@ -36,8 +36,8 @@ public interface ICouplingNet
     /// <summary>Floats that <see cref="Pack"/> fills: folded weights in whatever order the backend multiplies fastest.</summary>
     long PackedLength(CouplingNetShape shape);
 
-    /// <summary>Floats of activations that <see cref="Forward"/> keeps for <see cref="Backward"/> over P pixels.</summary>
-    long SavedLength(CouplingNetShape shape, int pixels);
+    /// <summary>Floats of activations that <see cref="Forward"/> keeps for <see cref="Backward"/> over these pixels.</summary>
+    long SavedLength(CouplingNetShape shape, Pixels pixels);
 
     /// <summary>Folds exp(3·logs) into the weights and lays them out; call again whenever a parameter changed.</summary>
     void Pack(CouplingNetShape shape, CouplingNetParameters parameters, View packed);

@@ -52,6 +52,28 @@ internal static unsafe class ColumnSums
         }
     }
 
+    /// <summary>sums[block, c] = Σ x[p, c] of a matrix in rows of so many columns.</summary>
+    public static void SumRows(float* x, nint xRow, int pixels, int columns, float* sums, nint sumsRow)
+    {
+        for (int first = 0; first < pixels; first += Block, sums += sumsRow)
+        {
+            int n = Math.Min(Block, pixels - first), c = 0;
+            for (; c + 4 <= columns; c += 4)
+            {
+                Vector128<float> sum = Vector128<float>.Zero;
+                for (int i = 0; i < n; i++) sum += Vector128.Load(x + i * xRow + c);
+                sum.Store(sums + c);
+            }
+            for (; c < columns; c++)
+            {
+                float sum = 0;
+                for (int i = 0; i < n; i++) sum += x[i * xRow + c];
+                sums[c] = sum;
+            }
+            x += n * xRow;
+        }
+    }
+
     /// <summary>products[block, c] = Σ x[p, c]·y[p, c] of two matrices in rows of so many columns.</summary>
     public static void DotRows(
         float* x, nint xRow, float* y, nint yRow, int pixels, int columns, float* products, nint productsRow)

@@ -77,9 +77,8 @@ public sealed class Coupling : IFlowLayer, IDisposable
 
     private (View H, View Saved) Network(Tensor x, bool keep)
     {
-        int p = x.Pixels.Count;
-        View h = device.Arena.Rent(p, shape.Out);
-        View saved = keep ? device.Arena.Rent(1, checked((int)backend.CouplingNet.SavedLength(shape, p))) : View.None;
+        View h = device.Arena.Rent(x.Pixels.Count, shape.Out);
+        View saved = keep ? device.Arena.Rent(1, checked((int)backend.CouplingNet.SavedLength(shape, x.Pixels))) : View.None;
         backend.CouplingNet.Forward(shape, x.Pixels, First(x.Data), Packed, h, saved);
         return (h, saved);
     }

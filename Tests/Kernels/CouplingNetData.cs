@@ -98,7 +98,7 @@ public static class CouplingNetRun
         CouplingNetParameters gradients = Views(name => memory.Output($"gradient of {name}", 1, data[name].Length));
         // How a backend fills these two is its own affair, so they need not be written in full.
         View packed = memory.InOut("packed", new float[net.PackedLength(s)], 1, checked((int)net.PackedLength(s)));
-        View saved = memory.InOut("saved", new float[net.SavedLength(s, shape.P)], 1, checked((int)net.SavedLength(s, shape.P)));
+        View saved = memory.InOut("saved", new float[net.SavedLength(s, shape.Pixels)], 1, checked((int)net.SavedLength(s, shape.Pixels)));
         View z1 = memory.Input("z1", data.Z1, shape.P, shape.In, shape.Layout), dh = memory.Input("dh", data.Dh, shape.P, shape.Out);
         View h = memory.Output("h", shape.P, shape.Out), unsaved = memory.Output("h, nothing saved", shape.P, shape.Out);
         View dz1 = memory.InOut("dz1", data.Dz1, shape.P, shape.In, shape.Layout);

@@ -96,7 +96,7 @@ public sealed class ErrorSentenceTests
         new("network, z1 of another width", (b, v) => b.CouplingNet.Forward(Net, Four, v(4, 4), v(1, (int)b.CouplingNet.PackedLength(Net)), v(4, 6), View.None),
             "coupling network: z1 is [4,4]; it must be [4,3]"),
         new("network backward, gradient missing",
-            (b, v) => b.CouplingNet.Backward(Net, Four, v(4, 3), v(4, 6), v(1, (int)b.CouplingNet.SavedLength(Net, 4)),
+            (b, v) => b.CouplingNet.Backward(Net, Four, v(4, 3), v(4, 6), v(1, (int)b.CouplingNet.SavedLength(Net, Four)),
                 v(1, (int)b.CouplingNet.PackedLength(Net)), Network(v), v(4, 6), v(4, 3), Network(v) with { Logs3 = View.None }),
             "coupling network backward: gradient of conv3 logs is missing; it must hold 6 values"),
         new("zero conv, h too wide", (b, v) => b.ZeroConv.Forward(Conv, Four, v(4, 3), v(1, (int)b.ZeroConv.PackedLength(Conv)), v(4, 7)),

@@ -8,7 +8,7 @@ internal sealed class ReferenceCouplingNet : ICouplingNet
         9L * shape.In1 * shape.Width + (long)shape.Width * shape.Width + 9L * shape.In3 * shape.Out + 4L * shape.Width + 2L * shape.Out;
 
     // z1 is at hand in backward: the hidden layers are computed again.
-    public long SavedLength(CouplingNetShape shape, int pixels) => 1;
+    public long SavedLength(CouplingNetShape shape, Pixels pixels) => 1;
 
     public void Pack(CouplingNetShape shape, CouplingNetParameters parameters, View packed)
     {
