@@ -9,8 +9,8 @@ namespace GlowGpu.Kernels.Host;
 //   AVX2      6 × 2 vectors (6×16 floats)   12 + 2 + 1 of 16
 //   128-bit   4 × 2 vectors (4×8 floats)     8 + 2 + 1 of 16
 // Each has at least as many independent accumulators as a multiply-add has latency times throughput (8 on every current
-// core), and does 2.2 to 3 multiply-adds per load, so neither latency nor the load ports bound it. The row counts 4, 2, 1 of the tails
-// are the same source with the surplus rows folded away at compile time.
+// core), and does 2.2 to 3 multiply-adds per load, so neither latency nor the load ports bound it. Lower heights, which rows that are no
+// multiple of the highest are divided into evenly, are the same source with the surplus rows folded away at compile time.
 //
 // Cache blocking is the caller's: per step of K a kernel reads one 64-byte line of each B panel and `rows` floats of A. B panels
 // stream from L2 (8 bytes a cycle at full speed with AVX-512, 11 with AVX2), A stays in L1 while the rows of a tile are walked.
@@ -32,7 +32,11 @@ internal sealed unsafe partial class HostGemm
 
     private readonly struct Four : INumber { public static int Value => 4; }
 
+    private readonly struct Five : INumber { public static int Value => 5; }
+
     private readonly struct Six : INumber { public static int Value => 6; }
+
+    private readonly struct Seven : INumber { public static int Value => 7; }
 
     private readonly struct Eight : INumber { public static int Value => 8; }
 

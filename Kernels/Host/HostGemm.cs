@@ -117,7 +117,7 @@ internal sealed unsafe partial class HostGemm
 {
     private const int MaxVectors = 3;
 
-    // kernels[rows · MaxVectors + vectors − 1] for the row counts of a level.
+    // kernels[height · MaxVectors + vectors − 1] for heights of 1 … rows.
     private readonly delegate*<Product*, float*, float*, float*, float*, int, void>[] kernels;
     private readonly int rows;
     private readonly int vectors;
@@ -138,15 +138,15 @@ internal sealed unsafe partial class HostGemm
         switch (level)
         {
             case SimdLevel.Avx512:
+                AddUpTo6<Lanes512>();
+                Add<Lanes512, Seven>();
                 Add<Lanes512, Eight>();
-                AddTails<Lanes512>();
                 break;
             case SimdLevel.Avx2:
-                Add<Lanes256, Six>();
-                AddTails<Lanes256>();
+                AddUpTo6<Lanes256>();
                 break;
             default:
-                AddTails<Lanes128>();
+                AddUpTo4<Lanes128>();
                 break;
         }
     }
@@ -162,18 +162,20 @@ internal sealed unsafe partial class HostGemm
             int count = (p->N + lanes - 1) / lanes;
             int perPanel = Panels.Width / lanes;
             int tail = p->N - (count - 1) * lanes;
-            for (int v = 0; v < count; v += vectors)
+            for (int v = 0, width; v < count; v += width)
             {
-                int width = Math.Min(vectors, count - v);
+                // A single vector meets too few multiply-adds a load: 2 + 2 rather than 3 + 1.
+                width = Math.Min(vectors, count - v);
+                if (width > 2 && count - v == width + 1) width--;
                 int last = v + width == count ? tail : lanes;
                 int panel = v / perPanel, offset = v % perPanel * lanes;
                 float* b = p->B + panel * p->BPanel + offset;
                 float* c = p->C + panel * p->CPanel + offset;
                 float* operand = p->Operand + panel * p->OperandPanel + offset;
-                for (int m = 0; m < p->M;)
+                int passes = (p->M + rows - 1) / rows;
+                for (int m = 0; passes > 0; passes--)
                 {
-                    int height = p->M - m;
-                    height = height >= rows ? rows : height >= 4 ? 4 : height >= 2 ? 2 : 1;
+                    int height = (p->M - m + passes - 1) / passes;
                     kernels[height * MaxVectors + width - 1](
                         p, p->A + m * p->ARow, b, c + m * p->CRow, operand + m * p->OperandRow, last);
                     m += height;
@@ -182,11 +184,19 @@ internal sealed unsafe partial class HostGemm
         }
     }
 
-    private void AddTails<V>() where V : struct, ILanes<V>
+    private void AddUpTo4<V>() where V : struct, ILanes<V>
     {
-        Add<V, Four>();
-        Add<V, Two>();
         Add<V, One>();
+        Add<V, Two>();
+        Add<V, Three>();
+        Add<V, Four>();
+    }
+
+    private void AddUpTo6<V>() where V : struct, ILanes<V>
+    {
+        AddUpTo4<V>();
+        Add<V, Five>();
+        Add<V, Six>();
     }
 
     private void Add<V, TRows>() where V : struct, ILanes<V> where TRows : struct, INumber
