@@ -117,24 +117,28 @@ internal sealed unsafe partial class HostGemm
 {
     private const int MaxVectors = 3;
 
-    // kernels[height · MaxVectors + vectors − 1] for heights of 1 … rows.
+    // kernels[height · (MaxVectors + 1) + vectors] for heights of 1 … rows; vectors 0 is a vector of half the width.
     private readonly delegate*<Product*, float*, float*, float*, float*, int, void>[] kernels;
     private readonly int rows;
     private readonly int vectors;
     private readonly int lanes;
+
+    // Whether a single vector goes as two of half the width.
+    private readonly bool inHalves;
 
     public HostGemm(SimdLevel level)
     {
         if (!SimdLevels.IsSupported(level))
             throw new NotSupportedException($"host: this processor cannot run {level} instructions; {SimdLevels.Best} is its widest level");
         Level = level;
+        inHalves = level == SimdLevel.Avx512 && SimdLevels.IsHalved;
         (rows, vectors, lanes) = level switch
         {
             SimdLevel.Avx512 => (8, 3, 16),
             SimdLevel.Avx2 => (6, 2, 8),
             _ => (4, 2, 4),
         };
-        kernels = new delegate*<Product*, float*, float*, float*, float*, int, void>[(rows + 1) * MaxVectors];
+        kernels = new delegate*<Product*, float*, float*, float*, float*, int, void>[(rows + 1) * (MaxVectors + 1)];
         switch (level)
         {
             case SimdLevel.Avx512:
@@ -160,27 +164,37 @@ internal sealed unsafe partial class HostGemm
         fixed (Product* p = &product)
         {
             int count = (p->N + lanes - 1) / lanes;
-            int perPanel = Panels.Width / lanes;
             int tail = p->N - (count - 1) * lanes;
-            for (int v = 0, width; v < count; v += width)
+
+            // Processors begin two multiply-adds of half a 512-bit vector a cycle: where that holds the last columns it takes half the time.
+            bool half = lanes == Panels.Width && tail <= Lanes256.Count;
+            if (half) Walk(p, count - 1, 0, tail);
+            int whole = half ? count - 1 : count;
+            for (int v = 0, width; v < whole; v += width)
             {
                 // A single vector meets too few multiply-adds a load: 2 + 2 rather than 3 + 1.
-                width = Math.Min(vectors, count - v);
-                if (width > 2 && count - v == width + 1) width--;
+                width = Math.Min(vectors, whole - v);
+                if (width > 2 && whole - v == width + 1) width--;
                 int last = v + width == count ? tail : lanes;
-                int panel = v / perPanel, offset = v % perPanel * lanes;
-                float* b = p->B + panel * p->BPanel + offset;
-                float* c = p->C + panel * p->CPanel + offset;
-                float* operand = p->Operand + panel * p->OperandPanel + offset;
-                int passes = (p->M + rows - 1) / rows;
-                for (int m = 0; passes > 0; passes--)
-                {
-                    int height = (p->M - m + passes - 1) / passes;
-                    kernels[height * MaxVectors + width - 1](
-                        p, p->A + m * p->ARow, b, c + m * p->CRow, operand + m * p->OperandRow, last);
-                    m += height;
-                }
+                Walk(p, v, width, width == 1 && inHalves ? last - Lanes256.Count : last);
             }
+        }
+    }
+
+    /// <summary>Some vectors of columns, from one on, of all rows of a product.</summary>
+    private void Walk(Product* p, int first, int width, int last)
+    {
+        (int panel, int offset) = Math.DivRem(first * lanes, Panels.Width);
+        float* a = p->A, b = p->B + panel * p->BPanel + offset;
+        float* c = p->C + panel * p->CPanel + offset, operand = p->Operand + panel * p->OperandPanel + offset;
+        for (int rest = p->M, passes = (rest + rows - 1) / rows; passes > 0; passes--)
+        {
+            int height = (rest + passes - 1) / passes;
+            kernels[height * (MaxVectors + 1) + width](p, a, b, c, operand, last);
+            a += height * p->ARow;
+            c += height * p->CRow;
+            operand += height * p->OperandRow;
+            rest -= height;
         }
     }
 
@@ -201,9 +215,10 @@ internal sealed unsafe partial class HostGemm
 
     private void Add<V, TRows>() where V : struct, ILanes<V> where TRows : struct, INumber
     {
-        int i = TRows.Value * MaxVectors;
-        kernels[i] = &Kernel<V, TRows, One>;
-        kernels[i + 1] = &Kernel<V, TRows, Two>;
-        kernels[i + 2] = &Kernel<V, TRows, Three>;
+        int i = TRows.Value * (MaxVectors + 1);
+        if (V.Count == Panels.Width) kernels[i] = &Kernel<Lanes256, TRows, One>;
+        kernels[i + 1] = V.Count == Panels.Width && inHalves ? &Kernel<Lanes256, TRows, Two> : &Kernel<V, TRows, One>;
+        kernels[i + 2] = &Kernel<V, TRows, Two>;
+        kernels[i + 3] = &Kernel<V, TRows, Three>;
     }
 }

@@ -31,4 +31,19 @@ public static class SimdLevels
         SimdLevel.Avx2 => Avx2.IsSupported && Fma.IsSupported,
         _ => true,
     };
+
+    /// <summary>
+    /// Whether 512-bit arithmetic is carried out in two halves, as on AMD's Zen 4 (family 19h). There a broadcast to 512 bits costs as much as
+    /// it feeds, and two vectors of 256 bits that share one are faster than a single one of 512.
+    /// </summary>
+    public static bool IsHalved { get; } = IsFamily19();
+
+    private static bool IsFamily19()
+    {
+        if (!X86Base.IsSupported) return false;
+        const int Auth = 0x68747541, Base = 0xF;
+        if (X86Base.CpuId(0, 0).Ebx != Auth) return false;
+        int signature = X86Base.CpuId(1, 0).Eax;
+        return ((signature >> 8) & Base) + ((signature >> 20) & 0xFF) == 0x19;
+    }
 }

@@ -65,7 +65,7 @@ internal unsafe struct TileFilter
 
     /// <summary>
     /// narrow[g, quad, c] = Σ over wide channels of E(wide)·weights, <c>[g]</c> panels of <paramref name="width"/> rows, for so many
-    /// channels; what lies behind them in a row is not touched.
+    /// channels; what lies behind them in a row is arbitrary.
     /// </summary>
     public readonly void ToNarrow(float* wide, int width, float* weights, int channels, float* narrow)
     {
@@ -86,7 +86,7 @@ internal unsafe struct TileFilter
                 CRow = row,
                 CPanel = Panels.Width,
                 M = Quads,
-                N = channels,
+                N = (channels + 7) / 8 * 8,   // stores under a mask are slow
                 K = Math.Min(panels * Panels.Width, width - channel),
                 Epilogue = first == 0 ? Epilogue.Store : Epilogue.Accumulate,
             };
