@@ -19,7 +19,7 @@ public sealed record Ceilings(
     public double Bandwidth(double bytes) => (Copies.FirstOrDefault(c => c.Bytes >= bytes) ?? Copies[^1]).GigabytesPerSecond * 1e9;
 
     /// <summary>Least time of a piece of work on this processor, milliseconds: computing and moving fully overlapped.</summary>
-    public double Floor(Cost cost) => 1e3 * Math.Max(cost.Flops / (FmaGflops * 1e9), cost.Bytes / Bandwidth(cost.Bytes));
+    public double Floor(Cost cost) => 1e3 * Math.Max(cost.FilteredFlops / (FmaGflops * 1e9), cost.Bytes / Bandwidth(cost.Bytes));
 
     /// <summary>Measures them; the best of <paramref name="runs"/> runs each.</summary>
     public static Ceilings Measure(int threads, int runs)

@@ -14,6 +14,15 @@ public readonly record struct Cost(double Flops, double Bytes)
 {
     private const double Float = sizeof(float);
 
+    // Multiply-adds for each pixel, pair of channels and direction of a 3×3 convolution: taps, or 16 for every 2×2 pixels.
+    private const double Taps = 9, Filtered = 4;
+
+    /// <summary>
+    /// The flops left when 3×3 convolutions are made by minimal filtering (F(2×2,3×3), 16 products in place of 36), its additions not
+    /// counted; the same as <see cref="Flops"/> where there are none.
+    /// </summary>
+    public double FilteredFlops { get; init; } = Flops;
+
     /// <summary>y = x·w + b: 2·P·C² flops; x, y, w.</summary>
     public static Cost ChannelAffine(double p, double c) => new(2 * p * c * c, Float * (2 * p * c + c * c));
 
@@ -25,12 +34,17 @@ public readonly record struct Cost(double Flops, double Bytes)
 
     /// <summary>2·P·Width·(9·In1 + Width + 9·Out) flops; z1, h, weights, and when kept both hidden layers.</summary>
     public static Cost CouplingNet(CouplingNetShape s, double p, bool kept) => new(
-        2 * p * s.Width * (9.0 * s.In1 + s.Width + 9.0 * s.Out),
-        Float * (p * (s.In + s.Out + (kept ? 2 * s.Width : 0)) + Weights(s)));
+        NetFlops(s, p, Taps), Float * (p * (s.In + s.Out + (kept ? 2 * s.Width : 0)) + Weights(s)))
+    {
+        FilteredFlops = NetFlops(s, p, Filtered),
+    };
 
     /// <summary>Twice the flops of forward; z1, dz1 (read and written), h, dh, hidden layers, weights and their gradients.</summary>
     public static Cost CouplingNetBackward(CouplingNetShape s, double p) => new(
-        2 * CouplingNet(s, p, kept: true).Flops, Float * (p * (3 * s.In + 2 * s.Out + 2 * s.Width) + 2 * Weights(s)));
+        2 * NetFlops(s, p, Taps), Float * (p * (3 * s.In + 2 * s.Out + 2 * s.Width) + 2 * Weights(s)))
+    {
+        FilteredFlops = 2 * NetFlops(s, p, Filtered),
+    };
 
     /// <summary>z2 read and written, h [P,2·C2] (additive: [P,C2]) read.</summary>
     public static Cost Couple(CouplingKind kind, double p, double c2) => new(0, Float * (kind == CouplingKind.Affine ? 4 : 3) * p * c2);
@@ -71,13 +85,18 @@ public readonly record struct Cost(double Flops, double Bytes)
     /// Flops of one batch through the model, image to latent or back: channel affine, coupling networks and split convolutions of
     /// every level.
     /// </summary>
-    public static double ModelFlops(GlowConfig config, int batch)
+    public static double ModelFlops(GlowConfig config, int batch) => ModelFlops(config, batch, static cost => cost.Flops);
+
+    /// <summary>As <see cref="ModelFlops(GlowConfig, int)"/>, of <see cref="FilteredFlops"/>.</summary>
+    public static double FilteredModelFlops(GlowConfig config, int batch) => ModelFlops(config, batch, static cost => cost.FilteredFlops);
+
+    private static double ModelFlops(GlowConfig config, int batch, Func<Cost, double> flopsOf)
     {
         double flops = 0;
         for (int l = 0; l < config.Levels; l++)
         {
             double p = (double)batch * (config.Height >> (l + 1)) * (config.ImageWidth >> (l + 1));
-            double step = ChannelAffine(p, config.LevelChannels(l)).Flops + CouplingNet(GlowParameters.Network(config, l), p, false).Flops;
+            double step = ChannelAffine(p, config.LevelChannels(l)).Flops + flopsOf(CouplingNet(GlowParameters.Network(config, l), p, false));
             flops += config.Depth * step;
             if (l < config.Levels - 1) flops += ZeroConv(GlowParameters.Split(config, l), p).Flops;
         }
@@ -88,6 +107,8 @@ public readonly record struct Cost(double Flops, double Bytes)
     /// Flops of a training step: forward, and twice that backward. Rebuilding activations is not counted: whoever does it pays for it.
     /// </summary>
     public static double TrainingFlops(GlowConfig config, int batch) => 3 * ModelFlops(config, batch);
+
+    private static double NetFlops(CouplingNetShape s, double p, double each) => 2 * p * s.Width * (each * s.In1 + s.Width + each * s.Out);
 
     private static double Weights(CouplingNetShape s) => 9.0 * s.In1 * s.Width + (double)s.Width * s.Width + 9.0 * s.In3 * s.Out;
 }

@@ -63,9 +63,13 @@ public sealed record StepCase(
         Coupling = Coupling,
     };
 
-    /// <summary>Flops that the step cannot avoid.</summary>
+    /// <summary>Flops of the step, convolutions tap by tap.</summary>
     [JsonIgnore]
     public double Flops => Training ? Cost.TrainingFlops(Config, Batch) : Cost.ModelFlops(Config, Batch);
+
+    /// <summary>Those left by minimal filtering (<see cref="Cost.FilteredFlops"/>).</summary>
+    [JsonIgnore]
+    public double FilteredFlops => (Training ? 3 : 1) * Cost.FilteredModelFlops(Config, Batch);
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} ({Size}×{Size}×3, L={Levels}, K={Depth}, width {Width}, {Coupling}, batch {Batch})";

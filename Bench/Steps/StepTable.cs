@@ -85,7 +85,7 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
             peerTimes.Add(other);
             plainTimes.Add(usual);
         }
-        double floor = 1e3 * what.Flops / (ceilings.FmaGflops * 1e9);
+        double floor = 1e3 * what.FilteredFlops / (ceilings.FmaGflops * 1e9);
         double peerMedian = Median(peerTimes), plainMedian = Median(plainTimes);
         for (int i = 0; i < turns.Count; i++)
         {
