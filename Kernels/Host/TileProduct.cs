@@ -68,32 +68,6 @@ internal unsafe struct TileProduct
         }
     }
 
-    /// <summary>
-    /// Writes a worker's share of C, kept in panels, where columns come in blocks of <paramref name="width"/>, one for each tap:
-    /// target[block·blockDistance + m·width + c] = C[m, block·width + c]·scale[c] for the first <paramref name="blocks"/> blocks.
-    /// </summary>
-    public readonly void Finish(int blocks, int width, float* scale, float* target, nint blockDistance, int part, int parts)
-    {
-        for (int group = 0; group < Groups; group++)
-        {
-            (int unit, int end) = Units(group, part, parts);
-            int endRow = Math.Min(end * Panels.Width, M);
-            int firstColumn = group * GroupWidth, endColumn = Math.Min(firstColumn + GroupWidth, blocks * width);
-            for (int row = unit * Panels.Width; row < endRow; row++)
-            {
-                for (int column = firstColumn; column < endColumn;)
-                {
-                    (int block, int c) = Math.DivRem(column, width);
-                    int lane = column % Panels.Width;
-                    int n = Math.Min(Math.Min(Panels.Width - lane, width - c), endColumn - column);
-                    Panels.Scale(C + column / Panels.Width * CPanel + row * CRow + lane, scale + c,
-                        target + block * blockDistance + (nint)row * width + c, n);
-                    column += n;
-                }
-            }
-        }
-    }
-
     /// <summary>The run of 16-row units of one column group that belongs to a worker: units row·Groups + group in its share.</summary>
     private readonly (int First, int End) Units(int group, int part, int parts)
     {

@@ -91,31 +91,6 @@ public sealed unsafe class HostGemmTests
         }
     }
 
-    [TestCase(3, 5)]
-    [TestCase(9, 12)]
-    [TestCase(2, 16)]
-    [TestCase(9, 48)]
-    public void FinishedGradientsLieTapByTap(int blocks, int width)
-    {
-        const int M = 37, Parts = 3;
-        int n = blocks * width, distance = M * width + 11;
-        nint panel = M * Panels.Width;
-        float[] c = new Draw(1).Normal(M * Panels.Pad(n)), scale = new Draw(2).Normal(width), target = new float[blocks * distance];
-        Array.Fill(target, Guard);
-        fixed (float* from = c, s = scale, to = target)
-        {
-            TileProduct product = new() { C = from, CRow = Panels.Width, CPanel = panel, M = M, N = Panels.Pad(n) };
-            for (int part = 0; part < Parts; part++) product.Finish(blocks, width, s, to, distance, part, Parts);
-        }
-        float[] expected = new float[target.Length];
-        Array.Fill(expected, Guard);
-        for (int m = 0; m < M; m++)
-            for (int j = 0; j < n; j++)
-                expected[j / width * distance + m * width + j % width] =
-                    c[j / Panels.Width * panel + m * Panels.Width + j % Panels.Width] * scale[j % width];
-        Tolerance.SameBits("target", target, expected);
-    }
-
     [Test]
     public void VectorsThatTheProcessorLacksAreRefused()
     {
