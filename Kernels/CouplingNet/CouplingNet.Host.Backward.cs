@@ -128,8 +128,11 @@ public sealed unsafe partial class HostCouplingNet
         /// <summary>The sums of a <see cref="FilterGradient"/> for W3 and W1, of every group.</summary>
         public float* DW3, DW1;
 
-        /// <summary>The gradient of W2 of every group, in rows; with one group it is made in place.</summary>
+        /// <summary>The gradient of W2 of every group, in rows, or what it is made from; plain and with one group it is made in place.</summary>
         public float* DW2;
+
+        /// <summary>For each slot the sums of a1 and of g2 that <see cref="Strassen"/> multiplies.</summary>
+        public float* LeftSums, RightSums;
 
         /// <summary>What g1 spreads over the image: [quad, position, In], rows padded to whole panels.</summary>
         public float* DPatches;
@@ -170,17 +173,26 @@ public sealed unsafe partial class HostCouplingNet
 
         public readonly nint DW3Length => FilterGradient.SumsLength(Shape.Out, Shape.Width);
 
-        public readonly nint DW2Length => (nint)Shape.Width * Shape.Width;
+        public readonly bool Halves => Strassen.Pays(Shape.Width);
+
+        public readonly nint DW2Length => Halves ? (nint)Strassen.PackedLength(Shape.Width) : (nint)Shape.Width * Shape.Width;
+
+        /// <summary>Where the plain gradient of W2 is to be, or its sums.</summary>
+        public readonly float* DW2Target => Halves ? DW2 : HostBuffer.Address(Gradients.W2);
 
         public readonly nint DW1Length => FilterGradient.SumsLength(Shape.In1, Shape.Width);
 
         private readonly nint SliceLength => TileFilter.SliceLength(ChunkTiles * TileQuads);
 
-        private readonly nint LocalLength => SliceLength + TileFilter.NarrowLength(TileQuads, Shape.In);
+        private readonly nint ImageGradientLength => TileFilter.NarrowLength(TileQuads, Shape.In);
+
+        private readonly nint LocalLength => SliceLength + ImageGradientLength + Math.Max(SquareScratch(Shape, Tiles), PairLength(Shape));
 
         public readonly float* Slice(int worker) => Local + worker * LocalLength;
 
         public readonly float* DImage(int worker) => Slice(worker) + SliceLength;
+
+        public readonly float* Square(int worker) => DImage(worker) + ImageGradientLength;
 
         /// <summary>The gradient of W3 over a group.</summary>
         public readonly FilterGradient Last(int group) => new()
@@ -211,14 +223,16 @@ public sealed unsafe partial class HostCouplingNet
             Sums = layout.Take((long)Slots * (Tiles.Rows / ColumnSums.Block) * SumCount);
             Totals = (double*)layout.Take(2L * Groups * SumCount);
             W1T = layout.Take(Points * Panels.Length(width, Shape.In));
-            W2T = layout.Take(Panels.Length(width, width));
+            W2T = layout.Take(SquareLength(Shape));
             W3T = layout.Take(Points * Panels.Length(Shape.Out, width));
             DW3 = layout.Take(Groups * DW3Length);
-            DW2 = Groups > 1 ? layout.Take(Groups * DW2Length) : HostBuffer.Address(Gradients.W2);
+            DW2 = Groups > 1 || Halves ? layout.Take(Groups * DW2Length) : HostBuffer.Address(Gradients.W2);
             DW1 = layout.Take(Groups * DW1Length);
             DPatches = layout.Take((long)Tiles.Pixels / 4 * Points * Panels.Pad(Shape.In));
             G2 = layout.Take(Slots * HiddenLength);
             G1 = layout.Take(Slots * HiddenLength);
+            LeftSums = layout.Take(Halves ? Slots * HiddenLength : 0);
+            RightSums = layout.Take(Halves ? Slots * HiddenLength : 0);
             Image = layout.Take(Slots * ImageLength);
             Dh16 = layout.Take(Slots * DhLength);
             Local = layout.Take(Parts * LocalLength);

@@ -24,12 +24,8 @@ public sealed unsafe partial class HostCouplingNet
                     null, null, to + (nint)first * Panels.Width, panel);
             Panels.ClearPadding(to, panel, width, shape.In);
 
-            // Whole panels, so that no two parts write to one cache line.
-            (int row, int end) = Workers.Share(Panels.Count(width), g, Points);
-            (row, end) = (row * Panels.Width, Math.Min(end * Panels.Width, width));
-            float* w2 = HostBuffer.Address(c.Parameters.W2) + (nint)row * width;
-            if (end > row) Panels.PackTransposed(w2, width, width, end - row, null, null, c.W2T, panel, row);
-            if (end == width) Panels.ClearPadding(c.W2T, panel, width, width);
+            if (c.Halves) PackHalves(g, c.Square(worker));
+            else PackSquare(g);
 
             from = c.Packed.W3 + g * c.Packed.Point3;
             to = c.W3T + g * (nint)Panels.Length(outs, width);
@@ -38,6 +34,36 @@ public sealed unsafe partial class HostCouplingNet
                 Panels.PackTransposed(from + (nint)first * width, Panels.Width, Math.Min(Panels.Width, outs - first), width,
                     null, c.Scales.S2, to + (nint)first * Panels.Width, panel);
             Panels.ClearPadding(to, panel, outs, width);
+        }
+
+        private readonly void PackSquare(int part)
+        {
+            ref readonly BackwardContext c = ref Context;
+            int width = c.Shape.Width;
+            nint panel = (nint)width * Panels.Width;
+
+            // Whole panels, so that no two parts write to one cache line.
+            (int row, int end) = Workers.Share(Panels.Count(width), part, Points);
+            (row, end) = (row * Panels.Width, Math.Min(end * Panels.Width, width));
+            float* w2 = HostBuffer.Address(c.Parameters.W2) + (nint)row * width;
+            if (end > row) Panels.PackTransposed(w2, width, width, end - row, null, null, c.W2T, panel, row);
+            if (end == width) Panels.ClearPadding(c.W2T, panel, width, width);
+        }
+
+        private readonly void PackHalves(int part, float* pair)
+        {
+            ref readonly BackwardContext c = ref Context;
+            int width = c.Shape.Width, half = width / 2;
+            nint panelLength = (nint)width * Panels.Width;
+            float* w2 = HostBuffer.Address(c.Parameters.W2);
+            (int panel, int end) = Workers.Share(half / Panels.Width, part, Points);
+            for (; panel < end; panel++)
+            {
+                float* upper = w2 + panel * panelLength;
+                Panels.PackTransposed(upper, width, width, Panels.Width, null, null, pair, panelLength);
+                Panels.PackTransposed(upper + (nint)half * width, width, width, Panels.Width, null, null, pair + panelLength, panelLength);
+                Strassen.Pack(pair, pair + panelLength, width, panel, c.W2T);
+            }
         }
     }
 
@@ -75,18 +101,36 @@ public sealed unsafe partial class HostCouplingNet
                 panels = filter.ToWideMasked(dh, shape.Out, c.W3T, shape.Width, p, a2, g2);
                 Sum(g2, a2, p, panels, rows, sums + 2 * c.Width);
             }
-            for (int column = 0; column < c.Width; column += Group)
+            if (c.Halves)
             {
-                nint at = column / Panels.Width * panel;
-                int columns = Math.Min(Group, c.Width - column);
-                Product product = Product.OfPanels(g2, panel, rows, shape.Width, c.W2T + (nint)column * shape.Width, columns);
-                product.ToPanels(g1 + at, panel);
-                product.Mask(a1 + at, panel);
-                c.Gemm.Multiply(ref product);
-                Sum(g1, a1, column / Panels.Width, columns / Panels.Width, rows, sums);
+                Square(g2, a1, g1, 0, c.Width, rows, c.Square(worker));
+                Sum(g1, a1, 0, Panels.Count(c.Width), rows, sums);
+                Strassen.SumLeft(a1, panel, rows, c.Width, transposed: true, c.LeftSums + slot * c.HiddenLength);
+                Strassen.SumRight(g2, panel, rows, c.Width, c.RightSums + slot * c.HiddenLength);
+            }
+            else
+            {
+                for (int column = 0; column < c.Width; column += Group)
+                {
+                    int columns = Math.Min(Group, c.Width - column);
+                    Square(g2, a1, g1, column, columns, rows, null);
+                    Sum(g1, a1, column / Panels.Width, columns / Panels.Width, rows, sums);
+                }
             }
             filter.ToNarrow(g1, shape.Width, c.W1T, shape.In, dImage);
             QuadPatches.Spread(dImage, quads * inRow, inRow, shape.In, count, c.DPatches + (nint)first * Points * inRow);
+        }
+
+        /// <summary>Some columns of g1 = g2·W2ᵀ where a1 > 0.</summary>
+        private readonly void Square(float* g2, float* a1, float* g1, int column, int columns, int rows, float* scratch)
+        {
+            ref readonly BackwardContext c = ref Context;
+            nint at = column / Panels.Width * c.Panel;
+            Product product = Product.OfPanels(g2, c.Panel, rows, c.Shape.Width, c.W2T + (nint)column * c.Shape.Width, columns);
+            product.ToPanels(g1 + at, c.Panel);
+            product.Mask(a1 + at, c.Panel);
+            if (c.Halves) MultiplySquare(c.Gemm, ref product, scratch);
+            else c.Gemm.Multiply(ref product);
         }
 
         /// <summary>The sums Σ g, Σ g·a of some panels.</summary>
@@ -149,7 +193,10 @@ public sealed unsafe partial class HostCouplingNet
                 N = width,
                 TileRows = c.Tiles.Rows,
             };
-            product.Run(c.Gemm, rows, begin, part, parts);
+            if (c.Halves)
+                Strassen.AddGradient(c.Gemm, product, width, a1, c.LeftSums + slot * c.HiddenLength, g2, c.RightSums + slot * c.HiddenLength,
+                    product.C, rows, begin, part, parts);
+            else product.Run(c.Gemm, rows, begin, part, parts);
 
             // Whole panels, so that no two workers write to one cache line.
             (int first, int end) = Workers.Share(c.SumCount / Panels.Width, part, parts);
@@ -187,7 +234,7 @@ public sealed unsafe partial class HostCouplingNet
         {
             ref readonly BackwardContext c = ref Context;
             Sum(c.DW3, c.DW3Length, part, c.DW3);
-            Sum(c.DW2, c.DW2Length, part, HostBuffer.Address(c.Gradients.W2));
+            Sum(c.DW2, c.DW2Length, part, c.DW2Target);
             Sum(c.DW1, c.DW1Length, part, c.DW1);
             if (part > 0) return;
             for (int group = 1; group < c.Groups; group++)
@@ -235,6 +282,7 @@ public sealed unsafe partial class HostCouplingNet
                 c.Scales.S1, HostBuffer.Address(c.Gradients.W1), (nint)shape.In1 * shape.Width, part, c.Parts);
             c.Last(group: 0).FinishByWide(
                 c.Scales.S3, HostBuffer.Address(c.Gradients.W3), (nint)shape.In3 * shape.Out, part, c.Parts);
+            if (c.Halves) Strassen.FinishGradient(c.DW2, shape.Width, HostBuffer.Address(c.Gradients.W2), part, c.Parts);
             if (part > 0) return;
             FirstLayer();
             MiddleLayer();

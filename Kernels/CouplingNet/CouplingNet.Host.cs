@@ -12,6 +12,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     private const int Taps = 9, Points = MinimalFilter.Points;
 
     private readonly Workers workers;
+    private const int PackParts = 8;
+
     private readonly HostGemm gemm;
     private readonly KeptMemory<float> scratch = new();
 
@@ -42,10 +44,18 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     public void Pack(CouplingNetShape shape, CouplingNetParameters parameters, View packed)
     {
         Shapes.CheckCouplingNetPack(shape, parameters, packed, PackedLength(shape));
-        float* memory = scratch.Take(Scales.Measure(shape));
-        Scales scales = new(shape, memory);
-        scales.Compute(parameters);
-        PackInto(shape, parameters, scales, new Packed(shape, HostBuffer.Address(packed)));
+        long scales = Scales.Measure(shape);
+        float* memory = scratch.Take(scales + workers.Count * PairLength(shape));
+        PackWork work = new()
+        {
+            Shape = shape,
+            Parameters = parameters,
+            Scales = new Scales(shape, memory),
+            Packed = new Packed(shape, HostBuffer.Address(packed)),
+            Local = memory + scales,
+        };
+        work.Scales.Compute(parameters);
+        workers.Run(PackParts, work);
     }
 
     /// <inheritdoc/>
@@ -78,12 +88,23 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         });
     }
 
-    private const int PackParts = 8;
+    /// <summary>Floats of two panels of W2.</summary>
+    private static nint PairLength(CouplingNetShape shape) => 2 * (nint)shape.Width * Panels.Width;
 
-    private void PackInto(CouplingNetShape shape, CouplingNetParameters parameters, Scales scales, Packed packed)
+    /// <summary>The product of the square layer, in halves where that pays.</summary>
+    private static void MultiplySquare(HostGemm gemm, ref Product product, float* scratch)
     {
-        workers.Run(PackParts, new PackWork { Shape = shape, Parameters = parameters, Scales = scales, Packed = packed });
+        if (Strassen.Pays(product.N)) Strassen.Multiply(gemm, product, product.B, scratch);
+        else gemm.Multiply(ref product);
     }
+
+    /// <summary>Scratch of <see cref="MultiplySquare"/>.</summary>
+    private static nint SquareScratch(CouplingNetShape shape, Tiles tiles) =>
+        Strassen.Pays(shape.Width) ? Strassen.ScratchLength(shape.Width, (nint)tiles.Rows * Panels.Width) : 0;
+
+    /// <summary>Floats of the packed square layer.</summary>
+    private static long SquareLength(CouplingNetShape shape) =>
+        Strassen.Pays(shape.Width) ? Strassen.PackedLength(shape.Width) : Panels.Length(shape.Width, shape.Width);
 
     /// <summary>
     /// Where the folded weights lie: W1 and W3 transformed, W2, each in panels; the edge rows of W3 <c>[9, Out]</c>, padded to panels,
@@ -102,7 +123,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             Point3 = (nint)Panels.Length(shape.Width, shape.Out);
             W1 = layout.Take(Points * Point1);
             Bias1 = layout.Take(Panels.Pad(shape.Width));
-            W2 = layout.Take(Panels.Length(shape.Width, shape.Width));
+            W2 = layout.Take(SquareLength(shape));
             Bias2 = layout.Take(Panels.Pad(shape.Width));
             W3 = layout.Take(Points * Point3);
             Edge3 = layout.Take(Panels.Length(Taps, shape.Out));
@@ -142,6 +163,9 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         public Scales Scales;
         public Packed Packed;
 
+        /// <summary>Two panels of W2 for each worker.</summary>
+        public float* Local;
+
         public readonly void Run(int part, int worker)
         {
             int width = Shape.Width, outs = Shape.Out, in1 = Shape.In1;
@@ -154,10 +178,14 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
 
             (int first, int end) = Workers.Share(width, part, PackParts);
             int rows = end - first;
-            float* w2 = Packed.W2 + (nint)first * Panels.Width;
             panel = (nint)width * Panels.Width;
-            Panels.Pack(HostBuffer.Address(Parameters.W2) + (nint)first * width, width, rows, width, Scales.S2, w2, panel);
-            Panels.ClearPadding(w2, panel, rows, width);
+            if (Strassen.Pays(width)) PackHalves(part, Local + worker * PairLength(Shape));
+            else
+            {
+                float* w2 = Packed.W2 + (nint)first * Panels.Width;
+                Panels.Pack(HostBuffer.Address(Parameters.W2) + (nint)first * width, width, rows, width, Scales.S2, w2, panel);
+                Panels.ClearPadding(w2, panel, rows, width);
+            }
 
             float* w3 = HostBuffer.Address(Parameters.W3);
             nint tap = (nint)Shape.In3 * outs;
@@ -170,6 +198,20 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             Bias(HostBuffer.Address(Parameters.Bias1), Scales.S1, Packed.Bias1, width);
             Bias(HostBuffer.Address(Parameters.Bias2), Scales.S2, Packed.Bias2, width);
             Bias(HostBuffer.Address(Parameters.Bias3), Scales.S3, Packed.Bias3, outs);
+        }
+
+        private readonly void PackHalves(int part, float* pair)
+        {
+            int width = Shape.Width, half = width / 2;
+            float* w2 = HostBuffer.Address(Parameters.W2), right = pair + (nint)width * Panels.Width;
+            (int panel, int end) = Workers.Share(half / Panels.Width, part, PackParts);
+            for (; panel < end; panel++)
+            {
+                int c = panel * Panels.Width;
+                Panels.Pack(w2 + c, width, width, Panels.Width, Scales.S2 + c, pair, 0);
+                Panels.Pack(w2 + half + c, width, width, Panels.Width, Scales.S2 + half + c, right, 0);
+                Strassen.Pack(pair, right, width, panel, Packed.W2);
+            }
         }
 
         private static void Bias(float* bias, float* scale, float* target, int count)
@@ -209,7 +251,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         public void Place(KeptMemory<float> scratch, int workers)
         {
             nint patches = (nint)Tiles.Pixels / 4 * Points * Panels.Pad(Shape.Out);
-            localLength = ImageLength + OutLength + SliceLength + (Saved is null ? 2 * HiddenLength : 0);
+            localLength = ImageLength + OutLength + SliceLength + SquareScratch(Shape, Tiles) + (Saved is null ? 2 * HiddenLength : 0);
             Patches = scratch.Take(patches + workers * localLength);
             local = Patches + patches;
         }
@@ -220,7 +262,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             int rows = Tiles.Height(tile), first = Tiles.First(tile) / 4, count = rows / 4, outRow = Panels.Pad(Shape.Out);
             nint panel = (nint)Tiles.Rows * Panels.Width, plane = panel / 4;
             float* image = local + worker * localLength, outs = image + ImageLength, slice = outs + OutLength;
-            float* a1 = Saved is null ? slice + SliceLength : Saved + tile * 2 * HiddenLength;
+            float* square = slice + SliceLength;
+            float* a1 = Saved is null ? square + SquareScratch(Shape, Tiles) : Saved + tile * 2 * HiddenLength;
             float* a2 = a1 + HiddenLength;
             TileFilter filter = new() { Gemm = Gemm, Quads = count, Capacity = Tiles.Rows / 4, Panel = panel, Slice = slice };
 
@@ -231,7 +274,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             Product product = Product.OfPanels(a1, panel, rows, Shape.Width, Packed.W2, Panels.Pad(Shape.Width));
             product.ToPanels(a2, panel);
             product.AddBias(Packed.Bias2, relu: true);
-            Gemm.Multiply(ref product);
+            MultiplySquare(Gemm, ref product, square);
             quads.ClearDead(first, count, a2, panel, Shape.Width);
 
             filter.ToNarrow(a2, Shape.Width, Packed.W3, Shape.Out, outs);

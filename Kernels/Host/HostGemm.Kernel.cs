@@ -55,22 +55,23 @@ internal sealed unsafe partial class HostGemm
 
         nint cRow = p->CRow;
         nint cVec = V.Count == Panels.Width ? p->CPanel : V.Count;
-        if (p->Epilogue == Epilogue.Accumulate)
+        float* start = p->Epilogue == Epilogue.Accumulate ? c : p->Start is null ? null : p->Start + (c - p->C);
+        if (start is not null)
         {
-            LoadRow<V, TVectors>(c, cVec, last, ref c00, ref c01, ref c02);
-            if (TRows.Value > 1) LoadRow<V, TVectors>(c + cRow, cVec, last, ref c10, ref c11, ref c12);
-            if (TRows.Value > 2) LoadRow<V, TVectors>(c + 2 * cRow, cVec, last, ref c20, ref c21, ref c22);
-            if (TRows.Value > 3) LoadRow<V, TVectors>(c + 3 * cRow, cVec, last, ref c30, ref c31, ref c32);
-            if (TRows.Value > 4) LoadRow<V, TVectors>(c + 4 * cRow, cVec, last, ref c40, ref c41, ref c42);
-            if (TRows.Value > 5) LoadRow<V, TVectors>(c + 5 * cRow, cVec, last, ref c50, ref c51, ref c52);
-            if (TRows.Value > 6) LoadRow<V, TVectors>(c + 6 * cRow, cVec, last, ref c60, ref c61, ref c62);
-            if (TRows.Value > 7) LoadRow<V, TVectors>(c + 7 * cRow, cVec, last, ref c70, ref c71, ref c72);
+            LoadRow<V, TVectors>(start, cVec, last, ref c00, ref c01, ref c02);
+            if (TRows.Value > 1) LoadRow<V, TVectors>(start + cRow, cVec, last, ref c10, ref c11, ref c12);
+            if (TRows.Value > 2) LoadRow<V, TVectors>(start + 2 * cRow, cVec, last, ref c20, ref c21, ref c22);
+            if (TRows.Value > 3) LoadRow<V, TVectors>(start + 3 * cRow, cVec, last, ref c30, ref c31, ref c32);
+            if (TRows.Value > 4) LoadRow<V, TVectors>(start + 4 * cRow, cVec, last, ref c40, ref c41, ref c42);
+            if (TRows.Value > 5) LoadRow<V, TVectors>(start + 5 * cRow, cVec, last, ref c50, ref c51, ref c52);
+            if (TRows.Value > 6) LoadRow<V, TVectors>(start + 6 * cRow, cVec, last, ref c60, ref c61, ref c62);
+            if (TRows.Value > 7) LoadRow<V, TVectors>(start + 7 * cRow, cVec, last, ref c70, ref c71, ref c72);
         }
 
         nint row = p->ARow, step = p->AStep;
         nint row2 = 2 * row, row3 = 3 * row, row4 = 4 * row;
         nint bVec = V.Count == Panels.Width ? p->BPanel : V.Count;
-        nint bVec2 = 2 * bVec;
+        nint bVec2 = 2 * bVec, bStep = Panels.Width + p->BSkip;
         int block = p->Block;
         for (int rest = p->K; rest > 0; rest -= block)
         {
@@ -95,7 +96,7 @@ internal sealed unsafe partial class HostGemm
                     if (TRows.Value > 7) MultiplyRow<V, TVectors>(a4 + row3, b0, b1, b2, ref c70, ref c71, ref c72);
                 }
                 a += step;
-                b += Panels.Width;
+                b += bStep;
             }
             a = aNext;
             b = bNext;
@@ -160,8 +161,9 @@ internal sealed unsafe partial class HostGemm
         else x.StoreFirst(end, last);
     }
 
+    /// <summary>What a bias or mask makes of a sum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Finish<V>(Epilogue epilogue, float* operand, V x)
+    public static V Finish<V>(Epilogue epilogue, float* operand, V x)
         where V : struct, ILanes<V>
     {
         V y = V.Load(operand);

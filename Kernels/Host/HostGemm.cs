@@ -6,7 +6,7 @@ internal enum Epilogue
     /// <summary>C = A·B.</summary>
     Store,
 
-    /// <summary>C += A·B, the sum over k continued in the same order as one longer product.</summary>
+    /// <summary>C += A·B, the sum over k continued in the same order as one longer product: Store with Start = C.</summary>
     Accumulate,
 
     /// <summary>C = A·B + bias.</summary>
@@ -24,10 +24,11 @@ internal enum Epilogue
 /// <list type="bullet">
 /// <item>A: element (m, k) at <c>A + m·ARow + (k / Block)·ABlock + (k % Block)·AStep</c>. With ARow the step it is read down a
 /// column, so the same kernel multiplies by A or by Aᵀ.</item>
-/// <item>B, in <see cref="Panels"/>: element (k, n) at <c>B + (n / 16)·BPanel + (k / Block)·BBlock + (k % Block)·16 + n % 16</c>; its
-/// last panel must be whole in memory.</item>
+/// <item>B, in <see cref="Panels"/>: element (k, n) at <c>B + (n / 16)·BPanel + (k / Block)·BBlock + (k % Block)·(16 + BSkip) + n % 16</c>;
+/// its last panel must be whole in memory.</item>
 /// <item>C: element (m, n) at <c>C + (n / 16)·CPanel + m·CRow + n % 16</c>: panels, or rows when CPanel = 16. Nothing beyond
 /// column N is touched.</item>
+/// <item>Start, addressed like C: what the sums begin from, before k = 0; null for zeros. It may be C.</item>
 /// <item>Operand, whole panels: the bias (OperandRow = 0) or the gate, addressed like C.</item>
 /// </list>
 /// </summary>
@@ -36,9 +37,10 @@ internal unsafe struct Product
     public float* A;
     public float* B;
     public float* C;
+    public float* Start;
     public float* Operand;
     public nint ARow, AStep, ABlock;
-    public nint BPanel, BBlock;
+    public nint BPanel, BBlock, BSkip;
     public nint CRow, CPanel;
     public nint OperandRow, OperandPanel;
     public int M, N, K, Block;

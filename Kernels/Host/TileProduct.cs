@@ -6,13 +6,12 @@ namespace GlowGpu.Kernels.Host;
 /// the pixels in ascending order: bit for bit the same for any number of workers and any height of the tiles.
 /// </summary>
 /// <remarks>
-/// A unit of work is 16 rows × 48 columns of C. The units are numbered row by row and dealt out in contiguous runs; a worker
-/// walks its run column by column, so that the 48 columns of B stay in L1 while A passes.
+/// A unit of work is 16 rows × up to 48 columns of C, the columns divided evenly. The units are numbered row by row and dealt out in
+/// contiguous runs; a worker walks its run column by column, so that the 48 columns of B stay in L1 while A passes.
 /// </remarks>
 internal unsafe struct TileProduct
 {
     private const int GroupPanels = 3;
-    private const int GroupWidth = GroupPanels * Panels.Width;
 
     // Tiles that one product runs over: C is loaded and stored once for them.
     private const int PassTiles = 4;
@@ -24,10 +23,14 @@ internal unsafe struct TileProduct
     public float* C;
 
     public nint ATile, BTile;
+
+    /// <summary>Floats skipped between two rows of A or B: 0, or 16 for every other row of tiles twice as high.</summary>
+    public nint ASkip, BSkip;
+
     public nint CRow, CPanel;
     public int M, N, TileRows;
 
-    private readonly int Groups => (N + GroupWidth - 1) / GroupWidth;
+    private readonly int Groups => (Panels.Count(N) + GroupPanels - 1) / GroupPanels;
 
     /// <summary>
     /// One worker's share of C += AᵀB over the first <paramref name="pixels"/> pixels of A and B; with
@@ -39,14 +42,16 @@ internal unsafe struct TileProduct
         Product product = new()
         {
             ARow = 1,
-            AStep = Panels.Width,
+            AStep = Panels.Width + ASkip,
             ABlock = ATile,
-            BPanel = (nint)TileRows * Panels.Width,
+            BPanel = TileRows * (Panels.Width + BSkip),
             BBlock = BTile,
+            BSkip = BSkip,
             Block = TileRows,
             CRow = CRow,
             CPanel = CPanel,
         };
+        nint aPanel = TileRows * (Panels.Width + ASkip);
         for (int first = 0; first < pixels; first += pass)
         {
             nint tile = first / TileRows;
@@ -55,17 +60,25 @@ internal unsafe struct TileProduct
             for (int group = 0; group < Groups; group++)
             {
                 (int unit, int end) = Units(group, part, parts);
-                product.N = Math.Min(GroupWidth, N - group * GroupWidth);
-                product.B = B + tile * BTile + group * GroupPanels * product.BPanel;
+                (int panel, int column, int endColumn) = Columns(group);
+                product.N = endColumn - column;
+                product.B = B + tile * BTile + panel * product.BPanel;
                 for (; unit < end; unit++)
                 {
                     product.M = Math.Min(Panels.Width, M - unit * Panels.Width);
-                    product.A = A + tile * ATile + unit * product.BPanel;
-                    product.C = C + group * GroupPanels * CPanel + unit * Panels.Width * CRow;
+                    product.A = A + tile * ATile + unit * aPanel;
+                    product.C = C + panel * CPanel + unit * Panels.Width * CRow;
                     gemm.Multiply(ref product);
                 }
             }
         }
+    }
+
+    /// <summary>First panel and columns of a group.</summary>
+    private readonly (int Panel, int First, int End) Columns(int group)
+    {
+        (int first, int end) = Workers.Share(Panels.Count(N), group, Groups);
+        return (first, first * Panels.Width, Math.Min(end * Panels.Width, N));
     }
 
     /// <summary>The run of 16-row units of one column group that belongs to a worker: units row·Groups + group in its share.</summary>
