@@ -12,7 +12,8 @@ namespace GlowGpu.Kernels;
 //   dBias1 = s1·Σ_p g1             dLogs1 = 3·Σ_p g1·a1
 //   dBias3 = s3·Σ_p dh             dLogs3 = 3·Σ_p dh·h
 //
-// s2 is folded into the columns of the transposed W3, so that dW2 is a sum in place.
+// s2 is folded into the columns of the transposed W3, so that dW2 is a plain sum: in place, or of wide networks in the seven parts of
+// Strassen's product.
 //
 // The pixels are cut into groups, as many as the shape says, and a group is walked in chunks that fit an L2 cache: tiles are carried
 // backwards through the layers, keeping g2, g1 and both transformed narrow sides, then added to the group's weight gradients. The
@@ -141,7 +142,7 @@ public sealed unsafe partial class HostCouplingNet
         /// Tiles of a chunk; with several groups a chunk for each worker: g2 and g1 in panels, z1 and dh gathered into
         /// [g, quad, channel].
         /// </summary>
-        public float* G2, G1, Image, Dh16;
+        public float* G2, G1, Image, DhPoints;
 
         /// <summary>
         /// Rows [Σ g1, Σ g1·a1, Σ g2, Σ g2·a2, Σ dh, Σ dh·h] of every block of pixels of a chunk, and their total over a group.
@@ -234,7 +235,7 @@ public sealed unsafe partial class HostCouplingNet
             LeftSums = layout.Take(Halves ? Slots * HiddenLength : 0);
             RightSums = layout.Take(Halves ? Slots * HiddenLength : 0);
             Image = layout.Take(Slots * ImageLength);
-            Dh16 = layout.Take(Slots * DhLength);
+            DhPoints = layout.Take(Slots * DhLength);
             Local = layout.Take(Parts * LocalLength);
             return layout.Length;
         }

@@ -86,7 +86,7 @@ public sealed unsafe partial class HostCouplingNet
             float* g2 = c.G2 + slot * c.HiddenLength, g1 = c.G1 + slot * c.HiddenLength;
             float* a1 = c.Saved + tile * 2 * c.HiddenLength, a2 = a1 + c.HiddenLength;
             float* sums = c.Sums + (nint)slot * (c.Tiles.Rows / ColumnSums.Block) * c.SumCount;
-            float* image = c.Image + slot * c.ImageLength, dh = c.Dh16 + slot * c.DhLength, dImage = c.DImage(worker);
+            float* image = c.Image + slot * c.ImageLength, dh = c.DhPoints + slot * c.DhLength, dImage = c.DImage(worker);
             int inRow = Panels.Pad(shape.In);
             nint quads = c.TileQuads;
             QuadPatches patches = new(c.Pixels);
@@ -178,7 +178,7 @@ public sealed unsafe partial class HostCouplingNet
             float* a1 = c.Saved + firstTile * savedTile, a2 = a1 + c.HiddenLength;
             float* g2 = c.G2 + slot * c.HiddenLength, g1 = c.G1 + slot * c.HiddenLength, slice = c.Slice(worker);
 
-            c.Last(group).Add(c.Dh16 + slot * c.DhLength, c.DhLength, a2, savedTile, rows / 4, begin, slice, part, parts);
+            c.Last(group).Add(c.DhPoints + slot * c.DhLength, c.DhLength, a2, savedTile, rows / 4, begin, slice, part, parts);
             c.First(group).Add(c.Image + slot * c.ImageLength, c.ImageLength, g1, c.HiddenLength, rows / 4, begin, slice, part, parts);
             TileProduct product = new()
             {
