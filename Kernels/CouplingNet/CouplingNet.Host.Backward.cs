@@ -12,8 +12,7 @@ namespace GlowGpu.Kernels;
 //   dBias1 = s1·Σ_p g1             dLogs1 = 3·Σ_p g1·a1
 //   dBias3 = s3·Σ_p dh             dLogs3 = 3·Σ_p dh·h
 //
-// s2 is folded into the columns of the transposed W3, so that dW2 is a plain sum: in place, or of wide networks in the seven parts of
-// Strassen's product.
+// s2 is folded into the columns of the transposed W3, so that dW2 is a sum in place.
 //
 // The pixels are cut into groups, as many as the shape says, and a group is walked in chunks that fit an L2 cache: tiles are carried
 // backwards through the layers, keeping g2, g1 and both transformed narrow sides, then added to the group's weight gradients. The
@@ -129,11 +128,8 @@ public sealed unsafe partial class HostCouplingNet
         /// <summary>The sums of a <see cref="FilterGradient"/> for W3 and W1, of every group.</summary>
         public float* DW3, DW1;
 
-        /// <summary>The gradient of W2 of every group, in rows, or what it is made from; plain and with one group it is made in place.</summary>
+        /// <summary>The gradient of W2 of every group, in rows; with one group it is made in place.</summary>
         public float* DW2;
-
-        /// <summary>For each slot the sums of a1 and of g2 that <see cref="Strassen"/> multiplies.</summary>
-        public float* LeftSums, RightSums;
 
         /// <summary>What g1 spreads over the image: [quad, position, In], rows padded to whole panels.</summary>
         public float* DPatches;
@@ -176,10 +172,7 @@ public sealed unsafe partial class HostCouplingNet
 
         public readonly bool Halves => Strassen.Pays(Shape.Width);
 
-        public readonly nint DW2Length => Halves ? (nint)Strassen.PackedLength(Shape.Width) : (nint)Shape.Width * Shape.Width;
-
-        /// <summary>Where the plain gradient of W2 is to be, or its sums.</summary>
-        public readonly float* DW2Target => Halves ? DW2 : HostBuffer.Address(Gradients.W2);
+        public readonly nint DW2Length => (nint)Shape.Width * Shape.Width;
 
         public readonly nint DW1Length => FilterGradient.SumsLength(Shape.In1, Shape.Width);
 
@@ -227,13 +220,11 @@ public sealed unsafe partial class HostCouplingNet
             W2T = layout.Take(SquareLength(Shape));
             W3T = layout.Take(Points * Panels.Length(Shape.Out, width));
             DW3 = layout.Take(Groups * DW3Length);
-            DW2 = Groups > 1 || Halves ? layout.Take(Groups * DW2Length) : HostBuffer.Address(Gradients.W2);
+            DW2 = Groups > 1 ? layout.Take(Groups * DW2Length) : HostBuffer.Address(Gradients.W2);
             DW1 = layout.Take(Groups * DW1Length);
             DPatches = layout.Take((long)Tiles.Pixels / 4 * Points * Panels.Pad(Shape.In));
             G2 = layout.Take(Slots * HiddenLength);
             G1 = layout.Take(Slots * HiddenLength);
-            LeftSums = layout.Take(Halves ? Slots * HiddenLength : 0);
-            RightSums = layout.Take(Halves ? Slots * HiddenLength : 0);
             Image = layout.Take(Slots * ImageLength);
             DhPoints = layout.Take(Slots * DhLength);
             Local = layout.Take(Parts * LocalLength);

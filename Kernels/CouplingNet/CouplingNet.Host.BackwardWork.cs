@@ -105,8 +105,6 @@ public sealed unsafe partial class HostCouplingNet
             {
                 Square(g2, a1, g1, 0, c.Width, rows, c.Square(worker));
                 Sum(g1, a1, 0, Panels.Count(c.Width), rows, sums);
-                Strassen.SumLeft(a1, panel, rows, c.Width, transposed: true, c.LeftSums + slot * c.HiddenLength);
-                Strassen.SumRight(g2, panel, rows, c.Width, c.RightSums + slot * c.HiddenLength);
             }
             else
             {
@@ -193,10 +191,7 @@ public sealed unsafe partial class HostCouplingNet
                 N = width,
                 TileRows = c.Tiles.Rows,
             };
-            if (c.Halves)
-                Strassen.AddGradient(c.Gemm, product, width, a1, c.LeftSums + slot * c.HiddenLength, g2, c.RightSums + slot * c.HiddenLength,
-                    product.C, rows, begin, part, parts);
-            else product.Run(c.Gemm, rows, begin, part, parts);
+            product.Run(c.Gemm, rows, begin, part, parts);
 
             // Whole panels, so that no two workers write to one cache line.
             (int first, int end) = Workers.Share(c.SumCount / Panels.Width, part, parts);
@@ -234,7 +229,7 @@ public sealed unsafe partial class HostCouplingNet
         {
             ref readonly BackwardContext c = ref Context;
             Sum(c.DW3, c.DW3Length, part, c.DW3);
-            Sum(c.DW2, c.DW2Length, part, c.DW2Target);
+            Sum(c.DW2, c.DW2Length, part, HostBuffer.Address(c.Gradients.W2));
             Sum(c.DW1, c.DW1Length, part, c.DW1);
             if (part > 0) return;
             for (int group = 1; group < c.Groups; group++)
@@ -282,7 +277,6 @@ public sealed unsafe partial class HostCouplingNet
                 c.Scales.S1, HostBuffer.Address(c.Gradients.W1), (nint)shape.In1 * shape.Width, part, c.Parts);
             c.Last(group: 0).FinishByWide(
                 c.Scales.S3, HostBuffer.Address(c.Gradients.W3), (nint)shape.In3 * shape.Out, part, c.Parts);
-            if (c.Halves) Strassen.FinishGradient(c.DW2, shape.Width, HostBuffer.Address(c.Gradients.W2), part, c.Parts);
             if (part > 0) return;
             FirstLayer();
             MiddleLayer();

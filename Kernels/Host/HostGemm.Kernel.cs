@@ -71,7 +71,7 @@ internal sealed unsafe partial class HostGemm
         nint row = p->ARow, step = p->AStep;
         nint row2 = 2 * row, row3 = 3 * row, row4 = 4 * row;
         nint bVec = V.Count == Panels.Width ? p->BPanel : V.Count;
-        nint bVec2 = 2 * bVec, bStep = Panels.Width + p->BSkip;
+        nint bVec2 = 2 * bVec;
         int block = p->Block;
         for (int rest = p->K; rest > 0; rest -= block)
         {
@@ -96,7 +96,7 @@ internal sealed unsafe partial class HostGemm
                     if (TRows.Value > 7) MultiplyRow<V, TVectors>(a4 + row3, b0, b1, b2, ref c70, ref c71, ref c72);
                 }
                 a += step;
-                b += bStep;
+                b += Panels.Width;
             }
             a = aNext;
             b = bNext;

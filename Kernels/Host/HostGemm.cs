@@ -24,8 +24,8 @@ internal enum Epilogue
 /// <list type="bullet">
 /// <item>A: element (m, k) at <c>A + m·ARow + (k / Block)·ABlock + (k % Block)·AStep</c>. With ARow the step it is read down a
 /// column, so the same kernel multiplies by A or by Aᵀ.</item>
-/// <item>B, in <see cref="Panels"/>: element (k, n) at <c>B + (n / 16)·BPanel + (k / Block)·BBlock + (k % Block)·(16 + BSkip) + n % 16</c>;
-/// its last panel must be whole in memory.</item>
+/// <item>B, in <see cref="Panels"/>: element (k, n) at <c>B + (n / 16)·BPanel + (k / Block)·BBlock + (k % Block)·16 + n % 16</c>; its
+/// last panel must be whole in memory.</item>
 /// <item>C: element (m, n) at <c>C + (n / 16)·CPanel + m·CRow + n % 16</c>: panels, or rows when CPanel = 16. Nothing beyond
 /// column N is touched.</item>
 /// <item>Start, addressed like C: what the sums begin from, before k = 0; null for zeros. It may be C.</item>
@@ -40,7 +40,7 @@ internal unsafe struct Product
     public float* Start;
     public float* Operand;
     public nint ARow, AStep, ABlock;
-    public nint BPanel, BBlock, BSkip;
+    public nint BPanel, BBlock;
     public nint CRow, CPanel;
     public nint OperandRow, OperandPanel;
     public int M, N, K, Block;

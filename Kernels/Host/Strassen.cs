@@ -17,6 +17,9 @@ namespace GlowGpu.Kernels.Host;
 // two of those behind the products continue a sum that is in registers anyway. At 512 channels the passes cost a tenth of what is
 // saved, at 128 a third. Rounding errors stay within a small constant of those of the plain product, relative to the norms of A and B.
 //
+// Gradients of weights are plain products: the sums of both factors would pass from one core's cache to the other's, which costs
+// more than an eighth of the multiply-adds.
+//
 // Pixels are halved into even and odd rows, so that which are added depends on nothing but their order: not on the height of
 // tiles, hence not on the number of workers.
 internal static unsafe class Strassen
@@ -32,7 +35,7 @@ internal static unsafe class Strassen
     /// <summary>Whether products of so many channels by as many are to be made this way.</summary>
     public static bool Pays(int width) => width >= MinWidth && width % (2 * Panels.Width) == 0;
 
-    /// <summary>Floats of the seven right-hand factors, or of the seven sums of a gradient.</summary>
+    /// <summary>Floats of the seven right-hand factors.</summary>
     public static long PackedLength(int width) => Products * ((long)width / 2 * width / 2);
 
     /// <summary>Floats of <see cref="Multiply"/>'s scratch for tiles whose panels lie so far apart.</summary>
@@ -55,27 +58,18 @@ internal static unsafe class Strassen
     }
 
     /// <summary>
-    /// The sums S1 … S4 of the quarters of A, or of Aᵀ, where A is a tile in panels so far apart; each in panels of half
-    /// that distance, one sum after another.
+    /// The sums S1 … S4 of the quarters of A, a tile in panels so far apart; each in panels of half that distance, one sum after
+    /// another.
     /// </summary>
-    public static void SumLeft(float* a, nint panel, int rows, int width, bool transposed, float* sums)
+    private static void SumLeft(float* a, nint panel, int rows, int width, float* sums)
     {
         int panels = width / 2 / Panels.Width;
         nint right = panels * panel, distance = panels * (panel / 2);
         for (int p = 0; p < panels; p++, a += panel, sums += panel / 2)
         {
-            float* a12 = a + (transposed ? Panels.Width : right), a21 = a + (transposed ? right : Panels.Width);
-            SumLeft(a, a12, a21, a + right + Panels.Width, 2 * Panels.Width, rows / 2, sums, distance);
+            float* odd = a + Panels.Width;
+            SumLeft(a, a + right, odd, odd + right, 2 * Panels.Width, rows / 2, sums, distance);
         }
-    }
-
-    /// <summary>The sums T1, T2, T3 and −T4 of the quarters of a tile, likewise.</summary>
-    public static void SumRight(float* b, nint panel, int rows, int width, float* sums)
-    {
-        int panels = width / 2 / Panels.Width;
-        nint right = panels * panel, distance = panels * (panel / 2);
-        for (int p = 0; p < panels; p++, b += panel, sums += panel / 2)
-            SumRight(b, b + right, b + Panels.Width, b + right + Panels.Width, 2 * Panels.Width, rows / 2, sums, distance);
     }
 
     /// <summary>
@@ -100,7 +94,7 @@ internal static unsafe class Strassen
             K = half,
         };
         Product sums = whole with { ARow = Panels.Width, ABlock = panel / 2 };
-        SumLeft(plain.A, panel, plain.M, plain.N, transposed: false, s);
+        SumLeft(plain.A, panel, plain.M, plain.N, s);
 
         Run(gemm, whole, plain.A, packed + B11 * matrix, x, null);
         Finish(gemm, whole, plain.A + right, packed + B21 * matrix, plain.C, x, plain.Operand);
@@ -110,51 +104,6 @@ internal static unsafe class Strassen
         AddAndFinish(plain, panels, panel, x, z, plain.C + right + odd, plain.Operand + operandRight + operandOdd);
         Finish(gemm, sums, s + 3 * sum, packed + B22 * matrix, plain.C + right, x, plain.Operand + operandRight);
         Finish(gemm, whole, plain.A + right + odd, packed + (Sums + 3) * matrix, plain.C + odd, y, plain.Operand + operandOdd);
-    }
-
-    /// <summary>
-    /// The seven sums over pixels of a gradient aᵀ·g, each [width/2, width/2] in rows: a worker's share of adding some tiles (or of beginning with
-    /// them). <paramref name="like"/> gives the distances between tiles and their rows; sums of both sides lie in tiles of the same length as g.
-    /// </summary>
-    public static void AddGradient(HostGemm gemm, TileProduct like, int width, float* a, float* aSums, float* g, float* gSums, float* sums,
-        int rows, bool begin, int part, int parts)
-    {
-        int half = width / 2, panels = half / Panels.Width;
-        nint panel = (nint)like.TileRows * Panels.Width, right = panels * panel, odd = Panels.Width, sum = right / 2, matrix = (nint)half * half;
-        TileProduct product = like with { CRow = half, CPanel = Panels.Width, M = half, N = half, TileRows = like.TileRows / 2 };
-        TileProduct wholes = product with { ASkip = odd, BSkip = odd };
-        TileProduct both = product with { ATile = like.BTile };
-        Add(wholes, a, g, 0);
-        Add(wholes, a + odd, g + odd, 1);
-        Add(both with { BSkip = odd }, aSums + 3 * sum, g + right + odd, 2);
-        Add(product with { ASkip = odd }, a + right + odd, gSums + 3 * sum, 3);
-        for (int i = 0; i < 3; i++) Add(both, aSums + i * sum, gSums + i * sum, 4 + i);
-
-        void Add(TileProduct p, float* left, float* rightSide, int index)
-        {
-            p.A = left;
-            p.B = rightSide;
-            p.C = sums + index * matrix;
-            p.Run(gemm, rows / 2, begin, part, parts);
-        }
-    }
-
-    /// <summary>A worker's share of the gradient [width, width] from the seven sums.</summary>
-    public static void FinishGradient(float* sums, int width, float* target, int part, int parts)
-    {
-        int half = width / 2;
-        nint matrix = (nint)half * half;
-        (int first, int end) = Workers.Share(half, part, parts);
-        for (int row = first; row < end; row++)
-        {
-            float* p = sums + (nint)row * half, upper = target + (nint)row * width, lower = upper + half * (nint)width;
-            for (int c = 0; c < half; c += Panels.Width)
-            {
-                if (Vector512.IsHardwareAccelerated) FinishGradient<Lanes512>(p + c, matrix, upper + c, lower + c, half);
-                else if (Vector256.IsHardwareAccelerated) FinishGradient<Lanes256>(p + c, matrix, upper + c, lower + c, half);
-                else FinishGradient<Lanes128>(p + c, matrix, upper + c, lower + c, half);
-            }
-        }
     }
 
     /// <summary>c = start + a·b.</summary>
@@ -256,19 +205,6 @@ internal static unsafe class Strassen
                 (V.Load(x + lane) + add).Store(x + lane);
                 HostGemm.Finish(epilogue, operand + lane, V.Load(x + Panels.Width + lane) + add).Store(c + lane);
             }
-        }
-    }
-
-    private static void FinishGradient<V>(float* p, nint matrix, float* upper, float* lower, int half) where V : struct, ILanes<V>
-    {
-        for (int lane = 0; lane < Panels.Width; lane += V.Count, p += V.Count, upper += V.Count, lower += V.Count)
-        {
-            V p1 = V.Load(p), p5 = V.Load(p + 4 * matrix);
-            V u2 = p1 + V.Load(p + 5 * matrix), u3 = u2 + V.Load(p + 6 * matrix);
-            (p1 + V.Load(p + matrix)).Store(upper);
-            (u2 + p5 + V.Load(p + 2 * matrix)).Store(upper + half);
-            (u3 + V.Load(p + 3 * matrix)).Store(lower);
-            (u3 + p5).Store(lower + half);
         }
     }
 }

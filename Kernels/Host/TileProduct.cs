@@ -24,9 +24,6 @@ internal unsafe struct TileProduct
 
     public nint ATile, BTile;
 
-    /// <summary>Floats skipped between two rows of A or B: 0, or 16 for every other row of tiles twice as high.</summary>
-    public nint ASkip, BSkip;
-
     public nint CRow, CPanel;
     public int M, N, TileRows;
 
@@ -42,16 +39,14 @@ internal unsafe struct TileProduct
         Product product = new()
         {
             ARow = 1,
-            AStep = Panels.Width + ASkip,
+            AStep = Panels.Width,
             ABlock = ATile,
-            BPanel = TileRows * (Panels.Width + BSkip),
+            BPanel = (nint)TileRows * Panels.Width,
             BBlock = BTile,
-            BSkip = BSkip,
             Block = TileRows,
             CRow = CRow,
             CPanel = CPanel,
         };
-        nint aPanel = TileRows * (Panels.Width + ASkip);
         for (int first = 0; first < pixels; first += pass)
         {
             nint tile = first / TileRows;
@@ -66,7 +61,7 @@ internal unsafe struct TileProduct
                 for (; unit < end; unit++)
                 {
                     product.M = Math.Min(Panels.Width, M - unit * Panels.Width);
-                    product.A = A + tile * ATile + unit * aPanel;
+                    product.A = A + tile * ATile + unit * product.BPanel;
                     product.C = C + panel * CPanel + unit * Panels.Width * CRow;
                     gemm.Multiply(ref product);
                 }

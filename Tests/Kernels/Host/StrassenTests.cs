@@ -29,44 +29,6 @@ public sealed unsafe class StrassenTests
     [TestCaseSource(nameof(Cases))]
     public void BackwardEndsInTheMask(SimdLevel level, bool whole) => CheckProduct(level, whole, masked: true);
 
-    [TestCaseSource(nameof(Cases))]
-    public void GradientIsASumOverTiles(SimdLevel level, bool whole)
-    {
-        SimdLevelTests.Require(level);
-        HostGemm gemm = new(level);
-        const int Tiles = 3, Short = 16, Pixels = (Tiles - 1) * Rows + Short;
-        float[] a = Draw(1, Tiles * Rows * Width, whole), g = Draw(2, Tiles * Rows * Width, whole);
-        float[] left = new float[a.Length], right = new float[a.Length], sums = new float[Strassen.PackedLength(Width)];
-        float[] gradient = new float[Width * Width];
-        Array.Fill(sums, float.NaN);
-        fixed (float* x = a, y = g, l = left, r = right, p = sums, to = gradient)
-        {
-            nint tile = Rows * Width, panel = Rows * Panels.Width;
-            for (int t = 0; t < Tiles; t++)
-            {
-                int rows = t == Tiles - 1 ? Short : Rows;
-                Strassen.SumLeft(x + t * tile, panel, rows, Width, transposed: true, l + t * tile);
-                Strassen.SumRight(y + t * tile, panel, rows, Width, r + t * tile);
-            }
-            TileProduct like = new() { ATile = tile, BTile = tile, TileRows = Rows };
-            for (int part = 0; part < 3; part++)
-            {
-                Strassen.AddGradient(gemm, like, Width, x, l, y, r, p, Rows, begin: true, part, 3);
-                Strassen.AddGradient(gemm, like, Width, x + tile, l + tile, y + tile, r + tile, p, Pixels - Rows, begin: false, part, 3);
-            }
-            for (int part = 0; part < 3; part++) Strassen.FinishGradient(p, Width, to, part, 3);
-        }
-        for (int m = 0; m < Width; m++)
-            for (int n = 0; n < Width; n++)
-            {
-                double sum = 0;
-                for (int i = 0; i < Pixels; i++) sum += (double)a[At(i, m)] * g[At(i, n)];
-                Compare(gradient[m * Width + n], sum, Pixels, whole, $"[{m},{n}]");
-            }
-
-        static int At(int pixel, int channel) => pixel / Rows * Rows * Width + Tile(pixel % Rows, channel);
-    }
-
     private static void CheckProduct(SimdLevel level, bool whole, bool masked)
     {
         SimdLevelTests.Require(level);
