@@ -127,8 +127,7 @@ public sealed unsafe partial class HostCouplingNet
             Product product = Product.OfPanels(g2, c.Panel, rows, c.Shape.Width, c.W2T + (nint)column * c.Shape.Width, columns);
             product.ToPanels(g1 + at, c.Panel);
             product.Mask(a1 + at, c.Panel);
-            if (c.Halves) MultiplySquare(c.Gemm, ref product, scratch);
-            else c.Gemm.Multiply(ref product);
+            MultiplySquare(c.Gemm, ref product, scratch);
         }
 
         /// <summary>The sums Σ g, Σ g·a of some panels.</summary>

@@ -77,8 +77,11 @@ internal static unsafe class Strassen
     /// Computes a product by packed factors as <see cref="HostGemm.Multiply"/> would the plain one: A [even number of rows, width] and C in
     /// panels, equally far apart, and a gate, if there is one, as well; B is not looked at. A and C must not overlap.
     /// </summary>
+    /// <exception cref="ArgumentException">The number of rows is odd, or the product ends in neither bias nor mask.</exception>
     public static void Multiply(HostGemm gemm, Product plain, float* packed, float* scratch)
     {
+        if (plain.M % 2 != 0 || plain.Epilogue < Epilogue.Bias)
+            throw new ArgumentException($"product in halves: {plain.M} rows that end in {plain.Epilogue}; the rows must be even in number and end in a bias or mask");
         int half = plain.N / 2, panels = half / Panels.Width;
         nint panel = plain.ABlock, right = panels * panel, odd = Panels.Width, matrix = (nint)half * half;
         nint operandRight = panels * plain.OperandPanel, operandOdd = plain.OperandRow;

@@ -23,6 +23,15 @@ public sealed unsafe class StrassenTests
     [TestCase(500, false)]
     public void PaysForWideEvenNetworks(int width, bool pays) => Assert.That(Strassen.Pays(width), Is.EqualTo(pays));
 
+    [TestCase(7, nameof(Epilogue.BiasRelu))]
+    [TestCase(8, nameof(Epilogue.Store))]
+    public void WhatCannotBeHalvedIsRefused(int rows, string epilogue)
+    {
+        HostGemm gemm = new(SimdLevels.Best);
+        Assert.That(() => Strassen.Multiply(gemm, new Product { M = rows, N = Width, Epilogue = Enum.Parse<Epilogue>(epilogue) }, null, null),
+            Throws.ArgumentException.With.Message.Contains($"{rows} rows that end in {epilogue}"));
+    }
+
     [TestCaseSource(nameof(Cases))]
     public void ForwardEndsInBiasAndRelu(SimdLevel level, bool whole) => CheckProduct(level, whole, masked: false);
 
