@@ -39,6 +39,7 @@ internal sealed class GlowFlow : IFlow
         for (int l = 0; l < config.Levels; l++)
         {
             List<IFlowLayer> steps = [];
+            (int height, int width, _) = config.LevelShape(l);
             for (int k = 0; k < config.Depth; k++)
             {
                 ChannelMapStep map = MapStep(config, parameters, constants, l, k, ref offset);
@@ -46,7 +47,8 @@ internal sealed class GlowFlow : IFlow
                 steps.Add(new ChannelMixer(device, map, LogDet, Status));
                 string name = $"{map.Name}.coupling";
                 steps.Add(new Coupling(device, name, config.Coupling == "affine" ? CouplingKind.Affine : CouplingKind.Additive,
-                    GlowParameters.Network(config, l), NetParameters(name, parameters.Value), NetParameters(name, parameters.Gradient)));
+                    GlowParameters.Network(config, l), new Pixels(1, height, width),
+                    NetParameters(name, parameters.Value), NetParameters(name, parameters.Gradient)));
             }
             Split? split = null;
             if (l < config.Levels - 1)

@@ -45,5 +45,5 @@ internal static class DepthOnDevice
     }
 
     private static double Packed(Device device, StepCase what) => Enumerable.Range(0, what.Levels)
-        .Sum(level => (double)what.Depth * sizeof(float) * device.Backend.CouplingNet.PackedLength(GlowParameters.Network(what.Config, level)));
+        .Sum(level => (double)what.Depth * sizeof(float) * device.Backend.CouplingNet.PackedLength(GlowParameters.Network(what.Config, level), what.Image(level)));
 }

@@ -16,7 +16,7 @@ public class CouplingNetBench : OpBench
     [Benchmark]
     public void Pack()
     {
-        Backend.CouplingNet.Pack(net, parameters, packed);
+        Backend.CouplingNet.Pack(net, Pixels, parameters, packed);
         Wait();
     }
 
@@ -62,7 +62,7 @@ public class CouplingNetBench : OpBench
         gradients = Parameters(static (self, count, _) => self.Output(1, count));
         (z1, dz1) = (Fill(p, net.In), Fill(p, net.In));
         (h, dh) = (Output(p, net.Out), Fill(p, net.Out));
-        packed = Block(Backend.CouplingNet.PackedLength(net));
+        packed = Block(Backend.CouplingNet.PackedLength(net, Pixels));
         saved = Block(Backend.CouplingNet.SavedLength(net, Pixels));
         Pack();
         Forward();

@@ -28,8 +28,8 @@ internal sealed record ConvolutionReference(
         int p = pixels.Count;
         View z1 = o.Draw(p, net.In, 1), dz1 = o.Draw(p, net.In, 0), h = o.Draw(p, net.Out, 0), dh = o.Draw(p, net.Out, 1);
         ICouplingNet operation = host.Backend.CouplingNet;
-        View packed = o.Draw(1, checked((int)operation.PackedLength(net)), 0), saved = o.Draw(1, checked((int)operation.SavedLength(net, pixels)), 0);
-        operation.Pack(net, parameters, packed);
+        View packed = o.Draw(1, checked((int)operation.PackedLength(net, pixels)), 0), saved = o.Draw(1, checked((int)operation.SavedLength(net, pixels)), 0);
+        operation.Pack(net, pixels, parameters, packed);
         operation.Forward(net, pixels, z1, packed, h, saved);
         operation.Backward(net, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);
         return new ConvolutionReference(pixels,

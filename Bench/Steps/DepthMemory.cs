@@ -32,7 +32,7 @@ public static class DepthMemory
             log.WriteLine($"memory: K = {depth}");
             StepCase what = StepCase.TrainB with { Name = "memory", Levels = 1, Depth = depth };
             CouplingNetShape net = GlowParameters.Network(what.Config, 0);
-            long packed = depth * device.Backend.CouplingNet.PackedLength(net) * sizeof(float);
+            long packed = depth * device.Backend.CouplingNet.PackedLength(net, what.Image(0)) * sizeof(float);
             Dictionary<string, double> bits = [];
             foreach (MemoryMode memory in (MemoryMode[])[MemoryMode.Stored, MemoryMode.Reversible])
             {

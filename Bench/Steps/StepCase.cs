@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using GlowGpu.Bench.Roofline;
+using GlowGpu.Kernels;
 using GlowGpu.Model;
 
 namespace GlowGpu.Bench.Steps;
@@ -66,6 +67,13 @@ public sealed record StepCase(
     /// <summary>Flops of the step, convolutions tap by tap.</summary>
     [JsonIgnore]
     public double Flops => Training ? Cost.TrainingFlops(Config, Batch) : Cost.ModelFlops(Config, Batch);
+
+    /// <summary>One image of a level as its flow steps see it.</summary>
+    public Pixels Image(int level)
+    {
+        (int height, int width, _) = Config.LevelShape(level);
+        return new Pixels(1, height, width);
+    }
 
     /// <summary>Those left by minimal filtering (<see cref="Cost.FilteredFlops"/>).</summary>
     [JsonIgnore]

@@ -44,15 +44,15 @@ internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, T
     }
 
     /// <inheritdoc/>
-    public long PackedLength(CouplingNetShape shape) => new Layout(shape).Length;
+    public long PackedLength(CouplingNetShape shape, Pixels pixels) => new Layout(shape).Length;
 
     /// <inheritdoc/>
     public long SavedLength(CouplingNetShape shape, Pixels pixels) => 2L * pixels.Count * shape.Width;
 
     /// <inheritdoc/>
-    public void Pack(CouplingNetShape shape, CouplingNetParameters parameters, View packed)
+    public void Pack(CouplingNetShape shape, Pixels pixels, CouplingNetParameters parameters, View packed)
     {
-        Shapes.CheckCouplingNetPack(shape, parameters, packed, PackedLength(shape));
+        Shapes.CheckCouplingNetPack(shape, parameters, packed, PackedLength(shape, pixels));
         Layout layout = new(shape);
         Matrix target = gpu.Matrix(packed);
         Fold(layout.PatchCols, shape.Width, parameters.W1, parameters.Bias1, parameters.Logs1, target);
@@ -65,7 +65,7 @@ internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, T
     public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved)
     {
         Shapes.CheckCouplingNet(
-            shape, pixels, z1, packed, h, saved, PackedLength(shape), SavedLength(shape, pixels));
+            shape, pixels, z1, packed, h, saved, PackedLength(shape, pixels), SavedLength(shape, pixels));
         int p = pixels.Count, width = shape.Width;
         Layout layout = new(shape);
         Matrix weights = gpu.Matrix(packed);
@@ -85,7 +85,7 @@ internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, T
         CouplingNetParameters parameters, View dh, View dz1, CouplingNetParameters gradients)
     {
         Shapes.CheckCouplingNetBackward(shape, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients,
-            PackedLength(shape), SavedLength(shape, pixels));
+            PackedLength(shape, pixels), SavedLength(shape, pixels));
         int p = pixels.Count, width = shape.Width, tapCols = Taps.Count * shape.Out;
         Layout layout = new(shape);
         Matrix weights = gpu.Matrix(packed);

@@ -3,7 +3,7 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 // Backward, with a = relu(u) saved (u = a wherever the gradient passes), s = exp(3·logs), W the raw weights, and conv, convᵀ the 3×3
-// convolution and its transpose by MinimalFilter:
+// convolution and its transpose by a MinimalFilter:
 //
 //   g2 = (convᵀ(dh; W3·diag(s3)) where a2 > 0)·diag(s2)      g1 = g2·W2ᵀ where a1 > 0
 //   dz1 += convᵀ(g1; W1·diag(s1))
@@ -24,6 +24,8 @@ public sealed unsafe partial class HostCouplingNet
     // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2.
     private const int ChunkBytes = 1 << 20;
 
+    private const int FullTileBlocks = 16, MostTileFloats = 1 << 16;
+
     private const int MaxGroups = 16, MinGroups = 4;
 
     // What a group's weight gradients may cost: at most a third of the bytes of its tiles.
@@ -34,10 +36,12 @@ public sealed unsafe partial class HostCouplingNet
         CouplingNetParameters parameters, View dh, View dz1, CouplingNetParameters gradients)
     {
         Shapes.CheckCouplingNetBackward(shape, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients,
-            PackedLength(shape), SavedLength(shape, pixels));
+            PackedLength(shape, pixels), SavedLength(shape, pixels));
+        MinimalFilter filter = MinimalFilter.For(pixels);
         BackwardContext context = new()
         {
             Gemm = gemm,
+            Filter = filter,
             Shape = shape,
             Pixels = pixels,
             Tiles = Cut(shape, pixels),
@@ -54,7 +58,7 @@ public sealed unsafe partial class HostCouplingNet
             Dz1 = HostBuffer.Address(dz1),
             Dz1Row = dz1.Stride,
             Saved = HostBuffer.Address(saved),
-            Packed = new Packed(shape, HostBuffer.Address(packed)),
+            Packed = new Packed(shape, filter, HostBuffer.Address(packed)),
         };
         context.Groups = (context.Tiles.Count + context.GroupTiles - 1) / context.GroupTiles;
         int tileBytes = 4 * sizeof(float) * context.Width * context.Tiles.Rows;
@@ -66,7 +70,7 @@ public sealed unsafe partial class HostCouplingNet
         context.Scales.Compute(parameters);
         new Span<double>(context.Totals, context.Groups * context.SumCount).Clear();
 
-        workers.Run(Points, new PackTransposedWork { Context = context });
+        workers.Run(filter.Points, new PackTransposedWork { Context = context });
         if (context.Groups > 1)
         {
             workers.Run(context.Groups, new GroupWork { Context = context });
@@ -92,25 +96,36 @@ public sealed unsafe partial class HostCouplingNet
     private static int GroupTiles(CouplingNetShape shape, Pixels size)
     {
         int pixels = size.Count;
-        double weights = shape.Width * (Points * shape.In1 + shape.Width + Points * shape.Out);
-        double perPixel = 4 * shape.Width + Points / 4 * (shape.In1 + shape.Out);
+        MinimalFilter filter = MinimalFilter.For(size);
+        double weights = shape.Width * (filter.Points * shape.In1 + shape.Width + filter.Points * shape.Out);
+        double perPixel = 4 * shape.Width + (double)filter.Points / filter.Area * (shape.In1 + shape.Out);
         int groups = 1;
         while (2 * groups <= MaxGroups && pixels * perPixel >= TilesOverWeights * 2 * groups * weights) groups *= 2;
-        int tiles = (pixels + Tiles.MaxRows - 1) / Tiles.MaxRows;
+        int rows = TileRows(shape, filter), tiles = (pixels + rows - 1) / rows;
         return groups < MinGroups ? int.MaxValue : (tiles + groups - 1) / groups;
     }
 
     /// <summary>The tiles of forward and backward: of full height where there are several groups, which whole tiles must make up.</summary>
     private Tiles Cut(CouplingNetShape shape, Pixels pixels)
     {
-        int rows = new Quads(pixels).Rows;
-        return GroupTiles(shape, pixels) == int.MaxValue ? new Tiles(rows, workers.Count) : Tiles.Full(rows);
+        MinimalFilter filter = MinimalFilter.For(pixels);
+        int rows = new Blocks(pixels, filter.Side).Rows, most = TileRows(shape, filter);
+        return GroupTiles(shape, pixels) == int.MaxValue ? new Tiles(rows, workers.Count, most) : Tiles.Full(rows, most);
+    }
+
+    /// <summary>The largest height of a tile: 16 blocks give a micro-kernel two full passes, as far as two layers of them fit an L2 cache.</summary>
+    private static int TileRows(CouplingNetShape shape, MinimalFilter filter)
+    {
+        int rows = FullTileBlocks * filter.Area;
+        while (rows > Tiles.MaxRows && rows * Panels.Pad(shape.Width) > MostTileFloats) rows /= 2;
+        return rows;
     }
 
     /// <summary>Everything the phases of one backward pass share.</summary>
     private struct BackwardContext
     {
         public HostGemm Gemm;
+        public MinimalFilter Filter;
         public CouplingNetShape Shape;
         public Pixels Pixels;
         public Tiles Tiles;
@@ -131,12 +146,12 @@ public sealed unsafe partial class HostCouplingNet
         /// <summary>The gradient of W2 of every group, in rows; with one group it is made in place.</summary>
         public float* DW2;
 
-        /// <summary>What g1 spreads over the image: [quad, position, In], rows padded to whole panels.</summary>
+        /// <summary>What g1 spreads over the image: [block, position, In], rows padded to whole panels.</summary>
         public float* DPatches;
 
         /// <summary>
         /// Tiles of a chunk; with several groups a chunk for each worker: g2 and g1 in panels, z1 and dh gathered into
-        /// [g, quad, channel].
+        /// [g, block, channel].
         /// </summary>
         public float* G2, G1, Image, DhPoints;
 
@@ -151,7 +166,7 @@ public sealed unsafe partial class HostCouplingNet
 
         public readonly int Width => Panels.Pad(Shape.Width);
 
-        public readonly int TileQuads => Tiles.Rows / 4;
+        public readonly int TileBlocks => Tiles.Rows / Filter.Area;
 
         public readonly int SumCount => HSums + Panels.Pad(Shape.Out);
 
@@ -159,26 +174,26 @@ public sealed unsafe partial class HostCouplingNet
 
         public readonly nint HiddenLength => (nint)Panels.Length(Tiles.Rows, Shape.Width);
 
-        public readonly nint DhLength => TileFilter.NarrowLength(TileQuads, Shape.Out);
+        public readonly nint DhLength => TileFilter.NarrowLength(Filter, TileBlocks, Shape.Out);
 
-        public readonly nint ImageLength => TileFilter.NarrowLength(TileQuads, Shape.In1);
+        public readonly nint ImageLength => TileFilter.NarrowLength(Filter, TileBlocks, Shape.In1);
 
         /// <summary>Where Σ dh and Σ dh·h lie in a row of sums.</summary>
         public readonly int DhSums => 4 * Width;
 
         public readonly int HSums => DhSums + Panels.Pad(Shape.Out);
 
-        public readonly nint DW3Length => FilterGradient.SumsLength(Shape.Out, Shape.Width);
+        public readonly nint DW3Length => FilterGradient.SumsLength(Filter, Shape.Out, Shape.Width);
 
         public readonly bool Halves => Strassen.Pays(Shape.Width);
 
         public readonly nint DW2Length => (nint)Shape.Width * Shape.Width;
 
-        public readonly nint DW1Length => FilterGradient.SumsLength(Shape.In1, Shape.Width);
+        public readonly nint DW1Length => FilterGradient.SumsLength(Filter, Shape.In1, Shape.Width);
 
-        private readonly nint SliceLength => TileFilter.SliceLength(ChunkTiles * TileQuads);
+        private readonly nint SliceLength => TileFilter.SliceLength(Filter, ChunkTiles * TileBlocks);
 
-        private readonly nint ImageGradientLength => TileFilter.NarrowLength(TileQuads, Shape.In);
+        private readonly nint ImageGradientLength => TileFilter.NarrowLength(Filter, TileBlocks, Shape.In);
 
         private readonly nint LocalLength => SliceLength + ImageGradientLength + Math.Max(SquareScratch(Shape, Tiles), PairLength(Shape));
 
@@ -192,9 +207,10 @@ public sealed unsafe partial class HostCouplingNet
         public readonly FilterGradient Last(int group) => new()
         {
             Gemm = Gemm,
+            Filter = Filter,
             Channels = Shape.Out,
             Width = Shape.Width,
-            TileQuads = TileQuads,
+            TileBlocks = TileBlocks,
             MaxTiles = ChunkTiles,
             Sums = DW3 + group * DW3Length,
             Mirrored = true,
@@ -216,13 +232,13 @@ public sealed unsafe partial class HostCouplingNet
             Scales = new Scales(Shape, layout.Take(Scales.Measure(Shape)));
             Sums = layout.Take((long)Slots * (Tiles.Rows / ColumnSums.Block) * SumCount);
             Totals = (double*)layout.Take(2L * Groups * SumCount);
-            W1T = layout.Take(Points * Panels.Length(width, Shape.In));
+            W1T = layout.Take(Filter.Points * Panels.Length(width, Shape.In));
             W2T = layout.Take(SquareLength(Shape));
-            W3T = layout.Take(Points * Panels.Length(Shape.Out, width));
+            W3T = layout.Take(Filter.Points * Panels.Length(Shape.Out, width));
             DW3 = layout.Take(Groups * DW3Length);
             DW2 = Groups > 1 ? layout.Take(Groups * DW2Length) : HostBuffer.Address(Gradients.W2);
             DW1 = layout.Take(Groups * DW1Length);
-            DPatches = layout.Take((long)Tiles.Pixels / 4 * Points * Panels.Pad(Shape.In));
+            DPatches = layout.Take((long)Tiles.Pixels / Filter.Area * Filter.Points * Panels.Pad(Shape.In));
             G2 = layout.Take(Slots * HiddenLength);
             G1 = layout.Take(Slots * HiddenLength);
             Image = layout.Take(Slots * ImageLength);

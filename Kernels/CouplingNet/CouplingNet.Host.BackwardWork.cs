@@ -43,7 +43,7 @@ public sealed unsafe partial class HostCouplingNet
             nint panel = (nint)width * Panels.Width;
 
             // Whole panels, so that no two parts write to one cache line.
-            (int row, int end) = Workers.Share(Panels.Count(width), part, Points);
+            (int row, int end) = Workers.Share(Panels.Count(width), part, c.Filter.Points);
             (row, end) = (row * Panels.Width, Math.Min(end * Panels.Width, width));
             float* w2 = HostBuffer.Address(c.Parameters.W2) + (nint)row * width;
             if (end > row) Panels.PackTransposed(w2, width, width, end - row, null, null, c.W2T, panel, row);
@@ -56,7 +56,7 @@ public sealed unsafe partial class HostCouplingNet
             int width = c.Shape.Width, half = width / 2;
             nint panelLength = (nint)width * Panels.Width;
             float* w2 = HostBuffer.Address(c.Parameters.W2);
-            (int panel, int end) = Workers.Share(half / Panels.Width, part, Points);
+            (int panel, int end) = Workers.Share(half / Panels.Width, part, c.Filter.Points);
             for (; panel < end; panel++)
             {
                 float* upper = w2 + panel * panelLength;
@@ -80,7 +80,7 @@ public sealed unsafe partial class HostCouplingNet
         public readonly void Carry(int tile, int slot, int worker)
         {
             ref readonly BackwardContext c = ref Context;
-            int rows = c.Tiles.Height(tile), first = c.Tiles.First(tile) / 4, count = rows / 4;
+            int rows = c.Tiles.Height(tile), first = c.Tiles.First(tile) / c.Filter.Area, count = rows / c.Filter.Area;
             CouplingNetShape shape = c.Shape;
             nint panel = c.Panel;
             float* g2 = c.G2 + slot * c.HiddenLength, g1 = c.G1 + slot * c.HiddenLength;
@@ -88,12 +88,20 @@ public sealed unsafe partial class HostCouplingNet
             float* sums = c.Sums + (nint)slot * (c.Tiles.Rows / ColumnSums.Block) * c.SumCount;
             float* image = c.Image + slot * c.ImageLength, dh = c.DhPoints + slot * c.DhLength, dImage = c.DImage(worker);
             int inRow = Panels.Pad(shape.In);
-            nint quads = c.TileQuads;
-            QuadPatches patches = new(c.Pixels);
-            TileFilter filter = new() { Gemm = c.Gemm, Quads = count, Capacity = c.TileQuads, Panel = panel, Slice = c.Slice(worker) };
+            nint blocks = c.TileBlocks;
+            BlockPatches patches = new(c.Pixels, c.Filter);
+            TileFilter filter = new()
+            {
+                Gemm = c.Gemm,
+                Filter = c.Filter,
+                Blocks = count,
+                Capacity = c.TileBlocks,
+                Panel = panel,
+                Slice = c.Slice(worker),
+            };
 
-            patches.Gather(c.Z1, c.Z1Row, shape.In, shape.EdgeBias, first, count, image, quads * Panels.Pad(shape.In1));
-            patches.Gather(c.Dh, c.DhRow, shape.Out, edge: false, first, count, dh, quads * Panels.Pad(shape.Out));
+            patches.Gather(c.Z1, c.Z1Row, shape.In, shape.EdgeBias, first, count, image, blocks * Panels.Pad(shape.In1));
+            patches.Gather(c.Dh, c.DhRow, shape.Out, edge: false, first, count, dh, blocks * Panels.Pad(shape.Out));
             SumOutputs(c.Tiles.First(tile), rows, sums);
 
             for (int p = 0, panels; p < Panels.Count(shape.Width); p += panels)
@@ -116,7 +124,7 @@ public sealed unsafe partial class HostCouplingNet
                 }
             }
             filter.ToNarrow(g1, shape.Width, c.W1T, shape.In, dImage);
-            QuadPatches.Spread(dImage, quads * inRow, inRow, shape.In, count, c.DPatches + (nint)first * Points * inRow);
+            patches.Spread(dImage, blocks * inRow, inRow, shape.In, count, c.DPatches + (nint)first * c.Filter.Points * inRow);
         }
 
         /// <summary>Some columns of g1 = g2·W2ᵀ where a1 > 0.</summary>
@@ -175,8 +183,8 @@ public sealed unsafe partial class HostCouplingNet
             float* a1 = c.Saved + firstTile * savedTile, a2 = a1 + c.HiddenLength;
             float* g2 = c.G2 + slot * c.HiddenLength, g1 = c.G1 + slot * c.HiddenLength, slice = c.Slice(worker);
 
-            c.Last(group).Add(c.DhPoints + slot * c.DhLength, c.DhLength, a2, savedTile, rows / 4, begin, slice, part, parts);
-            c.First(group).Add(c.Image + slot * c.ImageLength, c.ImageLength, g1, c.HiddenLength, rows / 4, begin, slice, part, parts);
+            c.Last(group).Add(c.DhPoints + slot * c.DhLength, c.DhLength, a2, savedTile, rows / c.Filter.Area, begin, slice, part, parts);
+            c.First(group).Add(c.Image + slot * c.ImageLength, c.ImageLength, g1, c.HiddenLength, rows / c.Filter.Area, begin, slice, part, parts);
             TileProduct product = new()
             {
                 A = a1,
@@ -270,8 +278,8 @@ public sealed unsafe partial class HostCouplingNet
         {
             ref readonly BackwardContext c = ref Context;
             CouplingNetShape shape = c.Shape;
-            (int first, int end) = Workers.Share(new Quads(c.Pixels).Count, part, c.Parts);
-            new QuadPatches(c.Pixels).Sum(c.DPatches, Panels.Pad(shape.In), shape.In, null, null, first, end, c.Dz1, c.Dz1Row);
+            (int first, int end) = Workers.Share(new Blocks(c.Pixels, c.Filter.Side).Count, part, c.Parts);
+            new BlockPatches(c.Pixels, c.Filter).Sum(c.DPatches, Panels.Pad(shape.In), shape.In, null, null, first, end, c.Dz1, c.Dz1Row);
             c.First(group: 0).FinishByNarrow(
                 c.Scales.S1, HostBuffer.Address(c.Gradients.W1), (nint)shape.In1 * shape.Width, part, c.Parts);
             c.Last(group: 0).FinishByWide(
@@ -323,7 +331,7 @@ public sealed unsafe partial class HostCouplingNet
             // The edge channel is 1 where a tap leads out of the image.
             float* dw3 = HostBuffer.Address(c.Gradients.W3) + (nint)c.Shape.Width * outs;
             double* missing = stackalloc double[Taps * outs];
-            new QuadPatches(c.Pixels).SumMissing(c.Dh, c.DhRow, outs, missing, outs);
+            new BlockPatches(c.Pixels, c.Filter).SumMissing(c.Dh, c.DhRow, outs, missing, outs);
             for (int tap = 0; tap < Taps; tap++)
                 for (int o = 0; o < outs; o++) dw3[(nint)tap * c.Shape.In3 * outs + o] = (float)(missing[tap * outs + o] * c.Scales.S3[o]);
         }

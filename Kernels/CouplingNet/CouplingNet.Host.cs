@@ -3,13 +3,13 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// The coupling network on the host. Forward: a worker takes a tile of quads and carries it through the three layers while
-/// its hidden activations stay in L2, both 3×3 convolutions by <see cref="MinimalFilter"/>; a second pass adds up the patches that the
+/// The coupling network on the host. Forward: a worker takes a tile of blocks and carries it through the three layers while
+/// its hidden activations stay in L2, both 3×3 convolutions by a <see cref="MinimalFilter"/>; a second pass adds up the patches that the
 /// last one spreads. Everything per channel is folded into the packed weights, so that a hidden layer ends in bias and ReLU.
 /// </summary>
 public sealed unsafe partial class HostCouplingNet : ICouplingNet
 {
-    private const int Taps = 9, Points = MinimalFilter.Points;
+    private const int Taps = 9;
 
     private readonly Workers workers;
     private const int PackParts = 8;
@@ -31,7 +31,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     }
 
     /// <inheritdoc/>
-    public long PackedLength(CouplingNetShape shape) => new Packed(shape, null).Length;
+    public long PackedLength(CouplingNetShape shape, Pixels pixels) => new Packed(shape, MinimalFilter.For(pixels), null).Length;
 
     /// <inheritdoc/>
     public long SavedLength(CouplingNetShape shape, Pixels pixels)
@@ -41,17 +41,19 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     }
 
     /// <inheritdoc/>
-    public void Pack(CouplingNetShape shape, CouplingNetParameters parameters, View packed)
+    public void Pack(CouplingNetShape shape, Pixels pixels, CouplingNetParameters parameters, View packed)
     {
-        Shapes.CheckCouplingNetPack(shape, parameters, packed, PackedLength(shape));
+        Shapes.CheckCouplingNetPack(shape, parameters, packed, PackedLength(shape, pixels));
+        MinimalFilter filter = MinimalFilter.For(pixels);
         long scales = Scales.Measure(shape);
         float* memory = scratch.Take(scales + workers.Count * PairLength(shape));
         PackWork work = new()
         {
             Shape = shape,
+            Filter = filter,
             Parameters = parameters,
             Scales = new Scales(shape, memory),
-            Packed = new Packed(shape, HostBuffer.Address(packed)),
+            Packed = new Packed(shape, filter, HostBuffer.Address(packed)),
             Local = memory + scales,
         };
         work.Scales.Compute(parameters);
@@ -62,14 +64,16 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved)
     {
         Shapes.CheckCouplingNet(
-            shape, pixels, z1, packed, h, saved, PackedLength(shape), SavedLength(shape, pixels));
+            shape, pixels, z1, packed, h, saved, PackedLength(shape, pixels), SavedLength(shape, pixels));
+        MinimalFilter filter = MinimalFilter.For(pixels);
         ForwardWork work = new()
         {
             Gemm = gemm,
+            Filter = filter,
             Shape = shape,
             Pixels = pixels,
             Tiles = Cut(shape, pixels),
-            Packed = new Packed(shape, HostBuffer.Address(packed)),
+            Packed = new Packed(shape, filter, HostBuffer.Address(packed)),
             Z1 = HostBuffer.Address(z1),
             Z1Row = z1.Stride,
             Saved = saved.IsNone ? null : HostBuffer.Address(saved),
@@ -78,6 +82,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         workers.Run(work.Tiles.Count, work);
         workers.Run(workers.Count, new PatchSum
         {
+            Filter = filter,
             Shape = shape,
             Pixels = pixels,
             Parts = workers.Count,
@@ -116,16 +121,16 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         public readonly nint Point1, Point3;
         public readonly long Length;
 
-        public Packed(CouplingNetShape shape, float* start)
+        public Packed(CouplingNetShape shape, MinimalFilter filter, float* start)
         {
             MemoryLayout layout = new(start);
             Point1 = (nint)Panels.Length(shape.In1, shape.Width);
             Point3 = (nint)Panels.Length(shape.Width, shape.Out);
-            W1 = layout.Take(Points * Point1);
+            W1 = layout.Take(filter.Points * Point1);
             Bias1 = layout.Take(Panels.Pad(shape.Width));
             W2 = layout.Take(SquareLength(shape));
             Bias2 = layout.Take(Panels.Pad(shape.Width));
-            W3 = layout.Take(Points * Point3);
+            W3 = layout.Take(filter.Points * Point3);
             Edge3 = layout.Take(Panels.Length(Taps, shape.Out));
             Bias3 = layout.Take(Panels.Pad(shape.Out));
             Length = layout.Length;
@@ -159,6 +164,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     private struct PackWork : IWork
     {
         public CouplingNetShape Shape;
+        public MinimalFilter Filter;
         public CouplingNetParameters Parameters;
         public Scales Scales;
         public Packed Packed;
@@ -173,7 +179,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             (int firstPanel, int endPanel) = Workers.Share(Panels.Count(width), part, PackParts);
             int column = firstPanel * Panels.Width, columns = Math.Min(endPanel * Panels.Width, width) - column;
             nint panel = (nint)in1 * Panels.Width;
-            MinimalFilter.TransformWeights(HostBuffer.Address(Parameters.W1) + column, (nint)in1 * width, width, in1, columns,
+            Filter.TransformWeights(HostBuffer.Address(Parameters.W1) + column, (nint)in1 * width, width, in1, columns,
                 Scales.S1 + column, mirrored: false, Packed.W1 + firstPanel * panel, Packed.Point1, panel);
 
             (int first, int end) = Workers.Share(width, part, PackParts);
@@ -189,7 +195,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
 
             float* w3 = HostBuffer.Address(Parameters.W3);
             nint tap = (nint)Shape.In3 * outs;
-            MinimalFilter.TransformWeights(w3 + (nint)first * outs, tap, outs, rows, outs,
+            Filter.TransformWeights(w3 + (nint)first * outs, tap, outs, rows, outs,
                 Scales.S3, mirrored: true, Packed.W3 + (nint)first * Panels.Width, Packed.Point3, panel);
 
             if (part > 0) return;
@@ -221,10 +227,11 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         }
     }
 
-    /// <summary>Carries one tile of quads from z1 to the patches of the last convolution.</summary>
+    /// <summary>Carries one tile of blocks from z1 to the patches of the last convolution.</summary>
     private struct ForwardWork : IWork
     {
         public HostGemm Gemm;
+        public MinimalFilter Filter;
         public CouplingNetShape Shape;
         public Pixels Pixels;
         public Tiles Tiles;
@@ -233,7 +240,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         public nint Z1Row;
         public float* Saved;
 
-        /// <summary>[quad, position, Out], rows padded to whole panels.</summary>
+        /// <summary>[block, position, Out], rows padded to whole panels.</summary>
         public float* Patches;
 
         private float* local;
@@ -241,16 +248,18 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
 
         private readonly nint HiddenLength => (nint)Panels.Length(Tiles.Rows, Shape.Width);
 
-        private readonly nint ImageLength => TileFilter.NarrowLength(Tiles.Rows / 4, Shape.In1);
+        private readonly int TileBlocks => Tiles.Rows / Filter.Area;
 
-        private readonly nint OutLength => TileFilter.NarrowLength(Tiles.Rows / 4, Shape.Out);
+        private readonly nint ImageLength => TileFilter.NarrowLength(Filter, TileBlocks, Shape.In1);
 
-        private readonly nint SliceLength => TileFilter.SliceLength(Tiles.Rows / 4);
+        private readonly nint OutLength => TileFilter.NarrowLength(Filter, TileBlocks, Shape.Out);
+
+        private readonly nint SliceLength => TileFilter.SliceLength(Filter, TileBlocks);
 
         /// <summary>Scratch: the patches, and for each worker both narrow sides of a tile, a slice and, unless they are saved, activations.</summary>
         public void Place(KeptMemory<float> scratch, int workers)
         {
-            nint patches = (nint)Tiles.Pixels / 4 * Points * Panels.Pad(Shape.Out);
+            nint patches = (nint)Tiles.Pixels / Filter.Area * Filter.Points * Panels.Pad(Shape.Out);
             localLength = ImageLength + OutLength + SliceLength + SquareScratch(Shape, Tiles) + (Saved is null ? 2 * HiddenLength : 0);
             Patches = scratch.Take(patches + workers * localLength);
             local = Patches + patches;
@@ -258,33 +267,33 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
 
         public readonly void Run(int tile, int worker)
         {
-            Quads quads = new(Pixels);
-            int rows = Tiles.Height(tile), first = Tiles.First(tile) / 4, count = rows / 4, outRow = Panels.Pad(Shape.Out);
-            nint panel = (nint)Tiles.Rows * Panels.Width, plane = panel / 4;
+            int rows = Tiles.Height(tile), first = Tiles.First(tile) / Filter.Area, count = rows / Filter.Area, outRow = Panels.Pad(Shape.Out);
+            nint panel = (nint)Tiles.Rows * Panels.Width;
             float* image = local + worker * localLength, outs = image + ImageLength, slice = outs + OutLength;
             float* square = slice + SliceLength;
             float* a1 = Saved is null ? square + SquareScratch(Shape, Tiles) : Saved + tile * 2 * HiddenLength;
             float* a2 = a1 + HiddenLength;
-            TileFilter filter = new() { Gemm = Gemm, Quads = count, Capacity = Tiles.Rows / 4, Panel = panel, Slice = slice };
+            BlockPatches patches = new(Pixels, Filter);
+            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = panel, Slice = slice };
 
-            new QuadPatches(Pixels).Gather(
-                Z1, Z1Row, Shape.In, Shape.EdgeBias, first, count, image, plane / Panels.Width * Panels.Pad(Shape.In1));
+            patches.Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, count, image, (nint)TileBlocks * Panels.Pad(Shape.In1));
             filter.ToWideRelu(image, Shape.In1, Packed.W1, Shape.Width, Packed.Bias1, a1);
 
             Product product = Product.OfPanels(a1, panel, rows, Shape.Width, Packed.W2, Panels.Pad(Shape.Width));
             product.ToPanels(a2, panel);
             product.AddBias(Packed.Bias2, relu: true);
             MultiplySquare(Gemm, ref product, square);
-            quads.ClearDead(first, count, a2, panel, Shape.Width);
+            new Blocks(Pixels, Filter.Side).ClearDead(first, count, a2, panel, Shape.Width);
 
             filter.ToNarrow(a2, Shape.Width, Packed.W3, Shape.Out, outs);
-            QuadPatches.Spread(outs, plane / Panels.Width * outRow, outRow, Shape.Out, count, Patches + (nint)first * Points * outRow);
+            patches.Spread(outs, (nint)TileBlocks * outRow, outRow, Shape.Out, count, Patches + (nint)first * Filter.Points * outRow);
         }
     }
 
     /// <summary>Adds up the patches, the edge rows and the bias of the last convolution.</summary>
     private struct PatchSum : IWork
     {
+        public MinimalFilter Filter;
         public CouplingNetShape Shape;
         public Pixels Pixels;
         public int Parts;
@@ -294,8 +303,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
 
         public readonly void Run(int part, int worker)
         {
-            (int first, int end) = Workers.Share(new Quads(Pixels).Count, part, Parts);
-            new QuadPatches(Pixels).Sum(Patches, Panels.Pad(Shape.Out), Shape.Out,
+            (int first, int end) = Workers.Share(new Blocks(Pixels, Filter.Side).Count, part, Parts);
+            new BlockPatches(Pixels, Filter).Sum(Patches, Panels.Pad(Shape.Out), Shape.Out,
                 Shape.EdgeBias ? Packed.Edge3 : null, Packed.Bias3, first, end, H, HRow);
         }
     }

@@ -65,16 +65,16 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
         Operand Outputs3, Operand Inputs3, Matrix Tail);
 
     /// <inheritdoc/>
-    public long PackedLength(CouplingNetShape shape) => new Layout(shape).Length;
+    public long PackedLength(CouplingNetShape shape, Pixels pixels) => new Layout(shape).Length;
 
     /// <inheritdoc/>
     public long SavedLength(CouplingNetShape shape, Pixels pixels) =>
         2L * pixels.Count * Operand.WordsOf<TFormat>(shape.Width) + Operand.Slack;
 
     /// <inheritdoc/>
-    public void Pack(CouplingNetShape shape, CouplingNetParameters parameters, View packed)
+    public void Pack(CouplingNetShape shape, Pixels pixels, CouplingNetParameters parameters, View packed)
     {
-        Shapes.CheckCouplingNetPack(shape, parameters, packed, PackedLength(shape));
+        Shapes.CheckCouplingNetPack(shape, parameters, packed, PackedLength(shape, pixels));
         Layout layout = new(shape);
         Weights weights = Unpack(layout, packed);
         int width = shape.Width;
@@ -91,7 +91,7 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
     public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved)
     {
         Shapes.CheckCouplingNet(
-            shape, pixels, z1, packed, h, saved, PackedLength(shape), SavedLength(shape, pixels));
+            shape, pixels, z1, packed, h, saved, PackedLength(shape, pixels), SavedLength(shape, pixels));
         int p = pixels.Count, width = shape.Width;
         Layout layout = new(shape);
         Weights weights = Unpack(layout, packed);
@@ -121,7 +121,7 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
         CouplingNetParameters parameters, View dh, View dz1, CouplingNetParameters gradients)
     {
         Shapes.CheckCouplingNetBackward(shape, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients,
-            PackedLength(shape), SavedLength(shape, pixels));
+            PackedLength(shape, pixels), SavedLength(shape, pixels));
         int p = pixels.Count, width = shape.Width;
         Layout layout = new(shape);
         Weights weights = Unpack(layout, packed);

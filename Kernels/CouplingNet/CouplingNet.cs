@@ -33,14 +33,17 @@ public readonly record struct CouplingNetParameters(
 /// </summary>
 public interface ICouplingNet
 {
-    /// <summary>Floats that <see cref="Pack"/> fills: folded weights in whatever order the backend multiplies fastest.</summary>
-    long PackedLength(CouplingNetShape shape);
+    /// <summary>
+    /// Floats that <see cref="Pack"/> fills: folded weights in whatever form the backend multiplies fastest over images of this size;
+    /// the number of images does not matter.
+    /// </summary>
+    long PackedLength(CouplingNetShape shape, Pixels pixels);
 
     /// <summary>Floats of activations that <see cref="Forward"/> keeps for <see cref="Backward"/> over these pixels.</summary>
     long SavedLength(CouplingNetShape shape, Pixels pixels);
 
-    /// <summary>Folds exp(3·logs) into the weights and lays them out; call again whenever a parameter changed.</summary>
-    void Pack(CouplingNetShape shape, CouplingNetParameters parameters, View packed);
+    /// <summary>Folds exp(3·logs) into the weights and lays them out for images of this size; call again whenever a parameter changed.</summary>
+    void Pack(CouplingNetShape shape, Pixels pixels, CouplingNetParameters parameters, View packed);
 
     /// <summary>
     /// h = f(z1). z1 <c>[P,In]</c> (may be strided), h <c>[P,Out]</c>. When <paramref name="saved"/> is given

@@ -14,28 +14,28 @@ internal readonly struct Tiles
     /// <summary>Heights are multiples of this, but for the last tile.</summary>
     public const int Step = 16;
 
-    /// <summary>The largest height.</summary>
+    /// <summary>The largest height unless another is asked for.</summary>
     public const int MaxRows = 64;
 
-    public Tiles(int pixels, int workers)
+    public Tiles(int pixels, int workers, int most = MaxRows)
     {
         Pixels = pixels;
-        int wanted = (pixels + MaxRows - 1) / MaxRows;
+        int wanted = (pixels + most - 1) / most;
         wanted = (wanted + workers - 1) / workers * workers;
         int rows = (pixels + wanted - 1) / wanted;
         Rows = Math.Max((rows + Step - 1) / Step * Step, Step);
         Count = (pixels + Rows - 1) / Rows;
     }
 
-    private Tiles(int pixels)
+    private Tiles(int pixels, int rows)
     {
         Pixels = pixels;
-        Rows = MaxRows;
-        Count = (pixels + MaxRows - 1) / MaxRows;
+        Rows = rows;
+        Count = (pixels + rows - 1) / rows;
     }
 
-    /// <summary>Tiles of the largest height, however many workers there are.</summary>
-    public static Tiles Full(int pixels) => new(pixels);
+    /// <summary>Tiles of one height, however many workers there are.</summary>
+    public static Tiles Full(int pixels, int rows) => new(pixels, rows);
 
     /// <summary>Number of pixels.</summary>
     public int Pixels { get; }

@@ -13,17 +13,19 @@ public sealed class Coupling : IFlowLayer, IDisposable
     private readonly IBackend backend;
     private readonly CouplingKind kind;
     private readonly CouplingNetShape shape;
+    private readonly Pixels image;
     private readonly CouplingNetParameters parameters, gradients;
     private readonly IBuffer packed;
     private readonly Node node;
 
-    /// <summary>A coupling whose network has that shape.</summary>
-    public Coupling(Device device, string name, CouplingKind kind, CouplingNetShape shape, CouplingNetParameters parameters,
-        CouplingNetParameters gradients)
+    /// <summary>A coupling over images of that size whose network has that shape.</summary>
+    public Coupling(Device device, string name, CouplingKind kind, CouplingNetShape shape, Pixels image,
+        CouplingNetParameters parameters, CouplingNetParameters gradients)
     {
-        (this.device, Name, this.kind, this.shape, this.parameters, this.gradients) = (device, name, kind, shape, parameters, gradients);
+        (this.device, Name, this.kind, this.shape, this.image) = (device, name, kind, shape, image);
+        (this.parameters, this.gradients) = (parameters, gradients);
         backend = device.Backend;
-        packed = backend.Allocate(backend.CouplingNet.PackedLength(shape));
+        packed = backend.Allocate(backend.CouplingNet.PackedLength(shape, image));
         node = new Node(this);
     }
 
@@ -66,7 +68,7 @@ public sealed class Coupling : IFlowLayer, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Prepare() => backend.CouplingNet.Pack(shape, parameters, Packed);
+    public void Prepare() => backend.CouplingNet.Pack(shape, image, parameters, Packed);
 
     /// <inheritdoc/>
     public void Dispose() => packed.Dispose();

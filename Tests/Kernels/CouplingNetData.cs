@@ -97,12 +97,12 @@ public static class CouplingNetRun
         CouplingNetParameters parameters = Views(name => memory.Input(name, data[name]));
         CouplingNetParameters gradients = Views(name => memory.Output($"gradient of {name}", 1, data[name].Length));
         // How a backend fills these two is its own affair, so they need not be written in full.
-        View packed = memory.InOut("packed", new float[net.PackedLength(s)], 1, checked((int)net.PackedLength(s)));
+        View packed = memory.InOut("packed", new float[net.PackedLength(s, shape.Pixels)], 1, checked((int)net.PackedLength(s, shape.Pixels)));
         View saved = memory.InOut("saved", new float[net.SavedLength(s, shape.Pixels)], 1, checked((int)net.SavedLength(s, shape.Pixels)));
         View z1 = memory.Input("z1", data.Z1, shape.P, shape.In, shape.Layout), dh = memory.Input("dh", data.Dh, shape.P, shape.Out);
         View h = memory.Output("h", shape.P, shape.Out), unsaved = memory.Output("h, nothing saved", shape.P, shape.Out);
         View dz1 = memory.InOut("dz1", data.Dz1, shape.P, shape.In, shape.Layout);
-        net.Pack(s, parameters, packed);
+        net.Pack(s, shape.Pixels, parameters, packed);
         net.Forward(s, shape.Pixels, z1, packed, unsaved, View.None);
         net.Forward(s, shape.Pixels, z1, packed, h, saved);
         net.Backward(s, shape.Pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);

@@ -1,21 +1,22 @@
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// The gradient of a 3×3 convolution's weights in the domain of <see cref="MinimalFilter"/>: sums[g, narrow channel, wide channel]
-/// over quads of S(narrow)·E(wide), folded back to nine taps at the end. The workers divide the wide channels among themselves
-/// and each walks all quads, so that every element is one sum in ascending order, whatever their number.
+/// The gradient of a 3×3 convolution's weights in the domain of a <see cref="MinimalFilter"/>: sums[g, narrow channel, wide channel]
+/// over blocks of S(narrow)·E(wide), folded back to nine taps at the end. The workers divide the wide channels among themselves
+/// and each walks all blocks, so that every element is one sum in ascending order, whatever their number.
 /// </summary>
 internal unsafe struct FilterGradient
 {
-    private const int Points = MinimalFilter.Points, SlicePanels = TileFilter.SlicePanels, Taps = 9;
+    private const int SlicePanels = TileFilter.SlicePanels, Taps = 9;
 
     public HostGemm Gemm;
+    public MinimalFilter Filter;
 
     /// <summary>Channels of the narrow and the wide side.</summary>
     public int Channels, Width;
 
-    /// <summary>Quads of a full tile, and tiles that <see cref="Add"/> takes at most.</summary>
-    public int TileQuads, MaxTiles;
+    /// <summary>Blocks of a full tile, and tiles that <see cref="Add"/> takes at most.</summary>
+    public int TileBlocks, MaxTiles;
 
     /// <summary>The sums, of <see cref="SumsLength"/>.</summary>
     public float* Sums;
@@ -24,44 +25,44 @@ internal unsafe struct FilterGradient
     public bool Mirrored;
 
     /// <summary>Floats of the sums.</summary>
-    public static nint SumsLength(int channels, int width) => (nint)Points * channels * Panels.Pad(width);
+    public static nint SumsLength(MinimalFilter filter, int channels, int width) => (nint)filter.Points * channels * Panels.Pad(width);
 
     private readonly nint Point => (nint)Channels * Panels.Pad(Width);
 
     /// <summary>
-    /// Adds <paramref name="quads"/> quads (or begins with them): the narrow side tile after tile as <see cref="QuadPatches.Gather"/> left
+    /// Adds <paramref name="blocks"/> blocks (or begins with them): the narrow side tile after tile as <see cref="BlockPatches.Gather"/> left
     /// it, the wide side tile after tile in panels. <paramref name="slice"/> is scratch of <see cref="TileFilter.SliceLength"/> for
-    /// all quads of the tiles.
+    /// all blocks of the tiles.
     /// </summary>
-    public readonly void Add(float* narrow, nint narrowTile, float* wide, nint wideTile, int quads, bool begin, float* slice, int part, int parts)
+    public readonly void Add(float* narrow, nint narrowTile, float* wide, nint wideTile, int blocks, bool begin, float* slice, int part, int parts)
     {
         int row = Panels.Pad(Channels), padded = Panels.Pad(Width);
-        nint panel = 4 * (nint)TileQuads * Panels.Width, plane = (nint)MaxTiles * TileQuads * Panels.Width, slicePanel = Points * plane;
+        nint panel = Filter.Area * (nint)TileBlocks * Panels.Width, plane = ((nint)MaxTiles * TileBlocks + 1) * Panels.Width, slicePanel = Filter.Points * plane;
         Product product = new()
         {
             ARow = 1,
             AStep = row,
             ABlock = narrowTile,
-            Block = TileQuads,
+            Block = TileBlocks,
             BPanel = slicePanel,
-            BBlock = (nint)TileQuads * Panels.Width,
+            BBlock = (nint)TileBlocks * Panels.Width,
             CRow = padded,
             CPanel = Panels.Width,
             M = Channels,
-            K = quads,
+            K = blocks,
             Epilogue = begin ? Epilogue.Store : Epilogue.Accumulate,
         };
         (int first, int end) = Workers.Share(Panels.Count(Width), part, parts);
         for (int panels; first < end; first += panels)
         {
             panels = Math.Min(SlicePanels, end - first);
-            for (int done = 0, tile = 0; done < quads; done += TileQuads, tile++)
-                MinimalFilter.Expand(wide + tile * wideTile + first * panel, panel, panels, Math.Min(TileQuads, quads - done),
+            for (int done = 0, tile = 0; done < blocks; done += TileBlocks, tile++)
+                Filter.Expand(wide + tile * wideTile + first * panel, panel, panels, Math.Min(TileBlocks, blocks - done),
                     slice + (nint)done * Panels.Width, plane, slicePanel);
             product.N = panels * Panels.Width;
-            for (int g = 0; g < Points; g++)
+            for (int g = 0; g < Filter.Points; g++)
             {
-                product.A = narrow + g * (nint)TileQuads * row;
+                product.A = narrow + g * (nint)TileBlocks * row;
                 product.B = slice + g * plane;
                 product.C = Sums + g * Point + first * Panels.Width;
                 Gemm.Multiply(ref product);
@@ -79,7 +80,7 @@ internal unsafe struct FilterGradient
             int column = panel * Panels.Width, n = Math.Min(Panels.Width, Width - column);
             for (int c = 0; c < Channels; c++)
             {
-                MinimalFilter.Fold(Sums + (nint)c * Panels.Pad(Width) + column, Point, Mirrored, taps);
+                Filter.Fold(Sums + (nint)c * Panels.Pad(Width) + column, Point, Mirrored, taps);
                 for (int t = 0; t < Taps; t++)
                     Panels.Scale(taps + t * Panels.Width, scale + column, target + t * tap + (nint)c * Width + column, n);
             }
@@ -96,7 +97,7 @@ internal unsafe struct FilterGradient
             int column = panel * Panels.Width, n = Math.Min(Panels.Width, Width - column);
             for (int c = 0; c < Channels; c++)
             {
-                MinimalFilter.Fold(Sums + (nint)c * Panels.Pad(Width) + column, Point, Mirrored, taps);
+                Filter.Fold(Sums + (nint)c * Panels.Pad(Width) + column, Point, Mirrored, taps);
                 float* to = target + (nint)column * Channels + c;
                 for (int t = 0; t < Taps; t++)
                     for (int i = 0; i < n; i++) to[t * tap + i * Channels] = taps[t * Panels.Width + i] * scale[c];

@@ -1,23 +1,22 @@
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// The matrix products of <see cref="MinimalFilter"/> for the quads of one tile of hidden activations, kept in
-/// <see cref="Panels"/> <see cref="Panel"/> apart. Wide channels pass in slices of a few panels, so that their 16 transformed
-/// copies stay in cache; <see cref="Slice"/> holds them as <c>[panel, g, quad, 16]</c>.
+/// The matrix products of a <see cref="MinimalFilter"/> for the blocks of one tile of hidden activations, kept in
+/// <see cref="Panels"/> <see cref="Panel"/> apart. Wide channels pass in slices of a few panels, so that their transformed
+/// copies stay in cache; <see cref="Slice"/> holds them as <c>[panel, g, block, 16]</c>.
 /// </summary>
 internal unsafe struct TileFilter
 {
     /// <summary>Panels of a slice: the columns of a micro-kernel pass.</summary>
     public const int SlicePanels = 3;
 
-    private const int Points = MinimalFilter.Points;
-
     public HostGemm Gemm;
+    public MinimalFilter Filter;
 
-    /// <summary>Quads of this tile.</summary>
-    public int Quads;
+    /// <summary>Blocks of this tile.</summary>
+    public int Blocks;
 
-    /// <summary>Quads that there is room for: of the highest tile.</summary>
+    /// <summary>Blocks that there is room for: of the highest tile.</summary>
     public int Capacity;
 
     /// <summary>Distance between panels of a tile.</summary>
@@ -27,15 +26,15 @@ internal unsafe struct TileFilter
     public float* Slice;
 
     /// <summary>Distance between two g in a slice.</summary>
-    public readonly nint Plane => (nint)Capacity * Panels.Width;
+    public readonly nint Plane => (nint)(Capacity + 1) * Panels.Width;
 
-    private readonly nint SlicePanel => Points * Plane;
+    private readonly nint SlicePanel => Filter.Points * Plane;
 
-    /// <summary>Floats of a slice for tiles of so many quads.</summary>
-    public static nint SliceLength(int quads) => (nint)SlicePanels * Points * quads * Panels.Width;
+    /// <summary>Floats of a slice for tiles of so many blocks.</summary>
+    public static nint SliceLength(MinimalFilter filter, int blocks) => (nint)SlicePanels * filter.Points * (blocks + 1) * Panels.Width;
 
-    /// <summary>Floats of the narrow side of a tile: [g, quad, channels padded to panels].</summary>
-    public static nint NarrowLength(int quads, int channels) => (nint)Points * quads * Panels.Pad(channels);
+    /// <summary>Floats of the narrow side of a tile: [g, block, channels padded to panels].</summary>
+    public static nint NarrowLength(MinimalFilter filter, int blocks, int channels) => (nint)filter.Points * blocks * Panels.Pad(channels);
 
     /// <summary>
     /// wide = max(Eᵀ(weights·narrow) + bias, 0) for <paramref name="width"/> channels; weights are <c>[g]</c> panels of
@@ -47,8 +46,8 @@ internal unsafe struct TileFilter
         {
             int panels = Multiply(narrow, channels, weights, width, first);
             for (int p = 0; p < panels; p++)
-                MinimalFilter.ContractRelu(
-                    Slice + p * SlicePanel, Plane, Quads, bias + (first + p) * Panels.Width, wide + (first + p) * Panel);
+                Filter.ContractRelu(
+                    Slice + p * SlicePanel, Plane, Blocks, bias + (first + p) * Panels.Width, wide + (first + p) * Panel);
         }
     }
 
@@ -59,12 +58,12 @@ internal unsafe struct TileFilter
     {
         int panels = Multiply(narrow, channels, weights, width, first);
         for (int p = 0; p < panels; p++)
-            MinimalFilter.ContractMasked(Slice + p * SlicePanel, Plane, Quads, gate + (first + p) * Panel, wide + (first + p) * Panel);
+            Filter.ContractMasked(Slice + p * SlicePanel, Plane, Blocks, gate + (first + p) * Panel, wide + (first + p) * Panel);
         return panels;
     }
 
     /// <summary>
-    /// narrow[g, quad, c] = Σ over wide channels of E(wide)·weights, <c>[g]</c> panels of <paramref name="width"/> rows, for so many
+    /// narrow[g, block, c] = Σ over wide channels of E(wide)·weights, <c>[g]</c> panels of <paramref name="width"/> rows, for so many
     /// channels; what lies behind them in a row is arbitrary.
     /// </summary>
     public readonly void ToNarrow(float* wide, int width, float* weights, int channels, float* narrow)
@@ -74,7 +73,7 @@ internal unsafe struct TileFilter
         for (int first = 0; first < Panels.Count(width); first += SlicePanels)
         {
             int panels = Math.Min(SlicePanels, Panels.Count(width) - first), channel = first * Panels.Width;
-            MinimalFilter.Expand(wide + first * Panel, Panel, panels, Quads, Slice, Plane, SlicePanel);
+            Filter.Expand(wide + first * Panel, Panel, panels, Blocks, Slice, Plane, SlicePanel);
             Product product = new()
             {
                 ARow = Panels.Width,
@@ -85,12 +84,12 @@ internal unsafe struct TileFilter
                 BBlock = Panels.Width * Panels.Width,
                 CRow = row,
                 CPanel = Panels.Width,
-                M = Quads,
+                M = Blocks,
                 N = (channels + 7) / 8 * 8,   // stores under a mask are slow
                 K = Math.Min(panels * Panels.Width, width - channel),
                 Epilogue = first == 0 ? Epilogue.Store : Epilogue.Accumulate,
             };
-            for (int g = 0; g < Points; g++)
+            for (int g = 0; g < Filter.Points; g++)
             {
                 product.A = Slice + g * Plane;
                 product.B = weights + g * point + channel * Panels.Width;
@@ -113,11 +112,11 @@ internal unsafe struct TileFilter
             BPanel = (nint)channels * Panels.Width,
             CRow = Panels.Width,
             CPanel = SlicePanel,
-            M = Quads,
+            M = Blocks,
             N = panels * Panels.Width,
             K = channels,
         };
-        for (int g = 0; g < Points; g++)
+        for (int g = 0; g < Filter.Points; g++)
         {
             product.A = narrow + g * (nint)Capacity * row;
             product.B = weights + g * point + (nint)first * product.BPanel;

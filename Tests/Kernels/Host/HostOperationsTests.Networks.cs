@@ -23,10 +23,10 @@ public sealed partial class HostOperationsTests
                 CouplingNetParameters parameters = Parameters(v, shape), gradients = Parameters(v, shape);
                 View z1 = v.Strided(count, shape.In, 2 * shape.In), h = v.Zeros(count, shape.Out), unsaved = v.Zeros(count, shape.Out);
                 View dh = v.Normal(count, shape.Out), dz1 = v.Strided(count, shape.In, 2 * shape.In + 1);
-                View packed = v.Zeros(1, (int)net.PackedLength(shape)), saved = v.Zeros(1, (int)net.SavedLength(shape, pixels));
+                View packed = v.Zeros(1, (int)net.PackedLength(shape, pixels)), saved = v.Zeros(1, (int)net.SavedLength(shape, pixels));
                 return (() =>
                 {
-                    net.Pack(shape, parameters, packed);
+                    net.Pack(shape, pixels, parameters, packed);
                     net.Forward(shape, pixels, z1, packed, unsaved, View.None);
                     net.Forward(shape, pixels, z1, packed, h, saved);
                     net.Backward(shape, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);

@@ -4,13 +4,13 @@ namespace GlowGpu.Tests.Reference.Backend;
 
 internal sealed class ReferenceCouplingNet : ICouplingNet
 {
-    public long PackedLength(CouplingNetShape shape) =>
+    public long PackedLength(CouplingNetShape shape, Pixels pixels) =>
         9L * shape.In1 * shape.Width + (long)shape.Width * shape.Width + 9L * shape.In3 * shape.Out + 4L * shape.Width + 2L * shape.Out;
 
     // z1 is at hand in backward: the hidden layers are computed again.
     public long SavedLength(CouplingNetShape shape, Pixels pixels) => 1;
 
-    public void Pack(CouplingNetShape shape, CouplingNetParameters parameters, View packed)
+    public void Pack(CouplingNetShape shape, Pixels pixels, CouplingNetParameters parameters, View packed)
     {
         CouplingNetWeights w = Weights(parameters);
         packed.Store([.. w.W1, .. w.Bias1, .. w.Logs1, .. w.W2, .. w.Bias2, .. w.Logs2, .. w.W3, .. w.Bias3, .. w.Logs3]);
