@@ -1,4 +1,5 @@
 using GlowGpu.Kernels;
+using GlowGpu.Kernels.Host;
 using GlowGpu.Model;
 
 namespace GlowGpu.Bench.Roofline;
@@ -14,12 +15,13 @@ public readonly record struct Cost(double Flops, double Bytes)
 {
     private const double Float = sizeof(float);
 
-    // Multiply-adds for each pixel, pair of channels and direction of a 3×3 convolution: taps, or 16 for every 2×2 pixels.
-    private const double Taps = 9, Filtered = 4;
+    // Multiply-adds for each pixel, pair of channels and direction of a 3×3 convolution.
+    private const double Taps = 9;
 
     /// <summary>
-    /// The flops left when 3×3 convolutions are made by minimal filtering (F(2×2,3×3), 16 products in place of 36), its additions not
-    /// counted; the same as <see cref="Flops"/> where there are none.
+    /// The flops left when 3×3 convolutions are made by minimal filtering as the host backend does it, its additions not counted: F(4×4,3×3),
+    /// 36 products in place of 144, in images of at least 8×8, else F(2×2,3×3), 16 in place of 36. The same as <see cref="Flops"/> where
+    /// there are no such convolutions.
     /// </summary>
     public double FilteredFlops { get; init; } = Flops;
 
@@ -33,17 +35,17 @@ public readonly record struct Cost(double Flops, double Bytes)
     public static Cost Pack(CouplingNetShape s) => new(0, 2 * Float * Weights(s));
 
     /// <summary>2·P·Width·(9·In1 + Width + 9·Out) flops; z1, h, weights, and when kept both hidden layers.</summary>
-    public static Cost CouplingNet(CouplingNetShape s, double p, bool kept) => new(
-        NetFlops(s, p, Taps), Float * (p * (s.In + s.Out + (kept ? 2 * s.Width : 0)) + Weights(s)))
+    public static Cost CouplingNet(CouplingNetShape s, Pixels p, bool kept) => new(
+        NetFlops(s, p, Taps), Float * ((double)p.Count * (s.In + s.Out + (kept ? 2 * s.Width : 0)) + Weights(s)))
     {
-        FilteredFlops = NetFlops(s, p, Filtered),
+        FilteredFlops = NetFlops(s, p, Filtered(p)),
     };
 
     /// <summary>Twice the flops of forward; z1, dz1 (read and written), h, dh, hidden layers, weights and their gradients.</summary>
-    public static Cost CouplingNetBackward(CouplingNetShape s, double p) => new(
-        2 * NetFlops(s, p, Taps), Float * (p * (3 * s.In + 2 * s.Out + 2 * s.Width) + 2 * Weights(s)))
+    public static Cost CouplingNetBackward(CouplingNetShape s, Pixels p) => new(
+        2 * NetFlops(s, p, Taps), Float * ((double)p.Count * (3 * s.In + 2 * s.Out + 2 * s.Width) + 2 * Weights(s)))
     {
-        FilteredFlops = 2 * NetFlops(s, p, Filtered),
+        FilteredFlops = 2 * NetFlops(s, p, Filtered(p)),
     };
 
     /// <summary>z2 read and written, h [P,2·C2] (additive: [P,C2]) read.</summary>
@@ -95,8 +97,9 @@ public readonly record struct Cost(double Flops, double Bytes)
         double flops = 0;
         for (int l = 0; l < config.Levels; l++)
         {
-            double p = (double)batch * (config.Height >> (l + 1)) * (config.ImageWidth >> (l + 1));
-            double step = ChannelAffine(p, config.LevelChannels(l)).Flops + flopsOf(CouplingNet(GlowParameters.Network(config, l), p, false));
+            (int height, int width, int channels) = config.LevelShape(l);
+            Pixels pixels = new(batch, height, width);
+            double p = pixels.Count, step = ChannelAffine(p, channels).Flops + flopsOf(CouplingNet(GlowParameters.Network(config, l), pixels, false));
             flops += config.Depth * step;
             if (l < config.Levels - 1) flops += ZeroConv(GlowParameters.Split(config, l), p).Flops;
         }
@@ -108,7 +111,13 @@ public readonly record struct Cost(double Flops, double Bytes)
     /// </summary>
     public static double TrainingFlops(GlowConfig config, int batch) => 3 * ModelFlops(config, batch);
 
-    private static double NetFlops(CouplingNetShape s, double p, double each) => 2 * p * s.Width * (each * s.In1 + s.Width + each * s.Out);
+    private static double Filtered(Pixels pixels)
+    {
+        MinimalFilter filter = MinimalFilter.For(pixels);
+        return (double)filter.Points / filter.Area;
+    }
+
+    private static double NetFlops(CouplingNetShape s, Pixels p, double each) => 2.0 * p.Count * s.Width * (each * s.In1 + s.Width + each * s.Out);
 
     private static double Weights(CouplingNetShape s) => 9.0 * s.In1 * s.Width + (double)s.Width * s.Width + 9.0 * s.In3 * s.Out;
 }
