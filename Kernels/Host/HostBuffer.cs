@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace GlowGpu.Kernels.Host;
 
-/// <summary>Zeroed native memory, aligned to a cache line, that the host kernels address by pointer.</summary>
+/// <summary>Zeroed native memory, aligned to a cache line or a large page, that the host kernels address by pointer.</summary>
 public sealed unsafe class HostBuffer : IBuffer
 {
     private const nuint Alignment = 64;
@@ -16,7 +16,8 @@ public sealed unsafe class HostBuffer : IBuffer
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         Length = length;
         nuint bytes = checked((nuint)Math.Max(length, 1) * sizeof(float));
-        data = (float*)NativeMemory.AlignedAlloc(bytes, Alignment);
+        data = (float*)NativeMemory.AlignedAlloc(bytes, bytes >= Linux.HugePage ? Linux.HugePage : Alignment);
+        Linux.AdviseHuge(data, bytes);
         NativeMemory.Clear(data, bytes);
     }
 

@@ -19,6 +19,7 @@ internal sealed unsafe class KeptMemory<T> where T : unmanaged
             // The smaller array may go before the larger one is made.
             array = [];
             array = GC.AllocateUninitializedArray<T>(checked((int)(count + padding)), pinned: true);
+            fixed (T* start = array) Linux.AdviseHuge(start, (nuint)array.Length * (nuint)sizeof(T));
         }
         fixed (T* address = array) return (T*)(((nuint)address + Alignment - 1) & ~(nuint)(Alignment - 1));
     }

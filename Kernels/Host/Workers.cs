@@ -22,6 +22,7 @@ public sealed unsafe class Workers : IDisposable
 
     private readonly Thread[] threads;
     private readonly SemaphoreSlim[] parked;
+    private readonly CorePlacement placement;
     private delegate*<Workers, int, void> entry;
     private void* work;
     private int parts;
@@ -37,6 +38,7 @@ public sealed unsafe class Workers : IDisposable
         Count = count;
         threads = new Thread[count - 1];
         parked = new SemaphoreSlim[count - 1];
+        placement = new CorePlacement(count);
         for (int i = 0; i < threads.Length; i++)
         {
             int worker = i + 1;
@@ -63,6 +65,7 @@ public sealed unsafe class Workers : IDisposable
         parts = partCount;
         failure = null;
         pending = threads.Length;
+        placement.Settle(worker: 0);
         Interlocked.Increment(ref generation);
         foreach (SemaphoreSlim s in parked) if (s.CurrentCount == 0) s.Release();
         try
@@ -118,6 +121,7 @@ public sealed unsafe class Workers : IDisposable
             }
             seen = Volatile.Read(ref generation);
             if (stopping) return;
+            placement.Settle(worker);
             try
             {
                 entry(this, worker);
