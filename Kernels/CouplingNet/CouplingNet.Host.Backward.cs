@@ -70,7 +70,7 @@ public sealed unsafe partial class HostCouplingNet
         context.Scales.Compute(parameters);
         new Span<double>(context.Totals, context.Groups * context.SumCount).Clear();
 
-        workers.Run(filter.Points, new PackTransposedWork { Context = context });
+        workers.Run(Panels.Count(shape.Width), new PackTransposedWork { Context = context });
         if (context.Groups > 1)
         {
             workers.Run(context.Groups, new GroupWork { Context = context });
@@ -137,8 +137,9 @@ public sealed unsafe partial class HostCouplingNet
         public Scales Scales;
         public Packed Packed;
 
-        /// <summary>Transposed weights in panels: [g] [Width, In] (no edge), [Width, Width], [g] [Out, Width].</summary>
+        /// <summary>Transposed weights: from wide to In channels (no edge), a square matrix in panels, and from Out channels to wide.</summary>
         public float* W1T, W2T, W3T;
+        public FilterWeights Layout1T, Layout3T;
 
         /// <summary>The sums of a <see cref="FilterGradient"/> for W3 and W1, of every group.</summary>
         public float* DW3, DW1;
@@ -183,13 +184,13 @@ public sealed unsafe partial class HostCouplingNet
 
         public readonly int HSums => DhSums + Panels.Pad(Shape.Out);
 
-        public readonly nint DW3Length => FilterGradient.SumsLength(Filter, Shape.Out, Shape.Width);
+        public readonly nint DW3Length => Layout3T.Length;
 
         public readonly bool Halves => Strassen.Pays(Shape.Width);
 
         public readonly nint DW2Length => (nint)Shape.Width * Shape.Width;
 
-        public readonly nint DW1Length => FilterGradient.SumsLength(Filter, Shape.In1, Shape.Width);
+        public readonly nint DW1Length => Packed.Layout1.Length;
 
         private readonly nint SliceLength => TileFilter.SliceLength(Filter, ChunkTiles * TileBlocks);
 
@@ -228,13 +229,14 @@ public sealed unsafe partial class HostCouplingNet
         public long Place(float* start)
         {
             MemoryLayout layout = new(start);
-            int width = Shape.Width;
             Scales = new Scales(Shape, layout.Take(Scales.Measure(Shape)));
             Sums = layout.Take((long)Slots * (Tiles.Rows / ColumnSums.Block) * SumCount);
             Totals = (double*)layout.Take(2L * Groups * SumCount);
-            W1T = layout.Take(Filter.Points * Panels.Length(width, Shape.In));
+            Layout1T = FilterWeights.ToNarrow(Filter, Shape.Width, Shape.In);
+            Layout3T = FilterWeights.ToWide(Filter, Shape.Out, Shape.Width);
+            W1T = layout.Take(Layout1T.Length);
             W2T = layout.Take(SquareLength(Shape));
-            W3T = layout.Take(Filter.Points * Panels.Length(Shape.Out, width));
+            W3T = layout.Take(Layout3T.Length);
             DW3 = layout.Take(Groups * DW3Length);
             DW2 = Groups > 1 ? layout.Take(Groups * DW2Length) : HostBuffer.Address(Gradients.W2);
             DW1 = layout.Take(Groups * DW1Length);

@@ -6,48 +6,39 @@ namespace GlowGpu.Kernels;
 // What the workers do in a backward pass; the formulas are in CouplingNet.Host.Backward.cs.
 public sealed unsafe partial class HostCouplingNet
 {
-    /// <summary>Packs the transposed weights: in every part those of one g, and some rows of W2.</summary>
+    /// <summary>Packs the transposed weights of 16 hidden channels.</summary>
     private struct PackTransposedWork : IWork
     {
         public BackwardContext Context;
 
-        public readonly void Run(int g, int worker)
+        public readonly void Run(int panel, int worker)
         {
             ref readonly BackwardContext c = ref Context;
             CouplingNetShape shape = c.Shape;
-            int width = shape.Width, outs = shape.Out;
-            nint panel = (nint)width * Panels.Width;
-
-            float* from = c.Packed.W1 + g * c.Packed.Point1, to = c.W1T + g * (nint)Panels.Length(width, shape.In);
-            for (int first = 0; first < width; first += Panels.Width)
-                Panels.PackTransposed(from + (nint)first * shape.In1, Panels.Width, Math.Min(Panels.Width, width - first), shape.In,
-                    null, null, to + (nint)first * Panels.Width, panel);
-            Panels.ClearPadding(to, panel, width, shape.In);
-
-            if (c.Halves) PackHalves(g, c.Square(worker));
-            else PackSquare(g);
-
-            from = c.Packed.W3 + g * c.Packed.Point3;
-            to = c.W3T + g * (nint)Panels.Length(outs, width);
-            panel = (nint)outs * Panels.Width;
-            for (int first = 0; first < outs; first += Panels.Width)
-                Panels.PackTransposed(from + (nint)first * width, Panels.Width, Math.Min(Panels.Width, outs - first), width,
-                    null, c.Scales.S2, to + (nint)first * Panels.Width, panel);
-            Panels.ClearPadding(to, panel, outs, width);
+            int first = panel * Panels.Width, count = Math.Min(Panels.Width, shape.Width - first), outs = shape.Out;
+            FilterWeights from1 = c.Packed.Layout1, from3 = c.Packed.Layout3, to1 = c.Layout1T, to3 = c.Layout3T;
+            const int Square = Panels.Width * Panels.Width;
+            for (int g = 0; g < c.Filter.Points; g++)
+            {
+                float* from = c.Packed.W1 + panel * from1.WidePanel + g * from1.Point, to = c.W1T + panel * to1.WidePanel + g * to1.Point;
+                for (int i = 0; i < shape.In; i += Panels.Width, from += Square, to += Square)
+                    Panels.PackTransposedPanel(from, Panels.Width, count, Math.Min(Panels.Width, shape.In - i), null, to);
+                from = c.Packed.W3 + panel * from3.WidePanel + g * from3.Point;
+                to = c.W3T + panel * to3.WidePanel + g * to3.Point;
+                for (int o = 0; o < outs; o += Panels.Width, from += Square, to += Square)
+                    Panels.PackTransposedPanel(from, Panels.Width, Math.Min(Panels.Width, outs - o), count, c.Scales.S2 + first, to);
+            }
+            if (c.Halves) PackHalves(panel, c.Square(worker));
+            else PackSquare(first, count);
         }
 
-        private readonly void PackSquare(int part)
+        private readonly void PackSquare(int first, int count)
         {
             ref readonly BackwardContext c = ref Context;
             int width = c.Shape.Width;
             nint panel = (nint)width * Panels.Width;
-
-            // Whole panels, so that no two parts write to one cache line.
-            (int row, int end) = Workers.Share(Panels.Count(width), part, c.Filter.Points);
-            (row, end) = (row * Panels.Width, Math.Min(end * Panels.Width, width));
-            float* w2 = HostBuffer.Address(c.Parameters.W2) + (nint)row * width;
-            if (end > row) Panels.PackTransposed(w2, width, width, end - row, null, null, c.W2T, panel, row);
-            if (end == width) Panels.ClearPadding(c.W2T, panel, width, width);
+            Panels.PackTransposed(HostBuffer.Address(c.Parameters.W2) + (nint)first * width, width, width, count, null, null, c.W2T, panel, first);
+            if (first + count == width) Panels.ClearPadding(c.W2T, panel, width, width);
         }
 
         private readonly void PackHalves(int part, float* pair)
@@ -56,13 +47,13 @@ public sealed unsafe partial class HostCouplingNet
             int width = c.Shape.Width, half = width / 2;
             nint panelLength = (nint)width * Panels.Width;
             float* w2 = HostBuffer.Address(c.Parameters.W2);
-            (int panel, int end) = Workers.Share(half / Panels.Width, part, c.Filter.Points);
+            (int panel, int end) = Workers.Share(half / Panels.Width, part, width / Panels.Width);
             for (; panel < end; panel++)
             {
                 float* upper = w2 + panel * panelLength;
                 Panels.PackTransposed(upper, width, width, Panels.Width, null, null, pair, panelLength);
                 Panels.PackTransposed(upper + (nint)half * width, width, width, Panels.Width, null, null, pair + panelLength, panelLength);
-                Strassen.Pack(pair, pair + panelLength, width, panel, c.W2T);
+                Strassen.Pack(pair, Panels.Width, 0, panelLength, null, width, 0, half, panel, 1, c.W2T);
             }
         }
     }

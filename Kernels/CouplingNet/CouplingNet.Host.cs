@@ -45,16 +45,13 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     {
         Shapes.CheckCouplingNetPack(shape, parameters, packed, PackedLength(shape, pixels));
         MinimalFilter filter = MinimalFilter.For(pixels);
-        long scales = Scales.Measure(shape);
-        float* memory = scratch.Take(scales + workers.Count * PairLength(shape));
         PackWork work = new()
         {
             Shape = shape,
             Filter = filter,
             Parameters = parameters,
-            Scales = new Scales(shape, memory),
+            Scales = new Scales(shape, scratch.Take(Scales.Measure(shape))),
             Packed = new Packed(shape, filter, HostBuffer.Address(packed)),
-            Local = memory + scales,
         };
         work.Scales.Compute(parameters);
         workers.Run(PackParts, work);
@@ -118,19 +115,19 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     private readonly struct Packed
     {
         public readonly float* W1, Bias1, W2, Bias2, W3, Edge3, Bias3;
-        public readonly nint Point1, Point3;
+        public readonly FilterWeights Layout1, Layout3;
         public readonly long Length;
 
         public Packed(CouplingNetShape shape, MinimalFilter filter, float* start)
         {
             MemoryLayout layout = new(start);
-            Point1 = (nint)Panels.Length(shape.In1, shape.Width);
-            Point3 = (nint)Panels.Length(shape.Width, shape.Out);
-            W1 = layout.Take(filter.Points * Point1);
+            Layout1 = FilterWeights.ToWide(filter, shape.In1, shape.Width);
+            Layout3 = FilterWeights.ToNarrow(filter, shape.Width, shape.Out);
+            W1 = layout.Take(Layout1.Length);
             Bias1 = layout.Take(Panels.Pad(shape.Width));
             W2 = layout.Take(SquareLength(shape));
             Bias2 = layout.Take(Panels.Pad(shape.Width));
-            W3 = layout.Take(filter.Points * Point3);
+            W3 = layout.Take(Layout3.Length);
             Edge3 = layout.Take(Panels.Length(Taps, shape.Out));
             Bias3 = layout.Take(Panels.Pad(shape.Out));
             Length = layout.Length;
@@ -160,7 +157,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         }
     }
 
-    /// <summary>Packs, in each part some columns of W1 and some rows of W2 and W3.</summary>
+    /// <summary>Packs, in each part some columns of W1 and some of the rows of W2 and W3.</summary>
     private struct PackWork : IWork
     {
         public CouplingNetShape Shape;
@@ -169,34 +166,40 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         public Scales Scales;
         public Packed Packed;
 
-        /// <summary>Two panels of W2 for each worker.</summary>
-        public float* Local;
-
         public readonly void Run(int part, int worker)
         {
             int width = Shape.Width, outs = Shape.Out, in1 = Shape.In1;
 
             (int firstPanel, int endPanel) = Workers.Share(Panels.Count(width), part, PackParts);
             int column = firstPanel * Panels.Width, columns = Math.Min(endPanel * Panels.Width, width) - column;
-            nint panel = (nint)in1 * Panels.Width;
             Filter.TransformWeights(HostBuffer.Address(Parameters.W1) + column, (nint)in1 * width, width, in1, columns,
-                Scales.S1 + column, mirrored: false, Packed.W1 + firstPanel * panel, Packed.Point1, panel);
+                Scales.S1 + column, mirrored: false, Packed.W1 + firstPanel * Packed.Layout1.WidePanel, Packed.Layout1.Point, Packed.Layout1.WidePanel);
 
-            (int first, int end) = Workers.Share(width, part, PackParts);
-            int rows = end - first;
-            panel = (nint)width * Panels.Width;
-            if (Strassen.Pays(width)) PackHalves(part, Local + worker * PairLength(Shape));
+            float* source2 = HostBuffer.Address(Parameters.W2);
+            if (Strassen.Pays(width))
+            {
+                int half = width / 2;
+                (int first, int end) = Workers.Share(half, part, PackParts);
+                Strassen.Pack(source2, width, Panels.Width, half, Scales.S2, width, first, end, 0, half / Panels.Width, Packed.W2);
+            }
             else
             {
+                (int first, int end) = Workers.Share(width, part, PackParts);
+                int rows = end - first;
+                nint panel = (nint)width * Panels.Width;
                 float* w2 = Packed.W2 + (nint)first * Panels.Width;
-                Panels.Pack(HostBuffer.Address(Parameters.W2) + (nint)first * width, width, rows, width, Scales.S2, w2, panel);
+                Panels.Pack(source2 + (nint)first * width, width, rows, width, Scales.S2, w2, panel);
                 Panels.ClearPadding(w2, panel, rows, width);
             }
 
             float* w3 = HostBuffer.Address(Parameters.W3);
             nint tap = (nint)Shape.In3 * outs;
-            Filter.TransformWeights(w3 + (nint)first * outs, tap, outs, rows, outs,
-                Scales.S3, mirrored: true, Packed.W3 + (nint)first * Panels.Width, Packed.Point3, panel);
+            for (int p = firstPanel; p < endPanel; p++)
+            {
+                int first = p * Panels.Width;
+                Filter.TransformWeights(w3 + (nint)first * outs, tap, outs, Math.Min(Panels.Width, width - first), outs, Scales.S3, mirrored: true,
+                    Packed.W3 + p * Packed.Layout3.WidePanel, Packed.Layout3.Point, Panels.Width * Panels.Width);
+            }
 
             if (part > 0) return;
             for (int t = 0; t < Taps && Shape.EdgeBias; t++)
@@ -204,20 +207,6 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             Bias(HostBuffer.Address(Parameters.Bias1), Scales.S1, Packed.Bias1, width);
             Bias(HostBuffer.Address(Parameters.Bias2), Scales.S2, Packed.Bias2, width);
             Bias(HostBuffer.Address(Parameters.Bias3), Scales.S3, Packed.Bias3, outs);
-        }
-
-        private readonly void PackHalves(int part, float* pair)
-        {
-            int width = Shape.Width, half = width / 2;
-            float* w2 = HostBuffer.Address(Parameters.W2), right = pair + (nint)width * Panels.Width;
-            (int panel, int end) = Workers.Share(half / Panels.Width, part, PackParts);
-            for (; panel < end; panel++)
-            {
-                int c = panel * Panels.Width;
-                Panels.Pack(w2 + c, width, width, Panels.Width, Scales.S2 + c, pair, 0);
-                Panels.Pack(w2 + half + c, width, width, Panels.Width, Scales.S2 + half + c, right, 0);
-                Strassen.Pack(pair, right, width, panel, Packed.W2);
-            }
         }
 
         private static void Bias(float* bias, float* scale, float* target, int count)

@@ -119,6 +119,9 @@ internal sealed unsafe partial class HostGemm
 {
     private const int MaxVectors = 3;
 
+    /// <summary>How many products, and the distances from one to the next.</summary>
+    private readonly record struct Each(int Count, nint A, nint B, nint C);
+
     // kernels[height · (MaxVectors + 1) + vectors] for heights of 1 … rows; vectors 0 is a vector of half the width.
     private readonly delegate*<Product*, float*, float*, float*, float*, int, void>[] kernels;
     private readonly int rows;
@@ -161,42 +164,54 @@ internal sealed unsafe partial class HostGemm
     public SimdLevel Level { get; }
 
     /// <summary>Computes one product.</summary>
-    public void Multiply(ref Product product)
+    public void Multiply(ref Product product) => MultiplyEach(ref product, 1, 0, 0, 0);
+
+    /// <summary>
+    /// Computes <paramref name="count"/> products of one shape, whose factors and results lie so far apart; unless there is one only, they
+    /// may not have an operand or a start of their own.
+    /// </summary>
+    public void MultiplyEach(ref Product product, int count, nint aNext, nint bNext, nint cNext)
     {
+        Each each = new(count, aNext, bNext, cNext);
         fixed (Product* p = &product)
         {
-            int count = (p->N + lanes - 1) / lanes;
-            int tail = p->N - (count - 1) * lanes;
+            int columns = (p->N + lanes - 1) / lanes;
+            int tail = p->N - (columns - 1) * lanes;
 
             // Processors begin two multiply-adds of half a 512-bit vector a cycle: where that holds the last columns it takes half the time.
             bool half = lanes == Panels.Width && tail <= Lanes256.Count;
-            if (half) Walk(p, count - 1, 0, tail);
-            int whole = half ? count - 1 : count;
+            if (half) Walk(p, each, columns - 1, 0, tail);
+            int whole = half ? columns - 1 : columns;
             for (int v = 0, width; v < whole; v += width)
             {
                 // A single vector meets too few multiply-adds a load: 2 + 2 rather than 3 + 1.
                 width = Math.Min(vectors, whole - v);
                 if (width > 2 && whole - v == width + 1) width--;
-                int last = v + width == count ? tail : lanes;
-                Walk(p, v, width, width == 1 && inHalves ? last - Lanes256.Count : last);
+                int last = v + width == columns ? tail : lanes;
+                Walk(p, each, v, width, width == 1 && inHalves ? last - Lanes256.Count : last);
             }
         }
     }
 
-    /// <summary>Some vectors of columns, from one on, of all rows of a product.</summary>
-    private void Walk(Product* p, int first, int width, int last)
+    /// <summary>Some vectors of columns, from one on, of all rows of every product.</summary>
+    private void Walk(Product* p, in Each each, int first, int width, int last)
     {
         (int panel, int offset) = Math.DivRem(first * lanes, Panels.Width);
-        float* a = p->A, b = p->B + panel * p->BPanel + offset;
-        float* c = p->C + panel * p->CPanel + offset, operand = p->Operand + panel * p->OperandPanel + offset;
-        for (int rest = p->M, passes = (rest + rows - 1) / rows; passes > 0; passes--)
+        float* aStart = p->A, bStart = p->B + panel * p->BPanel + offset;
+        float* cStart = p->C + panel * p->CPanel + offset, operandStart = p->Operand + panel * p->OperandPanel + offset;
+        int passes = (p->M + rows - 1) / rows;
+        for (int i = 0; i < each.Count; i++, aStart += each.A, bStart += each.B, cStart += each.C)
         {
-            int height = (rest + passes - 1) / passes;
-            kernels[height * (MaxVectors + 1) + width](p, a, b, c, operand, last);
-            a += height * p->ARow;
-            c += height * p->CRow;
-            operand += height * p->OperandRow;
-            rest -= height;
+            float* a = aStart, c = cStart, operand = operandStart;
+            for (int rest = p->M, left = passes; left > 0; left--)
+            {
+                int height = left == 1 ? rest : (rest + left - 1) / left;
+                kernels[height * (MaxVectors + 1) + width](p, a, bStart, c, operand, last);
+                a += height * p->ARow;
+                c += height * p->CRow;
+                operand += height * p->OperandRow;
+                rest -= height;
+            }
         }
     }
 

@@ -72,6 +72,22 @@ internal static unsafe class Panels
         }
     }
 
+    /// <summary>
+    /// <see cref="PackTransposed"/> of one panel from its first column on, without scale of rows, where rows of source have room for whole
+    /// panels; the padding behind the last column becomes 0.
+    /// </summary>
+    public static void PackTransposedPanel(float* source, nint sourceRow, int rows, int columns, float* columnScale, float* target)
+    {
+        if (!Transpose.IsSupported)
+        {
+            PackTransposed(source, sourceRow, rows, columns, null, columnScale, target, 0);
+            ClearPadding(target, 0, rows, columns);
+            return;
+        }
+        for (int k = 0; k < rows; k += Width)
+            Transpose.Block(source + k, sourceRow, Math.Min(Width, rows - k), columns, null, columnScale, target + k * Width);
+    }
+
     /// <summary>Zeroes the padding behind a matrix's last column, so that it adds nothing wherever whole panels are read.</summary>
     public static void ClearPadding(float* target, nint panel, int rows, int columns)
     {
@@ -110,6 +126,16 @@ internal static unsafe class Panels
     private static void TransposeBlock(
         float* source, nint row, int count, int columns, float* rowScale, float* columnScale, float* target)
     {
+        if (columns == Width && Transpose.IsSupported)
+        {
+            int whole = count / Width * Width;
+            for (int k = 0; k < whole; k += Width)
+                Transpose.Block(source + k, row, Width, Width, rowScale is null ? null : rowScale + k, columnScale, target + k * Width);
+            source += whole;
+            target += whole * Width;
+            count -= whole;
+            if (rowScale is not null) rowScale += whole;
+        }
         int n = 0;
         for (; n + 4 <= columns && Sse.IsSupported; n += 4)
             Transpose4(source + n * row, row, count, rowScale, columnScale is null ? null : columnScale + n, target + n);

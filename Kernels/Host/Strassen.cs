@@ -43,19 +43,15 @@ internal static unsafe class Strassen
     public static nint ScratchLength(int width, nint panel) => width / 2 / Panels.Width * (4 * panel / 2 + panel + panel / 2);
 
     /// <summary>
-    /// Packs one panel of the left half of a matrix [width, width] and the panel as far into the right half, each <c>[width, 16]</c>,
-    /// into the right-hand factors.
+    /// Packs the rows [<paramref name="first"/>, <paramref name="end"/>) of both halves of a matrix [width, width] into the right-hand factors,
+    /// of so many panels from one on and those as far into the right half. In the source, which begins at that panel, lie rows, panels and the
+    /// right half so far apart; columns are multiplied by scale, unless it is null.
     /// </summary>
-    public static void Pack(float* left, float* right, int width, int panel, float* packed)
+    public static void Pack(float* source, nint row, nint panel, nint right, float* scale, int width, int first, int end, int firstPanel, int panels, float* packed)
     {
-        int half = width / 2;
-        nint length = (nint)half * Panels.Width, matrix = (nint)half * half;
-        float* to = packed + panel * length;
-        uint bytes = (uint)(length * sizeof(float));
-        Unsafe.CopyBlock(to + B11 * matrix, left, bytes);
-        Unsafe.CopyBlock(to + B21 * matrix, left + length, bytes);
-        Unsafe.CopyBlock(to + B22 * matrix, right + length, bytes);
-        SumRight(left, right, left + length, right + length, Panels.Width, half, to + Sums * matrix, matrix);
+        if (Vector512.IsHardwareAccelerated) Pack<Lanes512>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
+        else if (Vector256.IsHardwareAccelerated) Pack<Lanes256>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
+        else Pack<Lanes128>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
     }
 
     /// <summary>
@@ -139,13 +135,6 @@ internal static unsafe class Strassen
         else SumLeft<Lanes128>(x11, x12, x21, x22, row, rows, sums, distance);
     }
 
-    private static void SumRight(float* x11, float* x12, float* x21, float* x22, nint row, int rows, float* sums, nint distance)
-    {
-        if (Vector512.IsHardwareAccelerated) SumRight<Lanes512>(x11, x12, x21, x22, row, rows, sums, distance);
-        else if (Vector256.IsHardwareAccelerated) SumRight<Lanes256>(x11, x12, x21, x22, row, rows, sums, distance);
-        else SumRight<Lanes128>(x11, x12, x21, x22, row, rows, sums, distance);
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumLeft<V>(float* x11, float* x12, float* x21, float* x22, nint row, int rows, float* sums, nint distance)
         where V : struct, ILanes<V>
@@ -166,20 +155,41 @@ internal static unsafe class Strassen
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumRight<V>(float* x11, float* x12, float* x21, float* x22, nint row, int rows, float* sums, nint distance)
+    private static void Pack<V>(
+        float* source, nint row, nint panel, nint right, float* scale, int width, int first, int end, int firstPanel, int panels, float* packed)
         where V : struct, ILanes<V>
     {
-        for (int r = 0; r < rows; r++, sums += Panels.Width)
+        int half = width / 2;
+        nint length = (nint)half * Panels.Width, matrix = (nint)half * half;
+        for (int r = first; r < end; r++)
         {
-            nint at = r * row;
-            for (int lane = 0; lane < Panels.Width; lane += V.Count)
+            float* x = source + r * row, to = packed + firstPanel * length + r * Panels.Width, s = scale;
+            for (int p = 0; p < panels; p++, x += panel, to += length)
             {
-                V b = V.Load(x12 + at + lane), d = V.Load(x22 + at + lane);
-                V t1 = b - V.Load(x11 + at + lane), t2 = d - t1;
-                t1.Store(sums + lane);
-                t2.Store(sums + distance + lane);
-                (d - b).Store(sums + 2 * distance + lane);
-                (V.Load(x21 + at + lane) - t2).Store(sums + 3 * distance + lane);
+                for (int lane = 0; lane < Panels.Width; lane += V.Count)
+                {
+                    float* left = x + lane, below = left + half * row;
+                    V a = V.Load(left), b = V.Load(left + right), c = V.Load(below), d = V.Load(below + right);
+                    if (s is not null)
+                    {
+                        V leftScale = V.Load(s + lane), rightScale = V.Load(s + half + lane);
+                        a *= leftScale;
+                        c *= leftScale;
+                        b *= rightScale;
+                        d *= rightScale;
+                    }
+                    V t1 = b - a, t2 = d - t1;
+                    float* target = to + lane;
+                    a.Store(target + B11 * matrix);
+                    c.Store(target + B21 * matrix);
+                    d.Store(target + B22 * matrix);
+                    target += Sums * matrix;
+                    t1.Store(target);
+                    t2.Store(target + matrix);
+                    (d - b).Store(target + 2 * matrix);
+                    (c - t2).Store(target + 3 * matrix);
+                }
+                if (s is not null) s += Panels.Width;
             }
         }
     }

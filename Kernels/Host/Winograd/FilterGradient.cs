@@ -1,7 +1,7 @@
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// The gradient of a 3×3 convolution's weights in the domain of a <see cref="MinimalFilter"/>: sums[g, narrow channel, wide channel]
+/// The gradient of a 3×3 convolution's weights in the domain of a <see cref="MinimalFilter"/>: for every g, narrow and wide channel the sum
 /// over blocks of S(narrow)·E(wide), folded back to nine taps at the end. The workers divide the wide channels among themselves
 /// and each walks all blocks, so that every element is one sum in ascending order, whatever their number.
 /// </summary>
@@ -18,16 +18,13 @@ internal unsafe struct FilterGradient
     /// <summary>Blocks of a full tile, and tiles that <see cref="Add"/> takes at most.</summary>
     public int TileBlocks, MaxTiles;
 
-    /// <summary>The sums, of <see cref="SumsLength"/>.</summary>
+    /// <summary>The sums, laid out by <see cref="FilterWeights.ToWide"/>.</summary>
     public float* Sums;
 
     /// <summary>Whether the taps run from the last to the first: the convolution reads the wide side.</summary>
     public bool Mirrored;
 
-    /// <summary>Floats of the sums.</summary>
-    public static nint SumsLength(MinimalFilter filter, int channels, int width) => (nint)filter.Points * channels * Panels.Pad(width);
-
-    private readonly nint Point => (nint)Channels * Panels.Pad(Width);
+    private readonly FilterWeights Layout => FilterWeights.ToWide(Filter, Channels, Width);
 
     /// <summary>
     /// Adds <paramref name="blocks"/> blocks (or begins with them): the narrow side tile after tile as <see cref="BlockPatches.Gather"/> left
@@ -36,18 +33,21 @@ internal unsafe struct FilterGradient
     /// </summary>
     public readonly void Add(float* narrow, nint narrowTile, float* wide, nint wideTile, int blocks, bool begin, float* slice, int part, int parts)
     {
-        int row = Panels.Pad(Channels), padded = Panels.Pad(Width);
+        FilterWeights layout = Layout;
+        int row = Panels.Pad(Channels);
         nint panel = Filter.Area * (nint)TileBlocks * Panels.Width, plane = ((nint)MaxTiles * TileBlocks + 1) * Panels.Width, slicePanel = Filter.Points * plane;
         Product product = new()
         {
+            A = narrow,
             ARow = 1,
             AStep = row,
             ABlock = narrowTile,
             Block = TileBlocks,
+            B = slice,
             BPanel = slicePanel,
             BBlock = (nint)TileBlocks * Panels.Width,
-            CRow = padded,
-            CPanel = Panels.Width,
+            CRow = Panels.Width,
+            CPanel = layout.WidePanel,
             M = Channels,
             K = blocks,
             Epilogue = begin ? Epilogue.Store : Epilogue.Accumulate,
@@ -60,19 +60,15 @@ internal unsafe struct FilterGradient
                 Filter.Expand(wide + tile * wideTile + first * panel, panel, panels, Math.Min(TileBlocks, blocks - done),
                     slice + (nint)done * Panels.Width, plane, slicePanel);
             product.N = panels * Panels.Width;
-            for (int g = 0; g < Filter.Points; g++)
-            {
-                product.A = narrow + g * (nint)TileBlocks * row;
-                product.B = slice + g * plane;
-                product.C = Sums + g * Point + first * Panels.Width;
-                Gemm.Multiply(ref product);
-            }
+            product.C = Sums + first * layout.WidePanel;
+            Gemm.MultiplyEach(ref product, Filter.Points, (nint)TileBlocks * row, plane, layout.Point);
         }
     }
 
     /// <summary>target[tap, narrow channel, wide channel] = folded sums·scale[wide channel], a worker's share; taps lie so far apart.</summary>
     public readonly void FinishByNarrow(float* scale, float* target, nint tap, int part, int parts)
     {
+        FilterWeights layout = Layout;
         float* taps = stackalloc float[Taps * Panels.Width];
         (int first, int end) = Workers.Share(Panels.Count(Width), part, parts);
         for (int panel = first; panel < end; panel++)
@@ -80,7 +76,7 @@ internal unsafe struct FilterGradient
             int column = panel * Panels.Width, n = Math.Min(Panels.Width, Width - column);
             for (int c = 0; c < Channels; c++)
             {
-                Filter.Fold(Sums + (nint)c * Panels.Pad(Width) + column, Point, Mirrored, taps);
+                Filter.Fold(Sums + panel * layout.WidePanel + c * Panels.Width, layout.Point, Mirrored, taps);
                 for (int t = 0; t < Taps; t++)
                     Panels.Scale(taps + t * Panels.Width, scale + column, target + t * tap + (nint)c * Width + column, n);
             }
@@ -90,6 +86,7 @@ internal unsafe struct FilterGradient
     /// <summary>target[tap, wide channel, narrow channel] = folded sums·scale[narrow channel], likewise.</summary>
     public readonly void FinishByWide(float* scale, float* target, nint tap, int part, int parts)
     {
+        FilterWeights layout = Layout;
         float* taps = stackalloc float[Taps * Panels.Width];
         (int first, int end) = Workers.Share(Panels.Count(Width), part, parts);
         for (int panel = first; panel < end; panel++)
@@ -97,7 +94,7 @@ internal unsafe struct FilterGradient
             int column = panel * Panels.Width, n = Math.Min(Panels.Width, Width - column);
             for (int c = 0; c < Channels; c++)
             {
-                Filter.Fold(Sums + (nint)c * Panels.Pad(Width) + column, Point, Mirrored, taps);
+                Filter.Fold(Sums + panel * layout.WidePanel + c * Panels.Width, layout.Point, Mirrored, taps);
                 float* to = target + (nint)column * Channels + c;
                 for (int t = 0; t < Taps; t++)
                     for (int i = 0; i < n; i++) to[t * tap + i * Channels] = taps[t * Panels.Width + i] * scale[c];

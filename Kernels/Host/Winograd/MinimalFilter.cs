@@ -97,16 +97,21 @@ internal abstract unsafe class MinimalFilter
             source += (Taps - 1) * tap;
             tap = -tap;
         }
-        float* taps = stackalloc float[Taps * Panels.Width];
+        const int Batch = 16, Tap = Batch * Panels.Width;
+        float* taps = stackalloc float[Taps * Tap];
         for (int c = 0; c < columns; c += Panels.Width, target += panel)
         {
             int n = Math.Min(Panels.Width, columns - c);
-            if (n < Panels.Width) new Span<float>(taps, Taps * Panels.Width).Clear();
-            for (int row = 0; row < rows; row++)
+            if (n < Panels.Width) new Span<float>(taps, Taps * Tap).Clear();
+            for (int first = 0; first < rows; first += Batch)
             {
-                float* from = source + c + row * sourceRow;
-                for (int t = 0; t < Taps; t++) Panels.Scale(from + t * tap, scale + c, taps + t * Panels.Width, n);
-                Transform(taps, target + row * Panels.Width, point);
+                int count = Math.Min(Batch, rows - first);
+                for (int t = 0; t < Taps; t++)
+                {
+                    float* from = source + t * tap + first * sourceRow + c, to = taps + t * Tap;
+                    for (int row = 0; row < count; row++, from += sourceRow, to += Panels.Width) Panels.Scale(from, scale + c, to, n);
+                }
+                Transform(taps, Tap, count, target + first * Panels.Width, point);
             }
         }
     }
@@ -123,8 +128,8 @@ internal abstract unsafe class MinimalFilter
     /// <summary>Sᵀ of <paramref name="count"/> blocks: target[block, position, row] from products[g, block, row]; whole vectors.</summary>
     public abstract void Overlap(float* products, nint point, int row, int channels, int count, float* target);
 
-    /// <summary>G of nine taps of 16 lanes.</summary>
-    protected abstract void Transform(float* taps, float* target, nint point);
+    /// <summary>G of the taps of so many rows, 16 lanes each; <paramref name="tap"/> floats lie between two taps.</summary>
+    protected abstract void Transform(float* taps, nint tap, int rows, float* target, nint point);
 
     private static MinimalFilter Widest<TFilter>() where TFilter : struct, IFilter =>
         Vector512.IsHardwareAccelerated ? new MinimalFilter<Lanes512, TFilter>()
@@ -174,8 +179,8 @@ internal sealed unsafe class MinimalFilter<V, TFilter> : MinimalFilter
         TFilter.Overlap<V>(count, channels, new Grid(products, row, PatchSide * point, point), new Grid(target, Points * row, PatchSide * row, row));
 
     /// <inheritdoc/>
-    protected override void Transform(float* taps, float* target, nint point) =>
-        TFilter.Transform<V>(1, new Grid(taps, 0, 3 * Panels.Width, Panels.Width), new Grid(target, 0, PatchSide * point, point));
+    protected override void Transform(float* taps, nint tap, int rows, float* target, nint point) =>
+        TFilter.Transform<V>(rows, new Grid(taps, Panels.Width, 3 * tap, tap), new Grid(target, Panels.Width, PatchSide * point, point));
 
     /// <summary>Blocks of wide pixels in a panel.</summary>
     private static Grid Wide(float* at) => new(at, TFilter.Side * TFilter.Side * Panels.Width, TFilter.Side * Panels.Width, Panels.Width);

@@ -37,8 +37,7 @@ internal unsafe struct TileFilter
     public static nint NarrowLength(MinimalFilter filter, int blocks, int channels) => (nint)filter.Points * blocks * Panels.Pad(channels);
 
     /// <summary>
-    /// wide = max(Eᵀ(weights·narrow) + bias, 0) for <paramref name="width"/> channels; weights are <c>[g]</c> panels of
-    /// <paramref name="channels"/> rows.
+    /// wide = max(Eᵀ(weights·narrow) + bias, 0) for <paramref name="width"/> channels, by weights of <see cref="FilterWeights.ToWide"/>.
     /// </summary>
     public readonly void ToWideRelu(float* narrow, int channels, float* weights, int width, float* bias, float* wide)
     {
@@ -63,66 +62,60 @@ internal unsafe struct TileFilter
     }
 
     /// <summary>
-    /// narrow[g, block, c] = Σ over wide channels of E(wide)·weights, <c>[g]</c> panels of <paramref name="width"/> rows, for so many
-    /// channels; what lies behind them in a row is arbitrary.
+    /// narrow[g, block, c] = Σ over <paramref name="width"/> wide channels of E(wide)·weights, those of <see cref="FilterWeights.ToNarrow"/>,
+    /// for so many channels; what lies behind them in a row is arbitrary.
     /// </summary>
     public readonly void ToNarrow(float* wide, int width, float* weights, int channels, float* narrow)
     {
+        FilterWeights layout = FilterWeights.ToNarrow(Filter, width, channels);
         int row = Panels.Pad(channels);
-        nint point = (nint)width * row;
         for (int first = 0; first < Panels.Count(width); first += SlicePanels)
         {
-            int panels = Math.Min(SlicePanels, Panels.Count(width) - first), channel = first * Panels.Width;
+            int panels = Math.Min(SlicePanels, Panels.Count(width) - first);
             Filter.Expand(wide + first * Panel, Panel, panels, Blocks, Slice, Plane, SlicePanel);
             Product product = new()
             {
+                A = Slice,
                 ARow = Panels.Width,
                 AStep = 1,
                 ABlock = SlicePanel,
                 Block = Panels.Width,
-                BPanel = (nint)width * Panels.Width,
-                BBlock = Panels.Width * Panels.Width,
+                B = weights + first * layout.WidePanel,
+                BPanel = Panels.Width * Panels.Width,
+                BBlock = layout.WidePanel,
+                C = narrow,
                 CRow = row,
                 CPanel = Panels.Width,
                 M = Blocks,
                 N = (channels + 7) / 8 * 8,   // stores under a mask are slow
-                K = Math.Min(panels * Panels.Width, width - channel),
+                K = Math.Min(panels * Panels.Width, width - first * Panels.Width),
                 Epilogue = first == 0 ? Epilogue.Store : Epilogue.Accumulate,
             };
-            for (int g = 0; g < Filter.Points; g++)
-            {
-                product.A = Slice + g * Plane;
-                product.B = weights + g * point + channel * Panels.Width;
-                product.C = narrow + g * (nint)Capacity * row;
-                Gemm.Multiply(ref product);
-            }
+            Gemm.MultiplyEach(ref product, Filter.Points, Plane, layout.Point, (nint)Capacity * row);
         }
     }
 
     /// <summary>The products of one slice of wide channels, into <see cref="Slice"/>.</summary>
     private readonly int Multiply(float* narrow, int channels, float* weights, int width, int first)
     {
+        FilterWeights layout = FilterWeights.ToWide(Filter, channels, width);
         int row = Panels.Pad(channels), panels = Math.Min(SlicePanels, Panels.Count(width) - first);
-        nint point = (nint)channels * Panels.Pad(width);
         Product product = new()
         {
+            A = narrow,
             ARow = row,
             AStep = 1,
             Block = channels,
-            BPanel = (nint)channels * Panels.Width,
+            B = weights + first * layout.WidePanel,
+            BPanel = layout.WidePanel,
+            C = Slice,
             CRow = Panels.Width,
             CPanel = SlicePanel,
             M = Blocks,
             N = panels * Panels.Width,
             K = channels,
         };
-        for (int g = 0; g < Filter.Points; g++)
-        {
-            product.A = narrow + g * (nint)Capacity * row;
-            product.B = weights + g * point + (nint)first * product.BPanel;
-            product.C = Slice + g * Plane;
-            Gemm.Multiply(ref product);
-        }
+        Gemm.MultiplyEach(ref product, Filter.Points, (nint)Capacity * row, layout.Point, Plane);
         return panels;
     }
 }

@@ -44,13 +44,14 @@ public sealed unsafe class MinimalFilterTests
         float[] image = Whole(draw, pixels.Count * stride, 5), weights = Whole(draw, Taps * columns * width, 3, times: 4);
         float[] bias = Whole(draw, padded, 9), scale = Whole(draw, width, 1, times: 2);
         MinimalFilter filter = (MinimalFilter)filtering;
-        float[] transformed = new float[filter.Points * columns * padded], slice = Slice(filter);
+        FilterWeights layout = FilterWeights.ToWide(filter, columns, width);
+        float[] transformed = new float[layout.Length], slice = Slice(filter);
         int rows = TileBlocks * filter.Area, tiles = TileCount(filter, pixels);
         float[] wide = new float[tiles * rows * padded], narrow = new float[TileFilter.NarrowLength(filter, TileBlocks, columns)];
         fixed (float* x = image, w = weights, b = bias, s = scale, u = transformed, m = slice, n = narrow, to = wide)
         {
             filter.TransformWeights(w, (nint)columns * width, width, columns, width, s, mirrored: false,
-                u, (nint)columns * padded, (nint)columns * Panels.Width);
+                u, layout.Point, layout.WidePanel);
             for (int tile = 0; tile < tiles; tile++)
             {
                 new BlockPatches(pixels, filter).Gather(x, stride, channels, edge, tile * TileBlocks, TileBlocks, n, (nint)TileBlocks * row);
@@ -88,14 +89,16 @@ public sealed unsafe class MinimalFilterTests
         int rows = TileBlocks * filter.Area, tiles = TileCount(filter, pixels);
         float[] wide = Whole(draw, tiles * rows * padded, 5), weights = Whole(draw, Taps * width * channels, 3, times: 4), ones = new float[channels];
         float[] edges = Whole(draw, Taps * row, 9), before = Whole(draw, pixels.Count * stride, 9), target = [.. before], slice = Slice(filter);
-        float[] transformed = new float[filter.Points * width * row], products = new float[TileFilter.NarrowLength(filter, TileBlocks, channels)];
+        FilterWeights layout = FilterWeights.ToNarrow(filter, width, channels);
+        float[] transformed = new float[layout.Length], products = new float[TileFilter.NarrowLength(filter, TileBlocks, channels)];
         float[] patches = new float[tiles * TileBlocks * filter.Points * row];
         Array.Fill(ones, 1);
         Array.Fill(products, float.NaN);
         fixed (float* x = wide, w = weights, s = ones, e = edges, u = transformed, m = slice, n = products, q = patches, to = target)
         {
-            filter.TransformWeights(w, (nint)width * channels, channels, width, channels, s, mirrored: true,
-                u, (nint)width * row, (nint)width * Panels.Width);
+            for (int first = 0; first < width; first += Panels.Width)
+                filter.TransformWeights(w + (nint)first * channels, (nint)width * channels, channels, Math.Min(Panels.Width, width - first), channels, s,
+                    mirrored: true, u + first / Panels.Width * layout.WidePanel, layout.Point, Panels.Width * Panels.Width);
             BlockPatches own = new(pixels, filter);
             for (int tile = 0; tile < tiles; tile++)
             {
@@ -139,7 +142,7 @@ public sealed unsafe class MinimalFilterTests
         int rows = TileBlocks * filter.Area, tiles = TileCount(filter, pixels);
         nint tile = TileFilter.NarrowLength(filter, TileBlocks, columns);
         float[] image = Whole(draw, pixels.Count * channels, 5), wide = Whole(draw, tiles * rows * padded, 5, times: 4), slice = Slice(filter, tiles);
-        float[] narrow = new float[tiles * tile], sums = new float[FilterGradient.SumsLength(filter, columns, width)];
+        float[] narrow = new float[tiles * tile], sums = new float[FilterWeights.ToWide(filter, columns, width).Length];
         float[] byNarrow = new float[Taps * columns * width], byWide = new float[byNarrow.Length];
         float[] wideScale = Whole(draw, padded, 2, times: 2), narrowScale = Whole(draw, columns, 2, times: 2);
         fixed (float* x = image, y = wide, m = slice, n = narrow, u = sums, s1 = wideScale, s2 = narrowScale, to1 = byNarrow, to2 = byWide)

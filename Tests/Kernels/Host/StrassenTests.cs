@@ -52,8 +52,9 @@ public sealed unsafe class StrassenTests
         fixed (float* x = a, y = w, z = gate, b = bias, to = c, p = packed, s = scratch)
         {
             // W in panels: [n / 16, k, n % 16].
-            for (int panel = 0; panel < Width / 2 / Panels.Width; panel++)
-                Strassen.Pack(y + panel * Width * Panels.Width, y + (panel * Panels.Width + Width / 2) * Width, Width, panel, p);
+            const int Half = Width / 2, PanelLength = Width * Panels.Width, Count = Half / Panels.Width;
+            for (int panel = 0; panel < Count; panel += 2)
+                Strassen.Pack(y + panel * PanelLength, Panels.Width, PanelLength, Count * PanelLength, null, Width, 0, Half, panel, 2, p);
             Product product = Product.OfPanels(x, Rows * Panels.Width, Height, Width, null, Width);
             product.ToPanels(to, Rows * Panels.Width);
             if (masked) product.Mask(z, Rows * Panels.Width);
