@@ -27,14 +27,14 @@ internal static partial class Shapes
     /// <summary>Arguments of <see cref="ICouplingNet.Backward"/>.</summary>
     public static void CheckCouplingNetBackward(CouplingNetShape shape, Pixels pixels, View z1, View h, View saved, View packed,
         CouplingNetParameters parameters, View dh, View dz1, CouplingNetParameters gradients,
-        long packedLength, long savedLength)
+        long packedLength, long savedLength, bool mayLackPacked = false)
     {
         const string Op = "coupling network backward";
         CheckPixels(Op, pixels);
         Window(Op, "z1", z1, pixels.Count, shape.In);
         Dense(Op, "h", h, pixels.Count, shape.Out);
         Row(Op, "saved", saved, savedLength);
-        Row(Op, "packed", packed, packedLength);
+        if (!(packed.IsNone && mayLackPacked)) Row(Op, "packed", packed, packedLength);
         CheckParameters(Op, "", shape, parameters);
         Dense(Op, "dh", dh, pixels.Count, shape.Out);
         Window(Op, "dz1", dz1, pixels.Count, shape.In);

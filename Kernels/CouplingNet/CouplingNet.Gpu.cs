@@ -44,6 +44,9 @@ internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, T
     }
 
     /// <inheritdoc/>
+    public bool BackwardReadsPacked => true;
+
+    /// <inheritdoc/>
     public long PackedLength(CouplingNetShape shape, Pixels pixels) => new Layout(shape).Length;
 
     /// <inheritdoc/>

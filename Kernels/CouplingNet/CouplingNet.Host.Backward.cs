@@ -36,7 +36,7 @@ public sealed unsafe partial class HostCouplingNet
         CouplingNetParameters parameters, View dh, View dz1, CouplingNetParameters gradients)
     {
         Shapes.CheckCouplingNetBackward(shape, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients,
-            PackedLength(shape, pixels), SavedLength(shape, pixels));
+            PackedLength(shape, pixels), SavedLength(shape, pixels), mayLackPacked: true);
         MinimalFilter filter = MinimalFilter.For(pixels);
         BackwardContext context = new()
         {
@@ -58,7 +58,6 @@ public sealed unsafe partial class HostCouplingNet
             Dz1 = HostBuffer.Address(dz1),
             Dz1Row = dz1.Stride,
             Saved = HostBuffer.Address(saved),
-            Packed = new Packed(shape, filter, HostBuffer.Address(packed)),
         };
         context.Groups = (context.Tiles.Count + context.GroupTiles - 1) / context.GroupTiles;
         int tileBytes = 4 * sizeof(float) * context.Width * context.Tiles.Rows;
@@ -135,7 +134,6 @@ public sealed unsafe partial class HostCouplingNet
         public nint Z1Row, HRow, DhRow, Dz1Row;
 
         public Scales Scales;
-        public Packed Packed;
 
         /// <summary>Transposed weights: from wide to In channels (no edge), a square matrix in panels, and from Out channels to wide.</summary>
         public float* W1T, W2T, W3T;
@@ -190,7 +188,7 @@ public sealed unsafe partial class HostCouplingNet
 
         public readonly nint DW2Length => (nint)Shape.Width * Shape.Width;
 
-        public readonly nint DW1Length => Packed.Layout1.Length;
+        public readonly nint DW1Length => FilterWeights.ToWide(Filter, Shape.In1, Shape.Width).Length;
 
         private readonly nint SliceLength => TileFilter.SliceLength(Filter, ChunkTiles * TileBlocks);
 

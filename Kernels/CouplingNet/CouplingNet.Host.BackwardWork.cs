@@ -9,6 +9,8 @@ public sealed unsafe partial class HostCouplingNet
     /// <summary>Packs the transposed weights of 16 hidden channels.</summary>
     private struct PackTransposedWork : IWork
     {
+        private const int Block = Panels.Width * Panels.Width;
+
         public BackwardContext Context;
 
         public readonly void Run(int panel, int worker)
@@ -16,18 +18,29 @@ public sealed unsafe partial class HostCouplingNet
             ref readonly BackwardContext c = ref Context;
             CouplingNetShape shape = c.Shape;
             int first = panel * Panels.Width, count = Math.Min(Panels.Width, shape.Width - first), outs = shape.Out;
-            FilterWeights from1 = c.Packed.Layout1, from3 = c.Packed.Layout3, to1 = c.Layout1T, to3 = c.Layout3T;
-            const int Square = Panels.Width * Panels.Width;
-            for (int g = 0; g < c.Filter.Points; g++)
+            float* taps = stackalloc float[Taps * Block];
+
+            float* w1 = HostBuffer.Address(c.Parameters.W1) + first, to = c.W1T + panel * c.Layout1T.WidePanel;
+            nint tap = (nint)shape.In1 * shape.Width;
+            for (int i = 0; i < shape.In; i += Panels.Width, to += Block)
             {
-                float* from = c.Packed.W1 + panel * from1.WidePanel + g * from1.Point, to = c.W1T + panel * to1.WidePanel + g * to1.Point;
-                for (int i = 0; i < shape.In; i += Panels.Width, from += Square, to += Square)
-                    Panels.PackTransposedPanel(from, Panels.Width, count, Math.Min(Panels.Width, shape.In - i), null, to);
-                from = c.Packed.W3 + panel * from3.WidePanel + g * from3.Point;
-                to = c.W3T + panel * to3.WidePanel + g * to3.Point;
-                for (int o = 0; o < outs; o += Panels.Width, from += Square, to += Square)
-                    Panels.PackTransposedPanel(from, Panels.Width, Math.Min(Panels.Width, outs - o), count, c.Scales.S2 + first, to);
+                int columns = Math.Min(Panels.Width, shape.In - i);
+                for (int t = 0; t < Taps; t++)
+                    Panels.PackTransposedPanel(w1 + t * tap + (nint)i * shape.Width, shape.Width, count, columns, c.Scales.S1 + first, null, taps + t * Block);
+                c.Filter.TransformRows(taps, Block, count, to, c.Layout1T.Point);
             }
+
+            float* w3 = HostBuffer.Address(c.Parameters.W3) + (nint)first * outs;
+            to = c.W3T + panel * c.Layout3T.WidePanel;
+            tap = (nint)shape.In3 * outs;
+            for (int o = 0; o < outs; o += Panels.Width, to += Block)
+            {
+                int rows = Math.Min(Panels.Width, outs - o);
+                for (int t = 0; t < Taps; t++)
+                    Panels.PackTransposedPanel(w3 + (Taps - 1 - t) * tap + o, outs, rows, count, c.Scales.S3 + o, c.Scales.S2 + first, taps + t * Block);
+                c.Filter.TransformRows(taps, Block, rows, to, c.Layout3T.Point);
+            }
+
             if (c.Halves) PackHalves(panel, c.Square(worker));
             else PackSquare(first, count);
         }

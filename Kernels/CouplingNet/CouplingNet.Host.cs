@@ -31,6 +31,9 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     }
 
     /// <inheritdoc/>
+    public bool BackwardReadsPacked => false;
+
+    /// <inheritdoc/>
     public long PackedLength(CouplingNetShape shape, Pixels pixels) => new Packed(shape, MinimalFilter.For(pixels), null).Length;
 
     /// <inheritdoc/>

@@ -65,6 +65,9 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
         Operand Outputs3, Operand Inputs3, Matrix Tail);
 
     /// <inheritdoc/>
+    public bool BackwardReadsPacked => true;
+
+    /// <inheritdoc/>
     public long PackedLength(CouplingNetShape shape, Pixels pixels) => new Layout(shape).Length;
 
     /// <inheritdoc/>

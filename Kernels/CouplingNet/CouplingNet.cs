@@ -34,6 +34,12 @@ public readonly record struct CouplingNetParameters(
 public interface ICouplingNet
 {
     /// <summary>
+    /// Whether <see cref="Backward"/> reads packed weights. Where it does not, a training step need not keep them: a layer's are packed right
+    /// before its forward pass, into memory that all layers share and a cache still holds.
+    /// </summary>
+    bool BackwardReadsPacked { get; }
+
+    /// <summary>
     /// Floats that <see cref="Pack"/> fills: folded weights in whatever form the backend multiplies fastest over images of this size;
     /// the number of images does not matter.
     /// </summary>
@@ -53,7 +59,7 @@ public interface ICouplingNet
 
     /// <summary>
     /// Given dh <c>[P,Out]</c>: <b>adds</b> to dz1 <c>[P,In]</c> and overwrites all nine gradients. h and
-    /// saved as Forward left them; parameters as they were packed.
+    /// saved as Forward left them; parameters as they were packed. packed may be none unless <see cref="BackwardReadsPacked"/>.
     /// </summary>
     void Backward(CouplingNetShape shape, Pixels pixels, View z1, View h, View saved, View packed,
         CouplingNetParameters parameters, View dh, View dz1, CouplingNetParameters gradients);

@@ -72,20 +72,17 @@ internal static unsafe class Panels
         }
     }
 
-    /// <summary>
-    /// <see cref="PackTransposed"/> of one panel from its first column on, without scale of rows, where rows of source have room for whole
-    /// panels; the padding behind the last column becomes 0.
-    /// </summary>
-    public static void PackTransposedPanel(float* source, nint sourceRow, int rows, int columns, float* columnScale, float* target)
+    /// <summary><see cref="PackTransposed"/> of one panel from its first column on; the padding behind the last column becomes 0.</summary>
+    public static void PackTransposedPanel(float* source, nint sourceRow, int rows, int columns, float* rowScale, float* columnScale, float* target)
     {
         if (!Transpose.IsSupported)
         {
-            PackTransposed(source, sourceRow, rows, columns, null, columnScale, target, 0);
+            PackTransposed(source, sourceRow, rows, columns, rowScale, columnScale, target, 0);
             ClearPadding(target, 0, rows, columns);
             return;
         }
         for (int k = 0; k < rows; k += Width)
-            Transpose.Block(source + k, sourceRow, Math.Min(Width, rows - k), columns, null, columnScale, target + k * Width);
+            Transpose.Block(source + k, sourceRow, Math.Min(Width, rows - k), columns, rowScale is null ? null : rowScale + k, columnScale, target + k * Width);
     }
 
     /// <summary>Zeroes the padding behind a matrix's last column, so that it adds nothing wherever whole panels are read.</summary>

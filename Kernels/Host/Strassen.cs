@@ -33,6 +33,10 @@ internal static unsafe class Strassen
 
     private const int MinWidth = 256;
 
+    // Rows that are packed panel by panel. Their targets lie a power of two apart and share a cache's sets: in runs of a few lines each they are
+    // written two and a half times as fast as line by line.
+    private const int PackRows = 8;
+
     /// <summary>Whether products of so many channels by as many are to be made this way.</summary>
     public static bool Pays(int width) => width >= MinWidth && width % (2 * Panels.Width) == 0;
 
@@ -161,35 +165,39 @@ internal static unsafe class Strassen
     {
         int half = width / 2;
         nint length = (nint)half * Panels.Width, matrix = (nint)half * half;
-        for (int r = first; r < end; r++)
+        for (int block = first; block < end; block += PackRows)
         {
-            float* x = source + r * row, to = packed + firstPanel * length + r * Panels.Width, s = scale;
-            for (int p = 0; p < panels; p++, x += panel, to += length)
+            int blockEnd = Math.Min(block + PackRows, end);
+            for (int p = 0; p < panels; p++)
             {
-                for (int lane = 0; lane < Panels.Width; lane += V.Count)
+                float* x = source + block * row + p * panel, to = packed + (firstPanel + p) * length + block * Panels.Width;
+                float* s = scale is null ? null : scale + p * Panels.Width;
+                for (int r = block; r < blockEnd; r++, x += row, to += Panels.Width)
                 {
-                    float* left = x + lane, below = left + half * row;
-                    V a = V.Load(left), b = V.Load(left + right), c = V.Load(below), d = V.Load(below + right);
-                    if (s is not null)
+                    for (int lane = 0; lane < Panels.Width; lane += V.Count)
                     {
-                        V leftScale = V.Load(s + lane), rightScale = V.Load(s + half + lane);
-                        a *= leftScale;
-                        c *= leftScale;
-                        b *= rightScale;
-                        d *= rightScale;
+                        float* left = x + lane, below = left + half * row;
+                        V a = V.Load(left), b = V.Load(left + right), c = V.Load(below), d = V.Load(below + right);
+                        if (s is not null)
+                        {
+                            V leftScale = V.Load(s + lane), rightScale = V.Load(s + half + lane);
+                            a *= leftScale;
+                            c *= leftScale;
+                            b *= rightScale;
+                            d *= rightScale;
+                        }
+                        V t1 = b - a, t2 = d - t1;
+                        float* target = to + lane;
+                        a.Store(target + B11 * matrix);
+                        c.Store(target + B21 * matrix);
+                        d.Store(target + B22 * matrix);
+                        target += Sums * matrix;
+                        t1.Store(target);
+                        t2.Store(target + matrix);
+                        (d - b).Store(target + 2 * matrix);
+                        (c - t2).Store(target + 3 * matrix);
                     }
-                    V t1 = b - a, t2 = d - t1;
-                    float* target = to + lane;
-                    a.Store(target + B11 * matrix);
-                    c.Store(target + B21 * matrix);
-                    d.Store(target + B22 * matrix);
-                    target += Sums * matrix;
-                    t1.Store(target);
-                    t2.Store(target + matrix);
-                    (d - b).Store(target + 2 * matrix);
-                    (c - t2).Store(target + 3 * matrix);
                 }
-                if (s is not null) s += Panels.Width;
             }
         }
     }

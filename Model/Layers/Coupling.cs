@@ -15,8 +15,12 @@ public sealed class Coupling : IFlowLayer, IDisposable
     private readonly CouplingNetShape shape;
     private readonly Pixels image;
     private readonly CouplingNetParameters parameters, gradients;
-    private readonly IBuffer packed;
+    private readonly int packedLength;
     private readonly Node node;
+
+    // Weights packed for more than one pass; made when such a pass comes.
+    private IBuffer? packed;
+    private bool isPacked;
 
     /// <summary>A coupling over images of that size whose network has that shape.</summary>
     public Coupling(Device device, string name, CouplingKind kind, CouplingNetShape shape, Pixels image,
@@ -25,19 +29,19 @@ public sealed class Coupling : IFlowLayer, IDisposable
         (this.device, Name, this.kind, this.shape, this.image) = (device, name, kind, shape, image);
         (this.parameters, this.gradients) = (parameters, gradients);
         backend = device.Backend;
-        packed = backend.Allocate(backend.CouplingNet.PackedLength(shape, image));
+        packedLength = checked((int)backend.CouplingNet.PackedLength(shape, image));
         node = new Node(this);
     }
 
     /// <inheritdoc/>
     public string Name { get; }
 
-    private View Packed => View.Dense(packed, 0, 1, checked((int)packed.Length));
+    private bool KeepsPacked => backend.CouplingNet.BackwardReadsPacked;
 
     /// <inheritdoc/>
     public Tensor Forward(Tensor x, FlowPass pass)
     {
-        (View h, View saved) = Network(x, keep: pass.Storing);
+        (View h, View saved) = Network(x, keep: pass.Storing, pass.Tape is not null);
         backend.Couple.Forward(kind, x.Pixels, Second(x.Data), h, pass.LogLikelihood);
         if (pass.Storing)
         {
@@ -54,7 +58,7 @@ public sealed class Coupling : IFlowLayer, IDisposable
     /// <inheritdoc/>
     public Tensor Inverse(Tensor y, FlowPass pass)
     {
-        (View h, _) = Network(y, keep: false);
+        (View h, _) = Network(y, keep: false, training: false);
         backend.Couple.Inverse(kind, y.Pixels, Second(y.Data), h, pass.LogLikelihood);
         pass.Return(h);
         return y;
@@ -68,28 +72,56 @@ public sealed class Coupling : IFlowLayer, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Prepare() => backend.CouplingNet.Pack(shape, image, parameters, Packed);
+    public void Prepare()
+    {
+        isPacked = false;
+        if (KeepsPacked) Kept();
+    }
 
     /// <inheritdoc/>
-    public void Dispose() => packed.Dispose();
+    public void Dispose() => packed?.Dispose();
 
     private View First(View z) => z.Columns(0, shape.In);
 
     private View Second(View z) => z.Columns(shape.In, z.Cols - shape.In);
 
-    private (View H, View Saved) Network(Tensor x, bool keep)
+    private (View H, View Saved) Network(Tensor x, bool keep, bool training)
     {
         View h = device.Arena.Rent(x.Pixels.Count, shape.Out);
         View saved = keep ? device.Arena.Rent(1, checked((int)backend.CouplingNet.SavedLength(shape, x.Pixels))) : View.None;
-        backend.CouplingNet.Forward(shape, x.Pixels, First(x.Data), Packed, h, saved);
+        bool passing = training && !KeepsPacked;
+        View weights = passing ? PackedInPassing() : Kept();
+        backend.CouplingNet.Forward(shape, x.Pixels, First(x.Data), weights, h, saved);
+        if (passing) device.Arena.Return(weights);
         return (h, saved);
+    }
+
+    /// <summary>The weights packed, and kept until they change.</summary>
+    private View Kept()
+    {
+        packed ??= backend.Allocate(packedLength);
+        View weights = View.Dense(packed, 0, 1, packedLength);
+        if (!isPacked) backend.CouplingNet.Pack(shape, image, parameters, weights);
+        isPacked = true;
+        return weights;
+    }
+
+    /// <summary>The weights packed for this pass only, as they change with every step; what was kept for others goes.</summary>
+    private View PackedInPassing()
+    {
+        packed?.Dispose();
+        packed = null;
+        isPacked = false;
+        View weights = device.Arena.Rent(1, packedLength);
+        backend.CouplingNet.Pack(shape, image, parameters, weights);
+        return weights;
     }
 
     private void Backward(Tensor z, View h, View saved, float gradient)
     {
         View dh = device.Arena.Rent(z.Pixels.Count, shape.Out);
         backend.Couple.Backward(kind, z.Pixels, Second(z.Data), h, Second(z.Gradient), dh, gradient);
-        backend.CouplingNet.Backward(shape, z.Pixels, First(z.Data), h, saved, Packed, parameters, dh,
+        backend.CouplingNet.Backward(shape, z.Pixels, First(z.Data), h, saved, KeepsPacked ? Kept() : View.None, parameters, dh,
             First(z.Gradient), gradients);
         device.Arena.Return(dh);
     }
@@ -123,7 +155,7 @@ public sealed class Coupling : IFlowLayer, IDisposable
         public void BackwardFromOutput()
         {
             // z1 is untouched by the coupling, so the same network output comes again, bit for bit.
-            (h, saved) = layer.Network(z, keep: true);
+            (h, saved) = layer.Network(z, keep: true, training: true);
             layer.Backward(z, h, saved, gradient);
             layer.Undo(z, h);
             layer.Return(h, saved);

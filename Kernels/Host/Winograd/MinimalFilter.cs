@@ -111,10 +111,16 @@ internal abstract unsafe class MinimalFilter
                     float* from = source + t * tap + first * sourceRow + c, to = taps + t * Tap;
                     for (int row = 0; row < count; row++, from += sourceRow, to += Panels.Width) Panels.Scale(from, scale + c, to, n);
                 }
-                Transform(taps, Tap, count, target + first * Panels.Width, point);
+                TransformRows(taps, Tap, count, target + first * Panels.Width, point);
             }
         }
     }
+
+    /// <summary>
+    /// G of nine taps of so many rows, 16 lanes each: target[g, row, lane] with <paramref name="point"/> floats between two g from
+    /// taps <paramref name="tap"/> floats apart.
+    /// </summary>
+    public abstract void TransformRows(float* taps, nint tap, int rows, float* target, nint point);
 
     /// <summary>
     /// Gᵀ: target[tap, lane] = Σ over g of products[g, lane], for the 16 lanes of one row; rows of target are 16 floats,
@@ -128,8 +134,6 @@ internal abstract unsafe class MinimalFilter
     /// <summary>Sᵀ of <paramref name="count"/> blocks: target[block, position, row] from products[g, block, row]; whole vectors.</summary>
     public abstract void Overlap(float* products, nint point, int row, int channels, int count, float* target);
 
-    /// <summary>G of the taps of so many rows, 16 lanes each; <paramref name="tap"/> floats lie between two taps.</summary>
-    protected abstract void Transform(float* taps, nint tap, int rows, float* target, nint point);
 
     private static MinimalFilter Widest<TFilter>() where TFilter : struct, IFilter =>
         Vector512.IsHardwareAccelerated ? new MinimalFilter<Lanes512, TFilter>()
@@ -179,7 +183,7 @@ internal sealed unsafe class MinimalFilter<V, TFilter> : MinimalFilter
         TFilter.Overlap<V>(count, channels, new Grid(products, row, PatchSide * point, point), new Grid(target, Points * row, PatchSide * row, row));
 
     /// <inheritdoc/>
-    protected override void Transform(float* taps, nint tap, int rows, float* target, nint point) =>
+    public override void TransformRows(float* taps, nint tap, int rows, float* target, nint point) =>
         TFilter.Transform<V>(rows, new Grid(taps, Panels.Width, 3 * tap, tap), new Grid(target, Panels.Width, PatchSide * point, point));
 
     /// <summary>Blocks of wide pixels in a panel.</summary>

@@ -4,6 +4,8 @@ namespace GlowGpu.Tests.Reference.Backend;
 
 internal sealed class ReferenceCouplingNet : ICouplingNet
 {
+    public bool BackwardReadsPacked => true;
+
     public long PackedLength(CouplingNetShape shape, Pixels pixels) =>
         9L * shape.In1 * shape.Width + (long)shape.Width * shape.Width + 9L * shape.In3 * shape.Out + 4L * shape.Width + 2L * shape.Out;
 
