@@ -7,8 +7,10 @@ namespace GlowGpu.Model;
 /// Device memory that training is predicted to take, in bytes. A prediction from the shapes, not a measurement: a backend's tiles,
 /// its alignment and the process itself come on top.
 /// </summary>
-/// <param name="Parameters">values, gradients, two moments, the average, and the packed copy that kernels read</param>
-/// <param name="Activations">flow variables, what backward keeps, and gradients of one batch</param>
+/// <param name="Parameters">values, gradients, two moments, the average, and the packed copies of weights that stay</param>
+/// <param name="Activations">
+/// flow variables, what backward keeps, and gradients of one batch; where weights are packed in passing, those of one network a level
+/// </param>
 public sealed record MemoryPrediction(long Parameters, long Activations)
 {
     /// <summary>All of it.</summary>
@@ -18,20 +20,30 @@ public sealed record MemoryPrediction(long Parameters, long Activations)
     /// <param name="config">shape of the model</param>
     /// <param name="batch">images per step</param>
     /// <param name="memory">what backward may keep</param>
+    /// <param name="network">the coupling network of the device to train on</param>
     /// <param name="average">whether a Polyak average is kept</param>
-    public static MemoryPrediction Of(FlowConfig config, int batch, MemoryMode memory, bool average = true)
+    public static MemoryPrediction Of(FlowConfig config, int batch, MemoryMode memory, ICouplingNet network, bool average = true)
     {
-        // Value, gradient, two moments, packed weights; the average when there is one.
-        long parameters = ModelCost.Parameters(config) * (average ? 6 : 5);
+        // Value, gradient, two moments; the average when there is one.
+        long parameters = ModelCost.Parameters(config) * (average ? 5 : 4);
+        bool inPassing = config is GlowConfig && !network.BackwardReadsPacked;
+        if (!inPassing) parameters += config is GlowConfig kept ? kept.Depth * PackedOf(kept, network) : ModelCost.Parameters(config);
         long activations = config switch
         {
-            GlowConfig glow => ActivationsOf(glow, batch, memory),
+            GlowConfig glow => ActivationsOf(glow, batch, memory) + (inPassing ? PackedOf(glow, network) : 0),
             RealNvpConfig nvp => ActivationsOf(nvp, batch),
             NiceConfig nice => ActivationsOf(nice, batch),
             _ => throw new ArgumentException($"memory: a {config.Family} model is not known"),
         };
         return new MemoryPrediction(sizeof(float) * parameters, sizeof(float) * activations);
     }
+
+    /// <summary>Packed weights of one network of every level.</summary>
+    private static long PackedOf(GlowConfig config, ICouplingNet network) => Enumerable.Range(0, config.Levels).Sum(level =>
+    {
+        (int height, int width, _) = config.LevelShape(level);
+        return network.PackedLength(GlowParameters.Network(config, level), new Pixels(1, height, width));
+    });
 
     private static long ActivationsOf(GlowConfig config, int batch, MemoryMode memory)
     {

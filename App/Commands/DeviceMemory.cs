@@ -14,7 +14,7 @@ internal static class DeviceMemory
     public static MemoryMode Choose(Device device, FlowConfig config, TrainOptions options)
     {
         if (!config.CanRebuild) return MemoryMode.Stored;
-        long needed = MemoryPrediction.Of(config, options.Batch, MemoryMode.Stored, options.PolyakEpochs > 0).Total;
+        long needed = MemoryPrediction.Of(config, options.Batch, MemoryMode.Stored, device.Backend.CouplingNet, options.PolyakEpochs > 0).Total;
         return needed <= Share * Of(device) ? MemoryMode.Stored : MemoryMode.Reversible;
     }
 

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using GlowGpu.App.Console;
 using GlowGpu.App.Options;
 using GlowGpu.Engine;
+using GlowGpu.Kernels.Host;
 using GlowGpu.Model;
 using GlowGpu.Model.Training;
 using Spectre.Console;
@@ -46,6 +47,7 @@ internal static class InfoCommand
     {
         FlowConfig config = ModelFile.ReadConfig(path);
         long flops = ModelCost.ForwardFlops(config);
+        using HostBackend host = new(threads: 1);
         return new Result(
             path,
             JsonNode.Parse(config.ToJson())!,
@@ -55,8 +57,8 @@ internal static class InfoCommand
             3 * flops,
             [.. Enumerable.Range(0, config.Levels).Select(level => LevelOf(config, level))],
             [.. Batches.Select(batch => new MemoryRow(batch,
-                MemoryPrediction.Of(config, batch, MemoryMode.Stored).Total,
-                config.CanRebuild ? MemoryPrediction.Of(config, batch, MemoryMode.Reversible).Total : null))]);
+                MemoryPrediction.Of(config, batch, MemoryMode.Stored, host.CouplingNet).Total,
+                config.CanRebuild ? MemoryPrediction.Of(config, batch, MemoryMode.Reversible, host.CouplingNet).Total : null))]);
     }
 
     private static Level LevelOf(FlowConfig config, int level)
@@ -86,7 +88,7 @@ internal static class InfoCommand
         }
         terminal.Render(levels);
 
-        Table memory = new Table().RoundedBorder().Title("predicted training memory")
+        Table memory = new Table().RoundedBorder().Title("predicted training memory on a CPU")
             .AddColumns("--batch", "--memory stored", "--memory reversible");
         foreach (MemoryRow row in result.PredictedTrainingMemory)
             memory.AddRow(Readable.Count(row.Batch), Readable.Bytes(row.StoredBytes), row.ReversibleBytes is long bytes ? Readable.Bytes(bytes) : "not supported");

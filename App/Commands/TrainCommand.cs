@@ -59,22 +59,22 @@ internal static class TrainCommand
             data.Validation is null ? null : Readable.Set(data.Validation.Name, data.Validation.Hash),
             trainer.TotalSteps,
             options.Minutes,
-            () => MemoryPrediction.Of(config, 0, options.Memory, options.PolyakEpochs > 0).Parameters + device.Arena.Bytes);
+            () => MemoryPrediction.Of(config, 0, options.Memory, device.Backend.CouplingNet, options.PolyakEpochs > 0).Parameters + device.Arena.Bytes);
         ITrainView view = terminal.Live is { } live ? new LiveDisplay(live) : new PlainLog(terminal);
         TrainState state = new(header, trainer.StartStep);
         observer.Begin(view, state);
-        Announce(terminal, header, plan, options, trainer, data);
+        Announce(terminal, header, plan, options, trainer, data, device);
         TrainOutcome? outcome = null;
         view.Show(() => outcome = trainer.Run(terminal.Stop));
         return TrainSummary.Of(run, outcome!, data, observer.Samples, model.Parameters.Count);
     }
 
-    private static void Announce(Terminal terminal, TrainHeader header, TrainPlan plan, TrainOptions options, Trainer trainer, TrainData data)
+    private static void Announce(Terminal terminal, TrainHeader header, TrainPlan plan, TrainOptions options, Trainer trainer, TrainData data, Device device)
     {
         terminal.Log($"{(trainer.StartStep > 0 ? $"continuing at step {Readable.Count(trainer.StartStep)} in" : "training in")} {header.Run}: {header.Title}");
         terminal.Log($"{Readable.Count(data.Train.Count)} images of {header.Train}"
             + (data.Validation is null ? ", no validation" : $", validated on {Readable.Count(data.Validation.Count)} of {header.Validation}"));
-        MemoryPrediction memory = MemoryPrediction.Of(data.Config, options.Batch, options.Memory, options.PolyakEpochs > 0);
+        MemoryPrediction memory = MemoryPrediction.Of(data.Config, options.Batch, options.Memory, device.Backend.CouplingNet, options.PolyakEpochs > 0);
         terminal.Log($"batch {options.Batch}, predicted memory {Readable.Bytes(memory.Total)} (--memory {TrainPlan.Name(options.Memory)}), "
             + (trainer.TotalSteps is long steps ? $"{Readable.Count(steps)} steps" : options.Minutes is double minutes ? $"{Readable.Exact(minutes)} minutes" : "until Ctrl-C"));
     }

@@ -163,6 +163,16 @@ internal sealed unsafe partial class HostGemm
     /// <summary>The instruction set of the kernels.</summary>
     public SimdLevel Level { get; }
 
+    /// <summary>
+    /// The columns that a product of so many had best compute when there is room for whole panels and what it writes behind its last one
+    /// does not matter: stores under a mask are slow.
+    /// </summary>
+    public int Columns(int columns)
+    {
+        int unit = inHalves || lanes < Lanes256.Count ? Lanes256.Count : lanes;
+        return (columns + unit - 1) / unit * unit;
+    }
+
     /// <summary>Computes one product.</summary>
     public void Multiply(ref Product product) => MultiplyEach(ref product, 1, 0, 0, 0);
 
@@ -178,8 +188,8 @@ internal sealed unsafe partial class HostGemm
             int columns = (p->N + lanes - 1) / lanes;
             int tail = p->N - (columns - 1) * lanes;
 
-            // Processors begin two multiply-adds of half a 512-bit vector a cycle: where that holds the last columns it takes half the time.
-            bool half = lanes == Panels.Width && tail <= Lanes256.Count;
+            // Where a 512-bit vector is two of half the width, and that holds the last columns, it takes half the time.
+            bool half = inHalves && tail <= Lanes256.Count;
             if (half) Walk(p, each, columns - 1, 0, tail);
             int whole = half ? columns - 1 : columns;
             for (int v = 0, width; v < whole; v += width)

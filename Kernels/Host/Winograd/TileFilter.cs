@@ -87,7 +87,7 @@ internal unsafe struct TileFilter
                 CRow = row,
                 CPanel = Panels.Width,
                 M = Blocks,
-                N = (channels + 7) / 8 * 8,   // stores under a mask are slow
+                N = Gemm.Columns(channels),
                 K = Math.Min(panels * Panels.Width, width - first * Panels.Width),
                 Epilogue = first == 0 ? Epilogue.Store : Epilogue.Accumulate,
             };
