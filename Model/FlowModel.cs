@@ -99,7 +99,7 @@ public abstract partial class FlowModel : IDisposable
     public void Initialize(Batch batch, Noise noise)
     {
         Begin(batch.Count);
-        flow.Initialize(Dequantize(batch, noise), new FlowPass(Device, null, View.None, 0), Parameters.Version);
+        flow.Initialize(Dequantize(batch, noise), new FlowPass(Device, null, View.None, 0) { IsOnly = true }, Parameters.Version);
         Parameters.Touch();
         Initialized = true;
         Device.Arena.EndStep();

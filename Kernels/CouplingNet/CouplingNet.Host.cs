@@ -66,28 +66,52 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         Shapes.CheckCouplingNet(
             shape, pixels, z1, packed, h, saved, PackedLength(shape, pixels), SavedLength(shape, pixels));
         MinimalFilter filter = MinimalFilter.For(pixels);
-        ForwardWork work = new()
+        Packed weights = new(shape, filter, HostBuffer.Address(packed));
+        Tiles tiles = Cut(shape, pixels);
+        float* patches;
+        if (saved.IsNone && DividesWeights(shape, tiles))
         {
-            Gemm = gemm,
-            Filter = filter,
-            Shape = shape,
-            Pixels = pixels,
-            Tiles = Cut(shape, pixels),
-            Packed = new Packed(shape, filter, HostBuffer.Address(packed)),
-            Z1 = HostBuffer.Address(z1),
-            Z1Row = z1.Stride,
-            Saved = saved.IsNone ? null : HostBuffer.Address(saved),
-        };
-        work.Place(scratch, workers.Count);
-        workers.Run(work.Tiles.Count, work);
+            SharedWork work = new()
+            {
+                Gemm = gemm,
+                Filter = filter,
+                Shape = shape,
+                Pixels = pixels,
+                Packed = weights,
+                Z1 = HostBuffer.Address(z1),
+                Z1Row = z1.Stride,
+                Parts = workers.Count,
+            };
+            work.Place(scratch);
+            for (work.Layer = 0; work.Layer < SharedWork.Layers; work.Layer++) workers.Run(workers.Count, work);
+            patches = work.Patches;
+        }
+        else
+        {
+            ForwardWork work = new()
+            {
+                Gemm = gemm,
+                Filter = filter,
+                Shape = shape,
+                Pixels = pixels,
+                Tiles = tiles,
+                Packed = weights,
+                Z1 = HostBuffer.Address(z1),
+                Z1Row = z1.Stride,
+                Saved = saved.IsNone ? null : HostBuffer.Address(saved),
+            };
+            work.Place(scratch, workers.Count);
+            workers.Run(tiles.Count, work);
+            patches = work.Patches;
+        }
         workers.Run(workers.Count, new PatchSum
         {
             Filter = filter,
             Shape = shape,
             Pixels = pixels,
             Parts = workers.Count,
-            Packed = work.Packed,
-            Patches = work.Patches,
+            Packed = weights,
+            Patches = patches,
             H = HostBuffer.Address(h),
             HRow = h.Stride,
         });

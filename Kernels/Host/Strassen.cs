@@ -43,7 +43,7 @@ internal static unsafe class Strassen
     /// <summary>Floats of the seven right-hand factors.</summary>
     public static long PackedLength(int width) => Products * ((long)width / 2 * width / 2);
 
-    /// <summary>Floats of <see cref="Multiply"/>'s scratch for tiles whose panels lie so far apart.</summary>
+    /// <summary>Floats of a product's scratch for tiles whose panels lie so far apart.</summary>
     public static nint ScratchLength(int width, nint panel) => width / 2 / Panels.Width * (4 * panel / 2 + panel + panel / 2);
 
     /// <summary>
@@ -78,15 +78,24 @@ internal static unsafe class Strassen
     /// panels, equally far apart, and a gate, if there is one, as well; B is not looked at. A and C must not overlap.
     /// </summary>
     /// <exception cref="ArgumentException">The number of rows is odd, or the product ends in neither bias nor mask.</exception>
-    public static void Multiply(HostGemm gemm, Product plain, float* packed, float* scratch)
+    public static void Multiply(HostGemm gemm, in Product plain, float* packed, float* scratch) =>
+        Multiply(gemm, plain, packed, scratch, 0, plain.N / 2 / Panels.Width);
+
+    /// <summary>The same for the panels [<paramref name="first"/>, <paramref name="end"/>) of the left half of C and those as far into the right.</summary>
+    /// <exception cref="ArgumentException">The number of rows is odd, or the product ends in neither bias nor mask.</exception>
+    public static void Multiply(HostGemm gemm, Product plain, float* packed, float* scratch, int first, int end)
     {
         if (plain.M % 2 != 0 || plain.Epilogue < Epilogue.Bias)
             throw new ArgumentException($"product in halves: {plain.M} rows that end in {plain.Epilogue}; the rows must be even in number and end in a bias or mask");
-        int half = plain.N / 2, panels = half / Panels.Width;
-        nint panel = plain.ABlock, right = panels * panel, odd = Panels.Width, matrix = (nint)half * half;
-        nint operandRight = panels * plain.OperandPanel, operandOdd = plain.OperandRow;
+        int half = plain.N / 2, halfPanels = half / Panels.Width, panels = end - first;
+        nint panel = plain.ABlock, right = halfPanels * panel, odd = Panels.Width, matrix = (nint)half * half;
+        nint operandRight = halfPanels * plain.OperandPanel, operandOdd = plain.OperandRow;
         float* s = scratch, x = s + 2 * right, y = x + odd, z = x + right;
         nint sum = right / 2;
+        SumLeft(plain.A, panel, plain.M, plain.N, s);
+        plain.C += first * panel;
+        plain.Operand += first * plain.OperandPanel;
+        packed += (nint)first * half * Panels.Width;
         Product whole = plain with
         {
             ARow = 2 * plain.ARow,
@@ -94,11 +103,10 @@ internal static unsafe class Strassen
             CRow = 2 * plain.CRow,
             OperandRow = 2 * plain.OperandRow,
             M = plain.M / 2,
-            N = half,
+            N = panels * Panels.Width,
             K = half,
         };
         Product sums = whole with { ARow = Panels.Width, ABlock = panel / 2 };
-        SumLeft(plain.A, panel, plain.M, plain.N, s);
 
         Run(gemm, whole, plain.A, packed + B11 * matrix, x, null);
         Finish(gemm, whole, plain.A + right, packed + B21 * matrix, plain.C, x, plain.Operand);

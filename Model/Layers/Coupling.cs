@@ -30,6 +30,7 @@ public sealed class Coupling : IFlowLayer, IDisposable
         (this.parameters, this.gradients) = (parameters, gradients);
         backend = device.Backend;
         packedLength = checked((int)backend.CouplingNet.PackedLength(shape, image));
+        if (KeepsPacked) packed = backend.Allocate(packedLength);
         node = new Node(this);
     }
 
@@ -41,7 +42,7 @@ public sealed class Coupling : IFlowLayer, IDisposable
     /// <inheritdoc/>
     public Tensor Forward(Tensor x, FlowPass pass)
     {
-        (View h, View saved) = Network(x, keep: pass.Storing, pass.Tape is not null);
+        (View h, View saved) = Network(x, keep: pass.Storing, pass.IsOnly);
         backend.Couple.Forward(kind, x.Pixels, Second(x.Data), h, pass.LogLikelihood);
         if (pass.Storing)
         {
@@ -58,7 +59,7 @@ public sealed class Coupling : IFlowLayer, IDisposable
     /// <inheritdoc/>
     public Tensor Inverse(Tensor y, FlowPass pass)
     {
-        (View h, _) = Network(y, keep: false, training: false);
+        (View h, _) = Network(y, keep: false, only: false);
         backend.Couple.Inverse(kind, y.Pixels, Second(y.Data), h, pass.LogLikelihood);
         pass.Return(h);
         return y;
@@ -85,11 +86,11 @@ public sealed class Coupling : IFlowLayer, IDisposable
 
     private View Second(View z) => z.Columns(shape.In, z.Cols - shape.In);
 
-    private (View H, View Saved) Network(Tensor x, bool keep, bool training)
+    private (View H, View Saved) Network(Tensor x, bool keep, bool only)
     {
         View h = device.Arena.Rent(x.Pixels.Count, shape.Out);
         View saved = keep ? device.Arena.Rent(1, checked((int)backend.CouplingNet.SavedLength(shape, x.Pixels))) : View.None;
-        bool passing = training && !KeepsPacked;
+        bool passing = only && !KeepsPacked;
         View weights = passing ? PackedInPassing() : Kept();
         backend.CouplingNet.Forward(shape, x.Pixels, First(x.Data), weights, h, saved);
         if (passing) device.Arena.Return(weights);
@@ -155,7 +156,7 @@ public sealed class Coupling : IFlowLayer, IDisposable
         public void BackwardFromOutput()
         {
             // z1 is untouched by the coupling, so the same network output comes again, bit for bit.
-            (h, saved) = layer.Network(z, keep: true, training: true);
+            (h, saved) = layer.Network(z, keep: true, only: true);
             layer.Backward(z, h, saved, gradient);
             layer.Undo(z, h);
             layer.Return(h, saved);

@@ -20,6 +20,9 @@ public readonly record struct FlowPass(Device Device, Tape? Tape, View LogLikeli
     /// <summary>True when a tape keeps what backward needs.</summary>
     public bool Recording => Tape is not null;
 
+    /// <summary>Whether parameters change before another pass comes, as in training and initialization: weights packed for it are not worth keeping.</summary>
+    public bool IsOnly { get => field || Recording; init; }
+
     /// <summary>True when activations are kept, not rebuilt.</summary>
     public bool Storing => Tape?.Mode == MemoryMode.Stored;
 

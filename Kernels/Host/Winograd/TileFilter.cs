@@ -36,14 +36,19 @@ internal unsafe struct TileFilter
     /// <summary>Floats of the narrow side of a tile: [g, block, channels padded to panels].</summary>
     public static nint NarrowLength(MinimalFilter filter, int blocks, int channels) => (nint)filter.Points * blocks * Panels.Pad(channels);
 
+    /// <summary>All panels of the following.</summary>
+    public readonly void ToWideRelu(float* narrow, int channels, float* weights, int width, float* bias, float* wide) =>
+        ToWideRelu(narrow, channels, weights, width, bias, wide, 0, Panels.Count(width));
+
     /// <summary>
-    /// wide = max(Eᵀ(weights·narrow) + bias, 0) for <paramref name="width"/> channels, by weights of <see cref="FilterWeights.ToWide"/>.
+    /// wide = max(Eᵀ(weights·narrow) + bias, 0) for the panels [<paramref name="first"/>, <paramref name="end"/>) of
+    /// <paramref name="width"/> channels, by weights of <see cref="FilterWeights.ToWide"/>.
     /// </summary>
-    public readonly void ToWideRelu(float* narrow, int channels, float* weights, int width, float* bias, float* wide)
+    public readonly void ToWideRelu(float* narrow, int channels, float* weights, int width, float* bias, float* wide, int first, int end)
     {
-        for (int first = 0; first < Panels.Count(width); first += SlicePanels)
+        for (int panels; first < end; first += panels)
         {
-            int panels = Multiply(narrow, channels, weights, width, first);
+            panels = Multiply(narrow, channels, weights, width, first, end);
             for (int p = 0; p < panels; p++)
                 Filter.ContractRelu(
                     Slice + p * SlicePanel, Plane, Blocks, bias + (first + p) * Panels.Width, wide + (first + p) * Panel);
@@ -55,17 +60,21 @@ internal unsafe struct TileFilter
     /// </summary>
     public readonly int ToWideMasked(float* narrow, int channels, float* weights, int width, int first, float* gate, float* wide)
     {
-        int panels = Multiply(narrow, channels, weights, width, first);
+        int panels = Multiply(narrow, channels, weights, width, first, Panels.Count(width));
         for (int p = 0; p < panels; p++)
             Filter.ContractMasked(Slice + p * SlicePanel, Plane, Blocks, gate + (first + p) * Panel, wide + (first + p) * Panel);
         return panels;
     }
 
+    /// <summary>All g of the following.</summary>
+    public readonly void ToNarrow(float* wide, int width, float* weights, int channels, float* narrow) =>
+        ToNarrow(wide, width, weights, channels, narrow, 0, Filter.Points);
+
     /// <summary>
-    /// narrow[g, block, c] = Σ over <paramref name="width"/> wide channels of E(wide)·weights, those of <see cref="FilterWeights.ToNarrow"/>,
-    /// for so many channels; what lies behind them in a row is arbitrary.
+    /// narrow[g, block, c] = Σ over <paramref name="width"/> wide channels of E(wide)·weights, by those of <see cref="FilterWeights.ToNarrow"/>,
+    /// for so many channels and the g in [<paramref name="firstPoint"/>, <paramref name="endPoint"/>); what lies behind them in a row is arbitrary.
     /// </summary>
-    public readonly void ToNarrow(float* wide, int width, float* weights, int channels, float* narrow)
+    public readonly void ToNarrow(float* wide, int width, float* weights, int channels, float* narrow, int firstPoint, int endPoint)
     {
         FilterWeights layout = FilterWeights.ToNarrow(Filter, width, channels);
         int row = Panels.Pad(channels);
@@ -75,15 +84,15 @@ internal unsafe struct TileFilter
             Filter.Expand(wide + first * Panel, Panel, panels, Blocks, Slice, Plane, SlicePanel);
             Product product = new()
             {
-                A = Slice,
+                A = Slice + firstPoint * Plane,
                 ARow = Panels.Width,
                 AStep = 1,
                 ABlock = SlicePanel,
                 Block = Panels.Width,
-                B = weights + first * layout.WidePanel,
+                B = weights + first * layout.WidePanel + firstPoint * layout.Point,
                 BPanel = Panels.Width * Panels.Width,
                 BBlock = layout.WidePanel,
-                C = narrow,
+                C = narrow + firstPoint * (nint)Capacity * row,
                 CRow = row,
                 CPanel = Panels.Width,
                 M = Blocks,
@@ -91,15 +100,15 @@ internal unsafe struct TileFilter
                 K = Math.Min(panels * Panels.Width, width - first * Panels.Width),
                 Epilogue = first == 0 ? Epilogue.Store : Epilogue.Accumulate,
             };
-            Gemm.MultiplyEach(ref product, Filter.Points, Plane, layout.Point, (nint)Capacity * row);
+            Gemm.MultiplyEach(ref product, endPoint - firstPoint, Plane, layout.Point, (nint)Capacity * row);
         }
     }
 
-    /// <summary>The products of one slice of wide channels, into <see cref="Slice"/>.</summary>
-    private readonly int Multiply(float* narrow, int channels, float* weights, int width, int first)
+    /// <summary>The products of one slice of wide channels, into <see cref="Slice"/>; returns its number of panels, which ends before so many.</summary>
+    private readonly int Multiply(float* narrow, int channels, float* weights, int width, int first, int end)
     {
         FilterWeights layout = FilterWeights.ToWide(Filter, channels, width);
-        int row = Panels.Pad(channels), panels = Math.Min(SlicePanels, Panels.Count(width) - first);
+        int row = Panels.Pad(channels), panels = Math.Min(SlicePanels, end - first);
         Product product = new()
         {
             A = narrow,
