@@ -58,11 +58,17 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
     /// </summary>
     public void Normal(Span<float> target, double deviation = 1)
     {
+        Span<ulong> first = stackalloc ulong[Pairs], second = stackalloc ulong[Pairs];
         Span<double> u = stackalloc double[Pairs], v = stackalloc double[Pairs];
+        first.Clear();
+        second.Clear();
         for (; !target.IsEmpty; target = target[Math.Min(2 * Pairs, target.Length)..])
         {
             int pairs = Math.Min(Pairs, (target.Length + 1) / 2);
-            for (int i = 0; i < pairs; i++) (u[i], v[i]) = UnitPair();
+            Philox.Blocks(Key, Counter, first[..pairs], second[..pairs]);
+            Counter += (ulong)pairs;
+            ToUnit(first, u);
+            ToUnit(second, v);
             for (int i = 0; i < pairs; i += Vector256<double>.Count)
             {
                 // 1 − u lies in (0, 1]: the logarithm is finite.
@@ -72,7 +78,8 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
                 (radius * cos).CopyTo(u[i..]);
                 (radius * sin).CopyTo(v[i..]);
             }
-            for (int i = 0; i < target.Length && i < 2 * pairs; i++) target[i] = (float)(i % 2 == 0 ? u : v)[i / 2];
+            for (int i = 0; i + 1 < 2 * pairs && i + 1 < target.Length; i += 2) (target[i], target[i + 1]) = ((float)u[i / 2], (float)v[i / 2]);
+            if (target.Length < 2 * pairs) target[^1] = (float)u[pairs - 1];
         }
     }
 
@@ -112,11 +119,10 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
         }
     }
 
-    private (double U, double V) UnitPair()
+    /// <summary>Their upper 53 bits as a number in [0, 1).</summary>
+    private static void ToUnit(ReadOnlySpan<ulong> words, Span<double> target)
     {
-        (uint x0, uint x1, uint x2, uint x3) = Philox.Block(Key, Counter++);
-        return (ToUnit(x0, x1), ToUnit(x2, x3));
+        for (int i = 0; i < words.Length; i += Vector256<ulong>.Count)
+            (Vector256.ConvertToDouble(Vector256.Create(words[i..]) >>> 11) * Vector256.Create(1.0 / (1UL << 53))).CopyTo(target[i..]);
     }
-
-    private static double ToUnit(uint low, uint high) => ((low | (ulong)high << 32) >> 11) * (1.0 / (1UL << 53));
 }

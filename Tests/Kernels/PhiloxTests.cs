@@ -38,6 +38,21 @@ public sealed class PhiloxTests
             }
     }
 
+    // The counter's low word overflows within the second run, and the counter itself within the last.
+    [TestCase(0UL, 0UL, 1)]
+    [TestCase(0x299f31d0a4093822UL, 0xfffffffdUL, 11)]
+    [TestCase(ulong.MaxValue, ulong.MaxValue - 5, 64)]
+    public void ManyBlocksAreThoseOneByOne(ulong key, ulong counter, int count)
+    {
+        ulong[] first = new ulong[count], second = new ulong[count];
+        Philox.Blocks(key, counter, first, second);
+        for (int i = 0; i < count; i++)
+        {
+            uint[] block = Block(key, unchecked(counter + (ulong)i));
+            Assert.That(new[] { (uint)first[i], (uint)(first[i] >> 32), (uint)second[i], (uint)(second[i] >> 32) }, Is.EqualTo(block), $"block {i}");
+        }
+    }
+
     [Test]
     public void UnitIntervalIsHalfOpen()
     {
