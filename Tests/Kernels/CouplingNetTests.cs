@@ -1,3 +1,5 @@
+using System.Globalization;
+using GlowGpu.Kernels.Host;
 using GlowGpu.Tests.Checks;
 using GlowGpu.Tests.Reference;
 using NUnit.Framework;
@@ -110,6 +112,21 @@ public sealed class CouplingNetTests
         CouplingNetData single = batch.FirstImage(one);
         float[] h = CouplingNetRun.Run(device.Backend, batch)["h"];
         Tolerance.Close("h", CouplingNetRun.Run(device.Backend, single)["h"], h[..(one.P * one.Out)].Wide(), device.Network(one.Relative));
+    }
+
+    // Few pixels under a wide network, where the host's workers divide weights: more workers than panels of half a product, a last panel that is not full,
+    // widths with and without products in halves, images that blocks do not fill.
+    [Test]
+    public void HostWorkersThatDivideWeightsChangeNoBit(
+        [Values("1 7 9 12 256 24", "2 8 8 6 258 12", "1 4 4 24 512 48", "1 1 1 3 300 6")] string sizes, [Values(2, 3, 5, 40)] int threads)
+    {
+        int[] n = [.. sizes.Split(' ').Select(static word => int.Parse(word, CultureInfo.InvariantCulture))];
+        NetworkShape shape = new(n[0], n[1], n[2], n[3], n[4], n[5], true, Layout.FirstHalf);
+        CouplingNetData data = new(shape);
+        using HostBackend team = new(threads), alone = new(1);
+        float[] h = CouplingNetRun.Run(team, data)["h"];
+        Tolerance.SameBits("h", h, CouplingNetRun.Run(alone, data)["h"], shape.P, shape.Out);
+        Tolerance.Close("h", h, CouplingNetReference.Forward(data.Images, data.Wide(), shape.EdgeBias).Data, shape.Relative, shape.N, shape.H, shape.W, shape.Out);
     }
 
     private static void CheckGradients(TestDevice device, CouplingNetData data, Smoothness smoothness)
