@@ -1,8 +1,6 @@
 using GlowGpu.App.Plots;
 using GlowGpu.Bench.Report;
 using GlowGpu.Engine;
-using GlowGpu.Kernels;
-using GlowGpu.Model;
 using ScottPlot;
 
 namespace GlowGpu.Bench.Steps;
@@ -11,8 +9,8 @@ namespace GlowGpu.Bench.Steps;
 /// <param name="Depth">K</param>
 /// <param name="Memory"><c>stored</c> or <c>reversible</c></param>
 /// <param name="PeakBytes">largest resident memory of the process</param>
-/// <param name="WeightBytes">values, gradients, moments and average of the parameters, and the packed copies of the weights</param>
-/// <param name="ArenaBytes">activations and their gradients</param>
+/// <param name="WeightBytes">values, gradients, moments and average of the parameters, and packed copies of weights where they stay</param>
+/// <param name="ArenaBytes">activations and their gradients, and packed weights where they do not stay</param>
 public sealed record DepthMemoryResult(int Depth, string Memory, double PeakBytes, double WeightBytes, double ArenaBytes)
 {
     /// <summary>What is left of the peak without the weights.</summary>
@@ -26,20 +24,17 @@ public static class DepthMemory
     public static List<DepthMemoryResult> Measure(IEnumerable<int> depths, int threads, TextWriter log)
     {
         List<DepthMemoryResult> results = [];
-        using Device device = DeviceFactory.Open("cpu", 1);
         foreach (int depth in depths)
         {
             log.WriteLine($"memory: K = {depth}");
             StepCase what = StepCase.TrainB with { Name = "memory", Levels = 1, Depth = depth };
-            CouplingNetShape net = GlowParameters.Network(what.Config, 0);
-            long packed = depth * device.Backend.CouplingNet.PackedLength(net, what.Image(0)) * sizeof(float);
             Dictionary<string, double> bits = [];
             foreach (MemoryMode memory in (MemoryMode[])[MemoryMode.Stored, MemoryMode.Reversible])
             {
                 string name = memory == MemoryMode.Stored ? "stored" : "reversible";
                 ChildResult child = ChildRun.Start(new ChildRequest(what, memory, 2, threads));
                 bits[name] = child.Value;
-                results.Add(new DepthMemoryResult(depth, name, child.PeakBytes, child.ParameterBytes + packed, child.ArenaBytes));
+                results.Add(new DepthMemoryResult(depth, name, child.PeakBytes, child.ParameterBytes, child.ArenaBytes));
             }
             if (Math.Abs(bits["stored"] - bits["reversible"]) > 1e-2)
                 throw new GlowException($"{what}: after a step stored gives {bits["stored"]} bits/dim and reversible {bits["reversible"]}; they must agree");

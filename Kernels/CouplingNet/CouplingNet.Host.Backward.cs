@@ -21,8 +21,9 @@ namespace GlowGpu.Kernels;
 // over all of its pixels. No sum over pixels is ever split by worker, so gradients do not depend on the number of threads.
 public sealed unsafe partial class HostCouplingNet
 {
-    // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2.
-    private const int ChunkBytes = 1 << 20;
+    // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2; two at least, as the sums of weight gradients, which are
+    // as large, are read and written once a chunk.
+    private const int ChunkBytes = 1 << 20, LeastChunkTiles = 2;
 
     private const int FullTileBlocks = 16, MostTileFloats = 1 << 16;
 
@@ -61,7 +62,7 @@ public sealed unsafe partial class HostCouplingNet
         };
         context.Groups = (context.Tiles.Count + context.GroupTiles - 1) / context.GroupTiles;
         int tileBytes = 4 * sizeof(float) * context.Width * context.Tiles.Rows;
-        int chunk = Math.Max(ChunkBytes / tileBytes, 1);
+        int chunk = Math.Max(ChunkBytes / tileBytes, LeastChunkTiles);
         context.ChunkTiles = Math.Min(context.GroupTiles, context.Groups > 1 ? chunk : chunk * workers.Count);
         context.Slots = context.Groups > 1 ? context.ChunkTiles * workers.Count : context.ChunkTiles;
         long length = context.Place(null);
