@@ -8,6 +8,8 @@ namespace GlowGpu.Kernels.Host;
 //   AVX-512   8 × 3 vectors (8×48 floats)   24 + 3 + 1 of 32
 //   AVX2      6 × 2 vectors (6×16 floats)   12 + 2 + 1 of 16
 //   128-bit   4 × 2 vectors (4×8 floats)     8 + 2 + 1 of 16
+// A single vector of columns has but eight accumulators, as many as multiply-adds are under way, and waits at every hiccup: with AVX-512 it goes
+// 16 rows high, the eight lower ones in the place of a second vector.
 // Each has at least as many independent accumulators as a multiply-add has latency times throughput (8 on every current
 // core), and does 2.2 to 3 multiply-adds per load, so neither latency nor the load ports bound it. Lower heights, which rows that are no
 // multiple of the highest are divided into evenly, are the same source with the surplus rows folded away at compile time.
@@ -22,6 +24,16 @@ internal sealed unsafe partial class HostGemm
     private interface INumber
     {
         static abstract int Value { get; }
+
+        /// <summary>Whether, of vectors, the second is the first of the rows below.</summary>
+        static virtual bool IsTall => false;
+    }
+
+    private readonly struct Tall : INumber
+    {
+        public static int Value => 2;
+
+        public static bool IsTall => true;
     }
 
     private readonly struct One : INumber { public static int Value => 1; }
@@ -54,7 +66,7 @@ internal sealed unsafe partial class HostGemm
         V c60 = default, c61 = default, c62 = default, c70 = default, c71 = default, c72 = default;
 
         nint cRow = p->CRow;
-        nint cVec = V.Count == Panels.Width ? p->CPanel : V.Count;
+        nint cVec = TVectors.IsTall ? TRows.Value * cRow : V.Count == Panels.Width ? p->CPanel : V.Count;
         float* start = p->Epilogue == Epilogue.Accumulate ? c : p->Start is null ? null : p->Start + (c - p->C);
         if (start is not null)
         {
@@ -69,7 +81,7 @@ internal sealed unsafe partial class HostGemm
         }
 
         nint row = p->ARow, step = p->AStep;
-        nint row2 = 2 * row, row3 = 3 * row, row4 = 4 * row;
+        nint row2 = 2 * row, row3 = 3 * row, row4 = 4 * row, below = TRows.Value * row;
         nint bVec = V.Count == Panels.Width ? p->BPanel : V.Count;
         nint bVec2 = 2 * bVec;
         int block = p->Block;
@@ -81,19 +93,19 @@ internal sealed unsafe partial class HostGemm
             for (; n > 0; n--)
             {
                 V b0 = V.Load(b), b1 = default, b2 = default;
-                if (TVectors.Value > 1) b1 = V.Load(b + bVec);
+                if (TVectors.Value > 1 && !TVectors.IsTall) b1 = V.Load(b + bVec);
                 if (TVectors.Value > 2) b2 = V.Load(b + bVec2);
-                MultiplyRow<V, TVectors>(a, b0, b1, b2, ref c00, ref c01, ref c02);
-                if (TRows.Value > 1) MultiplyRow<V, TVectors>(a + row, b0, b1, b2, ref c10, ref c11, ref c12);
-                if (TRows.Value > 2) MultiplyRow<V, TVectors>(a + row2, b0, b1, b2, ref c20, ref c21, ref c22);
-                if (TRows.Value > 3) MultiplyRow<V, TVectors>(a + row3, b0, b1, b2, ref c30, ref c31, ref c32);
+                MultiplyRow<V, TVectors>(a, below, b0, b1, b2, ref c00, ref c01, ref c02);
+                if (TRows.Value > 1) MultiplyRow<V, TVectors>(a + row, below, b0, b1, b2, ref c10, ref c11, ref c12);
+                if (TRows.Value > 2) MultiplyRow<V, TVectors>(a + row2, below, b0, b1, b2, ref c20, ref c21, ref c22);
+                if (TRows.Value > 3) MultiplyRow<V, TVectors>(a + row3, below, b0, b1, b2, ref c30, ref c31, ref c32);
                 if (TRows.Value > 4)
                 {
                     float* a4 = a + row4;
-                    MultiplyRow<V, TVectors>(a4, b0, b1, b2, ref c40, ref c41, ref c42);
-                    if (TRows.Value > 5) MultiplyRow<V, TVectors>(a4 + row, b0, b1, b2, ref c50, ref c51, ref c52);
-                    if (TRows.Value > 6) MultiplyRow<V, TVectors>(a4 + row2, b0, b1, b2, ref c60, ref c61, ref c62);
-                    if (TRows.Value > 7) MultiplyRow<V, TVectors>(a4 + row3, b0, b1, b2, ref c70, ref c71, ref c72);
+                    MultiplyRow<V, TVectors>(a4, below, b0, b1, b2, ref c40, ref c41, ref c42);
+                    if (TRows.Value > 5) MultiplyRow<V, TVectors>(a4 + row, below, b0, b1, b2, ref c50, ref c51, ref c52);
+                    if (TRows.Value > 6) MultiplyRow<V, TVectors>(a4 + row2, below, b0, b1, b2, ref c60, ref c61, ref c62);
+                    if (TRows.Value > 7) MultiplyRow<V, TVectors>(a4 + row3, below, b0, b1, b2, ref c70, ref c71, ref c72);
                 }
                 a += step;
                 b += Panels.Width;
@@ -104,7 +116,7 @@ internal sealed unsafe partial class HostGemm
 
         Epilogue epilogue = p->Epilogue;
         nint oRow = p->OperandRow;
-        nint oVec = V.Count == Panels.Width ? p->OperandPanel : V.Count;
+        nint oVec = TVectors.IsTall ? TRows.Value * oRow : V.Count == Panels.Width ? p->OperandPanel : V.Count;
         FinishRow<V, TVectors>(epilogue, c, cVec, operand, oVec, last, c00, c01, c02);
         if (TRows.Value > 1) FinishRow<V, TVectors>(epilogue, c + cRow, cVec, operand + oRow, oVec, last, c10, c11, c12);
         if (TRows.Value > 2) FinishRow<V, TVectors>(epilogue, c + 2 * cRow, cVec, operand + 2 * oRow, oVec, last, c20, c21, c22);
@@ -131,13 +143,14 @@ internal sealed unsafe partial class HostGemm
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void MultiplyRow<V, TVectors>(float* a, V b0, V b1, V b2, ref V c0, ref V c1, ref V c2)
+    private static void MultiplyRow<V, TVectors>(float* a, nint below, V b0, V b1, V b2, ref V c0, ref V c1, ref V c2)
         where V : struct, ILanes<V>
         where TVectors : struct, INumber
     {
         V x = V.All(*a);
         c0 = V.MultiplyAdd(x, b0, c0);
-        if (TVectors.Value > 1) c1 = V.MultiplyAdd(x, b1, c1);
+        if (TVectors.IsTall) c1 = V.MultiplyAdd(V.All(a[below]), b0, c1);
+        else if (TVectors.Value > 1) c1 = V.MultiplyAdd(x, b1, c1);
         if (TVectors.Value > 2) c2 = V.MultiplyAdd(x, b2, c2);
     }
 

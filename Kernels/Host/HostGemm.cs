@@ -122,8 +122,10 @@ internal sealed unsafe partial class HostGemm
     /// <summary>How many products, and the distances from one to the next.</summary>
     private readonly record struct Each(int Count, nint A, nint B, nint C);
 
-    // kernels[height · (MaxVectors + 1) + vectors] for heights of 1 … rows; vectors 0 is a vector of half the width.
+    // kernels[height · (MaxVectors + 1) + vectors] for heights of 1 … rows; vectors 0 is a vector of half the width. tall does a vector of twice so many rows,
+    // where there is such a kernel.
     private readonly delegate*<Product*, float*, float*, float*, float*, int, void>[] kernels;
+    private readonly delegate*<Product*, float*, float*, float*, float*, int, void> tall;
     private readonly int rows;
     private readonly int vectors;
     private readonly int lanes;
@@ -150,6 +152,7 @@ internal sealed unsafe partial class HostGemm
                 AddUpTo6<Lanes512>();
                 Add<Lanes512, Seven>();
                 Add<Lanes512, Eight>();
+                if (!inHalves) tall = &Kernel<Lanes512, Eight, Tall>;
                 break;
             case SimdLevel.Avx2:
                 AddUpTo6<Lanes256>();
@@ -209,11 +212,18 @@ internal sealed unsafe partial class HostGemm
         (int panel, int offset) = Math.DivRem(first * lanes, Panels.Width);
         float* aStart = p->A, bStart = p->B + panel * p->BPanel + offset;
         float* cStart = p->C + panel * p->CPanel + offset, operandStart = p->Operand + panel * p->OperandPanel + offset;
-        int passes = (p->M + rows - 1) / rows;
+        int pairs = tall is not null && width == 1 && last == lanes ? p->M / (2 * rows) : 0, others = p->M - pairs * 2 * rows, passes = (others + rows - 1) / rows;
         for (int i = 0; i < each.Count; i++, aStart += each.A, bStart += each.B, cStart += each.C)
         {
             float* a = aStart, c = cStart, operand = operandStart;
-            for (int rest = p->M, left = passes; left > 0; left--)
+            for (int pair = 0; pair < pairs; pair++)
+            {
+                tall(p, a, bStart, c, operand, last);
+                a += 2 * rows * p->ARow;
+                c += 2 * rows * p->CRow;
+                operand += 2 * rows * p->OperandRow;
+            }
+            for (int rest = others, left = passes; left > 0; left--)
             {
                 int height = left == 1 ? rest : (rest + left - 1) / left;
                 kernels[height * (MaxVectors + 1) + width](p, a, bStart, c, operand, last);

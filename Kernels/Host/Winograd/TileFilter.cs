@@ -10,6 +10,9 @@ internal unsafe struct TileFilter
     /// <summary>Panels of a slice: the columns of a micro-kernel pass.</summary>
     public const int SlicePanels = 3;
 
+    // Of a slice that is summed over: the longer, the fewer times sums are loaded and stored.
+    private const int NarrowSlice = 4;
+
     public HostGemm Gemm;
     public MinimalFilter Filter;
 
@@ -31,7 +34,7 @@ internal unsafe struct TileFilter
     private readonly nint SlicePanel => Filter.Points * Plane;
 
     /// <summary>Floats of a slice for tiles of so many blocks.</summary>
-    public static nint SliceLength(MinimalFilter filter, int blocks) => (nint)SlicePanels * filter.Points * (blocks + 1) * Panels.Width;
+    public static nint SliceLength(MinimalFilter filter, int blocks) => (nint)NarrowSlice * filter.Points * (blocks + 1) * Panels.Width;
 
     /// <summary>Floats of the narrow side of a tile: [g, block, channels padded to panels].</summary>
     public static nint NarrowLength(MinimalFilter filter, int blocks, int channels) => (nint)filter.Points * blocks * Panels.Pad(channels);
@@ -78,9 +81,9 @@ internal unsafe struct TileFilter
     {
         FilterWeights layout = FilterWeights.ToNarrow(Filter, width, channels);
         int row = Panels.Pad(channels);
-        for (int first = 0; first < Panels.Count(width); first += SlicePanels)
+        for (int first = 0; first < Panels.Count(width); first += NarrowSlice)
         {
-            int panels = Math.Min(SlicePanels, Panels.Count(width) - first);
+            int panels = Math.Min(NarrowSlice, Panels.Count(width) - first);
             Filter.Expand(wide + first * Panel, Panel, panels, Blocks, Slice, Plane, SlicePanel);
             Product product = new()
             {

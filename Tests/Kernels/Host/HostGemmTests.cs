@@ -13,7 +13,7 @@ public sealed unsafe class HostGemmTests
 {
     private const float Guard = -12345.5f;
 
-    private static readonly int[] Heights = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 23];
+    private static readonly int[] Heights = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 23, 35];
     private static readonly int[] Widths = [1, 3, 4, 5, 6, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 40, 47, 48, 49, 64, 65, 97, 108];
     private static readonly int[] Depths = [1, 2, 9, 15, 16, 17, 33, 63];
 
