@@ -184,7 +184,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         }
     }
 
-    /// <summary>Packs, in each part some columns of W1 and some of the rows of W2 and W3.</summary>
+    /// <summary>Packs, in each part some columns of W1 and some rows of W2 and W3.</summary>
     private struct PackWork : IWork
     {
         public CouplingNetShape Shape;

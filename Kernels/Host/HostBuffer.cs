@@ -16,7 +16,7 @@ public sealed unsafe class HostBuffer : IBuffer
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         Length = length;
         nuint bytes = checked((nuint)Math.Max(length, 1) * sizeof(float));
-        data = (float*)NativeMemory.AlignedAlloc(bytes, bytes >= Linux.HugePage ? Linux.HugePage : Alignment);
+        data = (float*)NativeMemory.AlignedAlloc(bytes, OperatingSystem.IsLinux() && bytes >= Linux.HugePage ? Linux.HugePage : Alignment);
         Linux.AdviseHuge(data, bytes);
         NativeMemory.Clear(data, bytes);
     }

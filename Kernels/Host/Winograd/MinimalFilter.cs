@@ -134,7 +134,6 @@ internal abstract unsafe class MinimalFilter
     /// <summary>Sᵀ of <paramref name="count"/> blocks: target[block, position, row] from products[g, block, row]; whole vectors.</summary>
     public abstract void Overlap(float* products, nint point, int row, int channels, int count, float* target);
 
-
     private static MinimalFilter Widest<TFilter>() where TFilter : struct, IFilter =>
         Vector512.IsHardwareAccelerated ? new MinimalFilter<Lanes512, TFilter>()
         : Vector256.IsHardwareAccelerated ? new MinimalFilter<Lanes256, TFilter>()
