@@ -21,11 +21,10 @@ namespace GlowGpu.Kernels;
 // over all of its pixels. No sum over pixels is ever split by worker, so gradients do not depend on the number of threads.
 public sealed unsafe partial class HostCouplingNet
 {
-    // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2; two at least, as the sums of weight gradients, which are
-    // as large, are read and written once a chunk.
-    private const int ChunkBytes = 1 << 20, LeastChunkTiles = 2;
+    // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2, or one tile where that is more.
+    private const int ChunkBytes = 1 << 20;
 
-    private const int FullTileBlocks = 16, MostTileFloats = 1 << 16;
+    private const int FullTileBlocks = 16, MostTileFloats = 1 << 17;
 
     private const int MaxGroups = 16, MinGroups = 4;
 
@@ -62,7 +61,7 @@ public sealed unsafe partial class HostCouplingNet
         };
         context.Groups = (context.Tiles.Count + context.GroupTiles - 1) / context.GroupTiles;
         int tileBytes = 4 * sizeof(float) * context.Width * context.Tiles.Rows;
-        int chunk = Math.Max(ChunkBytes / tileBytes, LeastChunkTiles);
+        int chunk = Math.Max(ChunkBytes / tileBytes, 1);
         context.ChunkTiles = Math.Min(context.GroupTiles, context.Groups > 1 ? chunk : chunk * workers.Count);
         context.Slots = context.Groups > 1 ? context.ChunkTiles * workers.Count : context.ChunkTiles;
         long length = context.Place(null);
@@ -113,7 +112,10 @@ public sealed unsafe partial class HostCouplingNet
         return GroupTiles(shape, pixels) == int.MaxValue ? new Tiles(rows, workers.Count, most) : Tiles.Full(rows, most);
     }
 
-    /// <summary>The largest height of a tile: 16 blocks give a micro-kernel two full passes, as far as two layers of them fit an L2 cache.</summary>
+    /// <summary>
+    /// The largest height of a tile: 16 blocks give a micro-kernel two full passes, and transformed weights, more than an L2 cache holds, are read once a tile;
+    /// but a layer of a tile must fit half such a cache.
+    /// </summary>
     private static int TileRows(CouplingNetShape shape, MinimalFilter filter)
     {
         int rows = FullTileBlocks * filter.Area;

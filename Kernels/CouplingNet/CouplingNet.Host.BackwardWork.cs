@@ -139,6 +139,7 @@ public sealed unsafe partial class HostCouplingNet
             Product product = Product.OfPanels(g2, c.Panel, rows, c.Shape.Width, c.W2T + (nint)column * c.Shape.Width, columns);
             product.ToPanels(g1 + at, c.Panel);
             product.Mask(a1 + at, c.Panel);
+            product.Cold = true;
             MultiplySquare(c.Gemm, ref product, scratch);
         }
 

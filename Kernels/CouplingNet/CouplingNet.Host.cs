@@ -298,6 +298,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             Product product = Product.OfPanels(a1, panel, rows, Shape.Width, Packed.W2, Panels.Pad(Shape.Width));
             product.ToPanels(a2, panel);
             product.AddBias(Packed.Bias2, relu: true);
+            product.Cold = Saved is not null;
             MultiplySquare(Gemm, ref product, square);
             new Blocks(Pixels, Filter.Side).ClearDead(first, count, a2, panel, Shape.Width);
 

@@ -30,6 +30,7 @@ internal enum Epilogue
 /// column N is touched.</item>
 /// <item>Start, addressed like C: what the sums begin from, before k = 0; null for zeros. It may be C.</item>
 /// <item>Operand, whole panels: the bias (OperandRow = 0) or the gate, addressed like C.</item>
+/// <item>Cold: C, and the gate if there is one, lie in memory rather than in a cache, and sums are long enough to fetch them meanwhile.</item>
 /// </list>
 /// </summary>
 internal unsafe struct Product
@@ -45,6 +46,7 @@ internal unsafe struct Product
     public nint OperandRow, OperandPanel;
     public int M, N, K, Block;
     public Epilogue Epilogue;
+    public bool Cold;
 
     /// <summary>A in panels so far apart, times whole panels of B; C and what happens to it are still to be set.</summary>
     public static Product OfPanels(float* a, nint aPanel, int m, int k, float* b, int n) => new()
@@ -119,8 +121,8 @@ internal sealed unsafe partial class HostGemm
 {
     private const int MaxVectors = 3;
 
-    /// <summary>How many products, and the distances from one to the next.</summary>
-    private readonly record struct Each(int Count, nint A, nint B, nint C);
+    /// <summary>How many products, the distances from one to the next, and what to fetch meanwhile.</summary>
+    private readonly record struct Each(int Count, nint A, nint B, nint C, Ahead Ahead);
 
     // kernels[height · (MaxVectors + 1) + vectors] for heights of 1 … rows; vectors 0 is a vector of half the width. tall does a vector of twice so many rows,
     // where there is such a kernel.
@@ -181,11 +183,11 @@ internal sealed unsafe partial class HostGemm
 
     /// <summary>
     /// Computes <paramref name="count"/> products of one shape, whose factors and results lie so far apart; unless there is one only, they
-    /// may not have an operand or a start of their own.
+    /// may not have an operand or a start of their own. A share of <paramref name="ahead"/> is fetched with every product.
     /// </summary>
-    public void MultiplyEach(ref Product product, int count, nint aNext, nint bNext, nint cNext)
+    public void MultiplyEach(ref Product product, int count, nint aNext, nint bNext, nint cNext, in Ahead ahead = default)
     {
-        Each each = new(count, aNext, bNext, cNext);
+        Each each = new(count, aNext, bNext, cNext, ahead);
         fixed (Product* p = &product)
         {
             int columns = (p->N + lanes - 1) / lanes;
@@ -213,11 +215,14 @@ internal sealed unsafe partial class HostGemm
         float* aStart = p->A, bStart = p->B + panel * p->BPanel + offset;
         float* cStart = p->C + panel * p->CPanel + offset, operandStart = p->Operand + panel * p->OperandPanel + offset;
         int pairs = tall is not null && width == 1 && last == lanes ? p->M / (2 * rows) : 0, others = p->M - pairs * 2 * rows, passes = (others + rows - 1) / rows;
+        int lines = Panels.Count(offset + Math.Max(width, 1) * lanes);
         for (int i = 0; i < each.Count; i++, aStart += each.A, bStart += each.B, cStart += each.C)
         {
+            if (first == 0) each.Ahead.Fetch(i, each.Count);
             float* a = aStart, c = cStart, operand = operandStart;
             for (int pair = 0; pair < pairs; pair++)
             {
+                if (p->Cold) FetchEnd(p, c, operand, 2 * rows, lines);
                 tall(p, a, bStart, c, operand, last);
                 a += 2 * rows * p->ARow;
                 c += 2 * rows * p->CRow;
@@ -226,12 +231,31 @@ internal sealed unsafe partial class HostGemm
             for (int rest = others, left = passes; left > 0; left--)
             {
                 int height = left == 1 ? rest : (rest + left - 1) / left;
+                if (p->Cold) FetchEnd(p, c, operand, height, lines);
                 kernels[height * (MaxVectors + 1) + width](p, a, bStart, c, operand, last);
                 a += height * p->ARow;
                 c += height * p->CRow;
                 operand += height * p->OperandRow;
                 rest -= height;
             }
+        }
+    }
+
+    /// <summary>
+    /// Fetches what a tile of so many rows will end with: the gate and what it overwrites. A sum that continues begins with C, so there it is the tile below.
+    /// </summary>
+    private static void FetchEnd(Product* p, float* c, float* operand, int height, int lines)
+    {
+        FetchRows(p->Epilogue == Epilogue.Accumulate ? c + height * p->CRow : c, height, p->CRow, lines, p->CPanel);
+        if (p->Epilogue == Epilogue.Mask) FetchRows(operand, height, p->OperandRow, lines, p->OperandPanel);
+    }
+
+    private static void FetchRows(float* at, int rows, nint row, int lines, nint panel)
+    {
+        for (int line = 0; line < lines; line++, at += panel)
+        {
+            float* to = at;
+            for (int r = 0; r < rows; r++, to += row) Ahead.Line(to);
         }
     }
 

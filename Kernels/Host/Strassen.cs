@@ -126,6 +126,7 @@ internal static unsafe class Strassen
         product.C = c;
         product.Start = start;
         product.Epilogue = Epilogue.Store;
+        product.Cold = false;
         gemm.Multiply(ref product);
     }
 

@@ -46,6 +46,7 @@ internal unsafe struct TileProduct
             Block = TileRows,
             CRow = CRow,
             CPanel = CPanel,
+            Cold = true,
         };
         for (int first = 0; first < pixels; first += pass)
         {

@@ -51,6 +51,7 @@ internal unsafe struct FilterGradient
             M = Channels,
             K = blocks,
             Epilogue = begin ? Epilogue.Store : Epilogue.Accumulate,
+            Cold = true,
         };
         (int first, int end) = Workers.Share(Panels.Count(Width), part, parts);
         for (int panels; first < end; first += panels)
@@ -61,7 +62,17 @@ internal unsafe struct FilterGradient
                     slice + (nint)done * Panels.Width, plane, slicePanel);
             product.N = panels * Panels.Width;
             product.C = Sums + first * layout.WidePanel;
-            Gemm.MultiplyEach(ref product, Filter.Points, (nint)TileBlocks * row, plane, layout.Point);
+            int next = first + panels;
+            Ahead ahead = new()
+            {
+                Start = wide + next * panel,
+                Rows = Math.Min(blocks, TileBlocks) * Filter.Area,
+                Panels = Math.Min(SlicePanels, end - next),
+                PanelDistance = panel,
+                Tiles = (blocks + TileBlocks - 1) / TileBlocks,
+                TileDistance = wideTile,
+            };
+            Gemm.MultiplyEach(ref product, Filter.Points, (nint)TileBlocks * row, plane, layout.Point, ahead);
         }
     }
 

@@ -63,7 +63,17 @@ internal unsafe struct TileFilter
     /// </summary>
     public readonly int ToWideMasked(float* narrow, int channels, float* weights, int width, int first, float* gate, float* wide)
     {
-        int panels = Multiply(narrow, channels, weights, width, first, Panels.Count(width));
+        // The gate of the next slice comes while this one is computed.
+        int count = Panels.Count(width), next = Math.Min(first + SlicePanels, count);
+        Ahead ahead = new()
+        {
+            Start = gate + next * Panel,
+            Rows = Blocks * Filter.Area,
+            Panels = Math.Min(SlicePanels, count - next),
+            PanelDistance = Panel,
+            Tiles = 1,
+        };
+        int panels = Multiply(narrow, channels, weights, width, first, count, ahead);
         for (int p = 0; p < panels; p++)
             Filter.ContractMasked(Slice + p * SlicePanel, Plane, Blocks, gate + (first + p) * Panel, wide + (first + p) * Panel);
         return panels;
@@ -108,7 +118,7 @@ internal unsafe struct TileFilter
     }
 
     /// <summary>The products of one slice of wide channels, into <see cref="Slice"/>; returns its number of panels, which ends before so many.</summary>
-    private readonly int Multiply(float* narrow, int channels, float* weights, int width, int first, int end)
+    private readonly int Multiply(float* narrow, int channels, float* weights, int width, int first, int end, in Ahead ahead = default)
     {
         FilterWeights layout = FilterWeights.ToWide(Filter, channels, width);
         int row = Panels.Pad(channels), panels = Math.Min(SlicePanels, end - first);
@@ -127,7 +137,7 @@ internal unsafe struct TileFilter
             N = panels * Panels.Width,
             K = channels,
         };
-        Gemm.MultiplyEach(ref product, Filter.Points, (nint)Capacity * row, layout.Point, Plane);
+        Gemm.MultiplyEach(ref product, Filter.Points, (nint)Capacity * row, layout.Point, Plane, ahead);
         return panels;
     }
 }
