@@ -215,10 +215,11 @@ internal sealed unsafe partial class HostGemm
         float* aStart = p->A, bStart = p->B + panel * p->BPanel + offset;
         float* cStart = p->C + panel * p->CPanel + offset, operandStart = p->Operand + panel * p->OperandPanel + offset;
         int pairs = tall is not null && width == 1 && last == lanes ? p->M / (2 * rows) : 0, others = p->M - pairs * 2 * rows, passes = (others + rows - 1) / rows;
+        bool fetches = first == 0 && each.Ahead.Tiles > 0;
         int lines = Panels.Count(offset + Math.Max(width, 1) * lanes);
         for (int i = 0; i < each.Count; i++, aStart += each.A, bStart += each.B, cStart += each.C)
         {
-            if (first == 0) each.Ahead.Fetch(i, each.Count);
+            if (fetches) each.Ahead.Fetch(i, each.Count);
             float* a = aStart, c = cStart, operand = operandStart;
             for (int pair = 0; pair < pairs; pair++)
             {

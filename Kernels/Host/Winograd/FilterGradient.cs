@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
@@ -8,6 +10,9 @@ namespace GlowGpu.Kernels.Host;
 internal unsafe struct FilterGradient
 {
     private const int SlicePanels = TileFilter.SlicePanels, Taps = 9;
+
+    // Narrow channels that are folded at a time, and floats of one tap of them.
+    private const int FoldRows = Panels.Width, FoldBlock = FoldRows * Panels.Width;
 
     public HostGemm Gemm;
     public MinimalFilter Filter;
@@ -79,17 +84,19 @@ internal unsafe struct FilterGradient
     /// <summary>target[tap, narrow channel, wide channel] = folded sums·scale[wide channel], a worker's share; taps lie so far apart.</summary>
     public readonly void FinishByNarrow(float* scale, float* target, nint tap, int part, int parts)
     {
-        FilterWeights layout = Layout;
-        float* taps = stackalloc float[Taps * Panels.Width];
+        float* taps = stackalloc float[Taps * FoldBlock];
         (int first, int end) = Workers.Share(Panels.Count(Width), part, parts);
         for (int panel = first; panel < end; panel++)
         {
             int column = panel * Panels.Width, n = Math.Min(Panels.Width, Width - column);
-            for (int c = 0; c < Channels; c++)
+            for (int c = 0; c < Channels; c += FoldRows)
             {
-                Filter.Fold(Sums + panel * layout.WidePanel + c * Panels.Width, layout.Point, Mirrored, taps);
+                int rows = Fold(panel, c, taps);
                 for (int t = 0; t < Taps; t++)
-                    Panels.Scale(taps + t * Panels.Width, scale + column, target + t * tap + (nint)c * Width + column, n);
+                {
+                    float* from = taps + t * FoldBlock, to = target + t * tap + (nint)c * Width + column;
+                    for (int row = 0; row < rows; row++, from += Panels.Width, to += Width) Panels.Scale(from, scale + column, to, n);
+                }
             }
         }
     }
@@ -97,19 +104,30 @@ internal unsafe struct FilterGradient
     /// <summary>target[tap, wide channel, narrow channel] = folded sums·scale[narrow channel], likewise.</summary>
     public readonly void FinishByWide(float* scale, float* target, nint tap, int part, int parts)
     {
-        FilterWeights layout = Layout;
-        float* taps = stackalloc float[Taps * Panels.Width];
+        float* taps = stackalloc float[Taps * FoldBlock], turned = stackalloc float[FoldBlock];
         (int first, int end) = Workers.Share(Panels.Count(Width), part, parts);
         for (int panel = first; panel < end; panel++)
         {
             int column = panel * Panels.Width, n = Math.Min(Panels.Width, Width - column);
-            for (int c = 0; c < Channels; c++)
+            for (int c = 0; c < Channels; c += FoldRows)
             {
-                Filter.Fold(Sums + panel * layout.WidePanel + c * Panels.Width, layout.Point, Mirrored, taps);
-                float* to = target + (nint)column * Channels + c;
+                int rows = Fold(panel, c, taps);
                 for (int t = 0; t < Taps; t++)
-                    for (int i = 0; i < n; i++) to[t * tap + i * Channels] = taps[t * Panels.Width + i] * scale[c];
+                {
+                    Panels.PackTransposedPanel(taps + t * FoldBlock, Panels.Width, n, rows, null, scale + c, turned);
+                    float* from = turned, to = target + t * tap + (nint)column * Channels + c;
+                    for (int i = 0; i < n; i++, from += Panels.Width, to += Channels) Unsafe.CopyBlock(to, from, (uint)rows * sizeof(float));
+                }
             }
         }
+    }
+
+    /// <summary>taps[tap, row, 16] of the wide channels of a panel and some narrow ones from one on; returns how many.</summary>
+    private readonly int Fold(int panel, int channel, float* taps)
+    {
+        FilterWeights layout = Layout;
+        int rows = Math.Min(FoldRows, Channels - channel);
+        Filter.Fold(Sums + panel * layout.WidePanel + channel * Panels.Width, layout.Point, rows, Mirrored, taps, FoldBlock);
+        return rows;
     }
 }

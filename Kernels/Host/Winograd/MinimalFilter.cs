@@ -123,10 +123,10 @@ internal abstract unsafe class MinimalFilter
     public abstract void TransformRows(float* taps, nint tap, int rows, float* target, nint point);
 
     /// <summary>
-    /// Gᵀ: target[tap, lane] = Σ over g of products[g, lane], for the 16 lanes of one row; rows of target are 16 floats,
-    /// <paramref name="point"/> floats lie between two g. With <paramref name="mirrored"/> taps are written from the last to the first.
+    /// Gᵀ of so many rows of 16 lanes: target[tap, row, lane] = Σ over g of products[g, row, lane], with <paramref name="point"/> floats between two g
+    /// and <paramref name="tap"/> between two taps. With <paramref name="mirrored"/> taps are written from the last to the first.
     /// </summary>
-    public abstract void Fold(float* products, nint point, bool mirrored, float* target);
+    public abstract void Fold(float* products, nint point, int rows, bool mirrored, float* target, nint tap);
 
     /// <summary>S of one patch [position, row]: target[g] with <paramref name="point"/> floats between two g; whole vectors.</summary>
     public abstract void Shift(float* patch, int row, int channels, float* target, nint point);
@@ -166,11 +166,12 @@ internal sealed unsafe class MinimalFilter<V, TFilter> : MinimalFilter
         TFilter.Contract<V, Mask>(blocks, Products(products, plane), Wide(wide), Wide(gate));
 
     /// <inheritdoc/>
-    public override void Fold(float* products, nint point, bool mirrored, float* target)
+    public override void Fold(float* products, nint point, int rows, bool mirrored, float* target, nint tap)
     {
-        const int Row = 3 * Panels.Width;
-        Grid taps = mirrored ? new Grid(target + (Taps - 1) * Panels.Width, 0, -Row, -Panels.Width) : new Grid(target, 0, Row, Panels.Width);
-        TFilter.Fold<V>(1, new Grid(products, 0, PatchSide * point, point), taps);
+        Grid taps = mirrored
+            ? new Grid(target + (Taps - 1) * tap, Panels.Width, -3 * tap, -tap)
+            : new Grid(target, Panels.Width, 3 * tap, tap);
+        TFilter.Fold<V>(rows, new Grid(products, Panels.Width, PatchSide * point, point), taps);
     }
 
     /// <inheritdoc/>
