@@ -36,6 +36,7 @@ internal sealed class GlowFlow : IFlow
         mapMemory = device.Backend.Allocate(mapLength);
         shared = device.Backend.Allocate(1 + ChannelMapStatus.Length);
         long offset = 0;
+        Coupling? before = null;
         for (int l = 0; l < config.Levels; l++)
         {
             List<IFlowLayer> steps = [];
@@ -46,9 +47,14 @@ internal sealed class GlowFlow : IFlow
                 maps.Add(map);
                 steps.Add(new ChannelMixer(device, map, LogDet, Status));
                 string name = $"{map.Name}.coupling";
-                steps.Add(new Coupling(device, name, config.Coupling == "affine" ? CouplingKind.Affine : CouplingKind.Additive,
+                Coupling coupling = new(device, name, config.Coupling == "affine" ? CouplingKind.Affine : CouplingKind.Additive,
                     GlowParameters.Network(config, l), new Pixels(1, height, width),
-                    NetParameters(name, parameters.Value), NetParameters(name, parameters.Gradient)));
+                    NetParameters(name, parameters.Value), NetParameters(name, parameters.Gradient))
+                {
+                    InvertedNext = before,
+                };
+                steps.Add(coupling);
+                before = coupling;
             }
             Split? split = null;
             if (l < config.Levels - 1)

@@ -14,6 +14,9 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     private readonly Workers workers;
     private const int PackParts = 8;
 
+    // Weights of the following network that a worker may fetch, in floats: half of its L2 cache. More would drive out what it works on.
+    private const int MostFollowing = 1 << 17;
+
     private readonly HostGemm gemm;
     private readonly KeptMemory<float> scratch = new();
 
@@ -61,7 +64,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     }
 
     /// <inheritdoc/>
-    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved)
+    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved, View following = default)
     {
         Shapes.CheckCouplingNet(
             shape, pixels, z1, packed, h, saved, PackedLength(shape, pixels), SavedLength(shape, pixels));
@@ -99,6 +102,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
                 Z1 = HostBuffer.Address(z1),
                 Z1Row = z1.Stride,
                 Saved = saved.IsNone ? null : HostBuffer.Address(saved),
+                Following = following.IsNone || following.Cols > MostFollowing * workers.Count ? null : HostBuffer.Address(following),
+                FollowingLength = following.Cols,
             };
             work.Place(scratch, workers.Count);
             workers.Run(tiles.Count, work);
@@ -126,6 +131,10 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         if (Strassen.Pays(product.N)) Strassen.Multiply(gemm, product, product.B, scratch);
         else gemm.Multiply(ref product);
     }
+
+    /// <summary>Passes of a micro-kernel that <see cref="MultiplySquare"/> takes.</summary>
+    private static int SquarePasses(HostGemm gemm, int rows, int width) =>
+        Strassen.Pays(width) ? Strassen.Products * gemm.Passes(rows / 2, width / 2) : gemm.Passes(rows, width);
 
     /// <summary>Scratch of <see cref="MultiplySquare"/>.</summary>
     private static nint SquareScratch(CouplingNetShape shape, Tiles tiles) =>
@@ -254,7 +263,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         public Packed Packed;
         public float* Z1;
         public nint Z1Row;
-        public float* Saved;
+        public float* Saved, Following;
+        public nint FollowingLength;
 
         /// <summary>[block, position, Out], rows padded to whole panels.</summary>
         public float* Patches;
@@ -299,6 +309,13 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             product.ToPanels(a2, panel);
             product.AddBias(Packed.Bias2, relu: true);
             product.Cold = Saved is not null;
+            Ahead ahead = default;
+            if (Following is not null)
+            {
+                nint share = FollowingLength / Tiles.Count;
+                ahead = Ahead.Of(Following + tile * share, share, SquarePasses(Gemm, rows, Shape.Width));
+                product.Ahead = &ahead;
+            }
             MultiplySquare(Gemm, ref product, square);
             new Blocks(Pixels, Filter.Side).ClearDead(first, count, a2, panel, Shape.Width);
 

@@ -91,7 +91,7 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
     }
 
     /// <inheritdoc/>
-    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved)
+    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved, View following = default)
     {
         Shapes.CheckCouplingNet(
             shape, pixels, z1, packed, h, saved, PackedLength(shape, pixels), SavedLength(shape, pixels));

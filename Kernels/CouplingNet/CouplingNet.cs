@@ -53,9 +53,10 @@ public interface ICouplingNet
 
     /// <summary>
     /// h = f(z1). z1 <c>[P,In]</c> (may be strided), h <c>[P,Out]</c>. When <paramref name="saved"/> is given
-    /// (<see cref="SavedLength"/> floats, one row) it holds what Backward needs. Deterministic, bit for bit.
+    /// (<see cref="SavedLength"/> floats, one row) it holds what Backward needs. Deterministic, bit for bit. <paramref name="following"/>: the packed weights of
+    /// the network that comes next, if that is known, which a host brings into its cache meanwhile; or none.
     /// </summary>
-    void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved);
+    void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved, View following = default);
 
     /// <summary>
     /// Given dh <c>[P,Out]</c>: <b>adds</b> to dz1 <c>[P,In]</c> and overwrites all nine gradients. h and

@@ -30,7 +30,8 @@ internal enum Epilogue
 /// column N is touched.</item>
 /// <item>Start, addressed like C: what the sums begin from, before k = 0; null for zeros. It may be C.</item>
 /// <item>Operand, whole panels: the bias (OperandRow = 0) or the gate, addressed like C.</item>
-/// <item>Cold: C, and the gate if there is one, lie in memory rather than in a cache, and sums are long enough to fetch them meanwhile.</item>
+/// <item>Cold: C, and the gate if there is one, lie in memory rather than in a cache: they are fetched while sums run.</item>
+/// <item>Ahead: what else to fetch meanwhile, or null.</item>
 /// </list>
 /// </summary>
 internal unsafe struct Product
@@ -47,6 +48,7 @@ internal unsafe struct Product
     public int M, N, K, Block;
     public Epilogue Epilogue;
     public bool Cold;
+    public Ahead* Ahead;
 
     /// <summary>A in panels so far apart, times whole panels of B; C and what happens to it are still to be set.</summary>
     public static Product OfPanels(float* a, nint aPanel, int m, int k, float* b, int n) => new()
@@ -121,8 +123,8 @@ internal sealed unsafe partial class HostGemm
 {
     private const int MaxVectors = 3;
 
-    /// <summary>How many products, the distances from one to the next, and what to fetch meanwhile.</summary>
-    private readonly record struct Each(int Count, nint A, nint B, nint C, Ahead Ahead);
+    /// <summary>How many products, and the distances from one to the next.</summary>
+    private readonly record struct Each(int Count, nint A, nint B, nint C);
 
     // kernels[height · (MaxVectors + 1) + vectors] for heights of 1 … rows; vectors 0 is a vector of half the width. tall does a vector of twice so many rows,
     // where there is such a kernel.
@@ -178,16 +180,19 @@ internal sealed unsafe partial class HostGemm
         return (columns + unit - 1) / unit * unit;
     }
 
+    /// <summary>Passes of a micro-kernel that a product of so many rows and columns takes.</summary>
+    public int Passes(int m, int n) => (m + rows - 1) / rows * ((n + vectors * lanes - 1) / (vectors * lanes));
+
     /// <summary>Computes one product.</summary>
     public void Multiply(ref Product product) => MultiplyEach(ref product, 1, 0, 0, 0);
 
     /// <summary>
     /// Computes <paramref name="count"/> products of one shape, whose factors and results lie so far apart; unless there is one only, they
-    /// may not have an operand or a start of their own. A share of <paramref name="ahead"/> is fetched with every product.
+    /// may not have an operand or a start of their own.
     /// </summary>
-    public void MultiplyEach(ref Product product, int count, nint aNext, nint bNext, nint cNext, in Ahead ahead = default)
+    public void MultiplyEach(ref Product product, int count, nint aNext, nint bNext, nint cNext)
     {
-        Each each = new(count, aNext, bNext, cNext, ahead);
+        Each each = new(count, aNext, bNext, cNext);
         fixed (Product* p = &product)
         {
             int columns = (p->N + lanes - 1) / lanes;
@@ -215,15 +220,13 @@ internal sealed unsafe partial class HostGemm
         float* aStart = p->A, bStart = p->B + panel * p->BPanel + offset;
         float* cStart = p->C + panel * p->CPanel + offset, operandStart = p->Operand + panel * p->OperandPanel + offset;
         int pairs = tall is not null && width == 1 && last == lanes ? p->M / (2 * rows) : 0, others = p->M - pairs * 2 * rows, passes = (others + rows - 1) / rows;
-        bool fetches = first == 0 && each.Ahead.Tiles > 0;
         int lines = Panels.Count(offset + Math.Max(width, 1) * lanes);
         for (int i = 0; i < each.Count; i++, aStart += each.A, bStart += each.B, cStart += each.C)
         {
-            if (fetches) each.Ahead.Fetch(i, each.Count);
             float* a = aStart, c = cStart, operand = operandStart;
             for (int pair = 0; pair < pairs; pair++)
             {
-                if (p->Cold) FetchEnd(p, c, operand, 2 * rows, lines);
+                Fetch(p, c, operand, 2 * rows, lines);
                 tall(p, a, bStart, c, operand, last);
                 a += 2 * rows * p->ARow;
                 c += 2 * rows * p->CRow;
@@ -232,7 +235,7 @@ internal sealed unsafe partial class HostGemm
             for (int rest = others, left = passes; left > 0; left--)
             {
                 int height = left == 1 ? rest : (rest + left - 1) / left;
-                if (p->Cold) FetchEnd(p, c, operand, height, lines);
+                Fetch(p, c, operand, height, lines);
                 kernels[height * (MaxVectors + 1) + width](p, a, bStart, c, operand, last);
                 a += height * p->ARow;
                 c += height * p->CRow;
@@ -243,10 +246,13 @@ internal sealed unsafe partial class HostGemm
     }
 
     /// <summary>
-    /// Fetches what a tile of so many rows will end with: the gate and what it overwrites. A sum that continues begins with C, so there it is the tile below.
+    /// What is fetched with a tile of so many rows: some of what is needed later, and, from memory, what the tile will end with, the gate and what it
+    /// overwrites. A sum that continues begins with C, so there it is the tile below.
     /// </summary>
-    private static void FetchEnd(Product* p, float* c, float* operand, int height, int lines)
+    private static void Fetch(Product* p, float* c, float* operand, int height, int lines)
     {
+        if (p->Ahead is not null) p->Ahead->Fetch();
+        if (!p->Cold) return;
         FetchRows(p->Epilogue == Epilogue.Accumulate ? c + height * p->CRow : c, height, p->CRow, lines, p->CPanel);
         if (p->Epilogue == Epilogue.Mask) FetchRows(operand, height, p->OperandRow, lines, p->OperandPanel);
     }

@@ -53,14 +53,30 @@ internal readonly unsafe struct HostRows
         }
         for (int r = 0; r < rows; r++, from += fromStride, to += toStride)
         {
-            if (cols >= CallPays)
-            {
-                new ReadOnlySpan<float>(from, cols).CopyTo(new Span<float>(to, cols));
-                continue;
-            }
-            int i = 0;
-            for (; i + 4 <= cols; i += 4) Vector128.Store(Vector128.Load(from + i), to + i);
-            for (; i < cols; i++) to[i] = from[i];
+            if (cols >= CallPays) new ReadOnlySpan<float>(from, cols).CopyTo(new Span<float>(to, cols));
+            else CopyRow(from, to, cols);
+        }
+    }
+
+    /// <summary>Copies a short row; the last vector overlaps the one before it.</summary>
+    private static void CopyRow(float* from, float* to, int cols)
+    {
+        if (cols >= Vector256<float>.Count)
+        {
+            int last = cols - Vector256<float>.Count;
+            for (int i = 0; i < last; i += Vector256<float>.Count) Vector256.Load(from + i).Store(to + i);
+            Vector256.Load(from + last).Store(to + last);
+        }
+        else if (cols >= Vector128<float>.Count)
+        {
+            int last = cols - Vector128<float>.Count;
+            Vector128<float> end = Vector128.Load(from + last);
+            Vector128.Load(from).Store(to);
+            end.Store(to + last);
+        }
+        else
+        {
+            for (int i = 0; i < cols; i++) to[i] = from[i];
         }
     }
 }

@@ -6,8 +6,9 @@ namespace GlowGpu.Kernels.Host;
 /// </summary>
 internal readonly unsafe struct ImageSegments
 {
-    // Some microseconds of work: more than dealing a part out costs, little enough to share one image between cores.
-    private const int PartElements = 8192;
+    // Of a segment, some microseconds of work: little enough to share one image between cores. Of a part: more than dealing it out costs, little
+    // enough for the cores to get as much each.
+    private const int SegmentElements = 8192, PartElements = 1024;
 
     private readonly int rowsPerImage;
     private readonly int perImage;
@@ -18,7 +19,7 @@ internal readonly unsafe struct ImageSegments
     {
         rowsPerImage = pixels.H * pixels.W;
         long elements = (long)rowsPerImage * cols;
-        perImage = (int)Math.Clamp((elements + PartElements - 1) / PartElements, 1, rowsPerImage);
+        perImage = (int)Math.Clamp((elements + SegmentElements - 1) / SegmentElements, 1, rowsPerImage);
         Count = pixels.N * perImage;
         perPart = (int)Math.Clamp(PartElements * (long)perImage / elements, 1, Count);
         Parts = (Count + perPart - 1) / perPart;

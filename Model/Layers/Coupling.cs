@@ -37,6 +37,9 @@ public sealed class Coupling : IFlowLayer, IDisposable
     /// <inheritdoc/>
     public string Name { get; }
 
+    /// <summary>The coupling that comes next when images are decoded, if there is one and it is known: its weights are then fetched in time.</summary>
+    public Coupling? InvertedNext { get; init; }
+
     private bool KeepsPacked => backend.CouplingNet.BackwardReadsPacked;
 
     /// <inheritdoc/>
@@ -59,7 +62,7 @@ public sealed class Coupling : IFlowLayer, IDisposable
     /// <inheritdoc/>
     public Tensor Inverse(Tensor y, FlowPass pass)
     {
-        (View h, _) = Network(y, keep: false, only: false);
+        (View h, _) = Network(y, keep: false, only: false, InvertedNext?.Known ?? View.None);
         backend.Couple.Inverse(kind, y.Pixels, Second(y.Data), h, pass.LogLikelihood);
         pass.Return(h);
         return y;
@@ -86,16 +89,19 @@ public sealed class Coupling : IFlowLayer, IDisposable
 
     private View Second(View z) => z.Columns(shape.In, z.Cols - shape.In);
 
-    private (View H, View Saved) Network(Tensor x, bool keep, bool only)
+    private (View H, View Saved) Network(Tensor x, bool keep, bool only, View following = default)
     {
         View h = device.Arena.Rent(x.Pixels.Count, shape.Out);
         View saved = keep ? device.Arena.Rent(1, checked((int)backend.CouplingNet.SavedLength(shape, x.Pixels))) : View.None;
         bool passing = only && !KeepsPacked;
         View weights = passing ? PackedInPassing() : Kept();
-        backend.CouplingNet.Forward(shape, x.Pixels, First(x.Data), weights, h, saved);
+        backend.CouplingNet.Forward(shape, x.Pixels, First(x.Data), weights, h, saved, following);
         if (passing) device.Arena.Return(weights);
         return (h, saved);
     }
+
+    /// <summary>The packed weights if they are there, else none.</summary>
+    private View Known => isPacked ? View.Dense(packed!, 0, 1, packedLength) : View.None;
 
     /// <summary>The weights packed, and kept until they change.</summary>
     private View Kept()

@@ -77,7 +77,9 @@ internal unsafe struct FilterGradient
                 Tiles = (blocks + TileBlocks - 1) / TileBlocks,
                 TileDistance = wideTile,
             };
-            Gemm.MultiplyEach(ref product, Filter.Points, (nint)TileBlocks * row, plane, layout.Point, ahead);
+            ahead.Step = ahead.Rows / Filter.Points + 1;
+            product.Ahead = &ahead;
+            Gemm.MultiplyEach(ref product, Filter.Points, (nint)TileBlocks * row, plane, layout.Point);
         }
     }
 

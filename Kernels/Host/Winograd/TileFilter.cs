@@ -72,8 +72,9 @@ internal unsafe struct TileFilter
             Panels = Math.Min(SlicePanels, count - next),
             PanelDistance = Panel,
             Tiles = 1,
+            Step = Blocks * Filter.Area / Filter.Points + 1,
         };
-        int panels = Multiply(narrow, channels, weights, width, first, count, ahead);
+        int panels = Multiply(narrow, channels, weights, width, first, count, &ahead);
         for (int p = 0; p < panels; p++)
             Filter.ContractMasked(Slice + p * SlicePanel, Plane, Blocks, gate + (first + p) * Panel, wide + (first + p) * Panel);
         return panels;
@@ -118,7 +119,7 @@ internal unsafe struct TileFilter
     }
 
     /// <summary>The products of one slice of wide channels, into <see cref="Slice"/>; returns its number of panels, which ends before so many.</summary>
-    private readonly int Multiply(float* narrow, int channels, float* weights, int width, int first, int end, in Ahead ahead = default)
+    private readonly int Multiply(float* narrow, int channels, float* weights, int width, int first, int end, Ahead* ahead = null)
     {
         FilterWeights layout = FilterWeights.ToWide(Filter, channels, width);
         int row = Panels.Pad(channels), panels = Math.Min(SlicePanels, end - first);
@@ -136,8 +137,9 @@ internal unsafe struct TileFilter
             M = Blocks,
             N = panels * Panels.Width,
             K = channels,
+            Ahead = ahead,
         };
-        Gemm.MultiplyEach(ref product, Filter.Points, (nint)Capacity * row, layout.Point, Plane, ahead);
+        Gemm.MultiplyEach(ref product, Filter.Points, (nint)Capacity * row, layout.Point, Plane);
         return panels;
     }
 }

@@ -18,7 +18,7 @@ internal sealed class ReferenceCouplingNet : ICouplingNet
         packed.Store([.. w.W1, .. w.Bias1, .. w.Logs1, .. w.W2, .. w.Bias2, .. w.Logs2, .. w.W3, .. w.Bias3, .. w.Logs3]);
     }
 
-    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved)
+    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved, View following = default)
     {
         double[] all = packed.Load();
         int at = 0;
