@@ -9,7 +9,7 @@ namespace GlowGpu.Kernels.Host;
 /// </summary>
 internal unsafe struct FilterGradient
 {
-    private const int SlicePanels = TileFilter.SlicePanels, Taps = 9;
+    private const int Taps = 9;
 
     // Narrow channels that are folded at a time, and floats of one tap of them.
     private const int FoldRows = Panels.Width, FoldBlock = FoldRows * Panels.Width;
@@ -61,7 +61,7 @@ internal unsafe struct FilterGradient
         (int first, int end) = Workers.Share(Panels.Count(Width), part, parts);
         for (int panels; first < end; first += panels)
         {
-            panels = Math.Min(SlicePanels, end - first);
+            panels = TileFilter.Slicing(end - first);
             for (int done = 0, tile = 0; done < blocks; done += TileBlocks, tile++)
                 Filter.Expand(wide + tile * wideTile + first * panel, panel, panels, Math.Min(TileBlocks, blocks - done),
                     slice + (nint)done * Panels.Width, plane, slicePanel);
@@ -72,7 +72,7 @@ internal unsafe struct FilterGradient
             {
                 Start = wide + next * panel,
                 Rows = Math.Min(blocks, TileBlocks) * Filter.Area,
-                Panels = Math.Min(SlicePanels, end - next),
+                Panels = TileFilter.Slicing(end - next),
                 PanelDistance = panel,
                 Tiles = (blocks + TileBlocks - 1) / TileBlocks,
                 TileDistance = wideTile,

@@ -8,7 +8,7 @@ namespace GlowGpu.Kernels.Host;
 internal unsafe struct TileFilter
 {
     /// <summary>Panels of a slice: the columns of a micro-kernel pass.</summary>
-    public const int SlicePanels = 3;
+    private const int SlicePanels = 3;
 
     // Of a slice that is summed over: the longer, the fewer times sums are loaded and stored.
     private const int NarrowSlice = 4;
@@ -32,6 +32,9 @@ internal unsafe struct TileFilter
     public readonly nint Plane => (nint)(Capacity + 1) * Panels.Width;
 
     private readonly nint SlicePanel => Filter.Points * Plane;
+
+    /// <summary>Panels of the next slice when so many are left: 2 + 2 rather than 3 + 1.</summary>
+    public static int Slicing(int left) => left == SlicePanels + 1 ? left / 2 : Math.Min(SlicePanels, left);
 
     /// <summary>Floats of a slice for tiles of so many blocks.</summary>
     public static nint SliceLength(MinimalFilter filter, int blocks) => (nint)NarrowSlice * filter.Points * (blocks + 1) * Panels.Width;
@@ -64,12 +67,12 @@ internal unsafe struct TileFilter
     public readonly int ToWideMasked(float* narrow, int channels, float* weights, int width, int first, float* gate, float* wide)
     {
         // The gate of the next slice comes while this one is computed.
-        int count = Panels.Count(width), next = Math.Min(first + SlicePanels, count);
+        int count = Panels.Count(width), next = first + Slicing(count - first);
         Ahead ahead = new()
         {
             Start = gate + next * Panel,
             Rows = Blocks * Filter.Area,
-            Panels = Math.Min(SlicePanels, count - next),
+            Panels = Slicing(count - next),
             PanelDistance = Panel,
             Tiles = 1,
             Step = Blocks * Filter.Area / Filter.Points + 1,
@@ -122,7 +125,7 @@ internal unsafe struct TileFilter
     private readonly int Multiply(float* narrow, int channels, float* weights, int width, int first, int end, Ahead* ahead = null)
     {
         FilterWeights layout = FilterWeights.ToWide(Filter, channels, width);
-        int row = Panels.Pad(channels), panels = Math.Min(SlicePanels, end - first);
+        int row = Panels.Pad(channels), panels = Slicing(end - first);
         Product product = new()
         {
             A = narrow,
