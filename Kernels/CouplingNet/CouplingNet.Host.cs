@@ -300,7 +300,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             float* a1 = Saved is null ? square + SquareScratch(Shape, Tiles) : Saved + tile * 2 * HiddenLength;
             float* a2 = a1 + HiddenLength;
             BlockPatches patches = new(Pixels, Filter);
-            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = panel, Slice = slice };
+            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = panel, Slice = slice, Cold = Saved is not null };
 
             patches.Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, count, image, (nint)TileBlocks * Panels.Pad(Shape.In1));
             filter.ToWideRelu(image, Shape.In1, Packed.W1, Shape.Width, Packed.Bias1, a1);

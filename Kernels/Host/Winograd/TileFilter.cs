@@ -25,6 +25,9 @@ internal unsafe struct TileFilter
     /// <summary>Distance between panels of a tile.</summary>
     public nint Panel;
 
+    /// <summary>Whether a wide side that is written with a ReLU lies in memory rather than in a cache: it is fetched slice by slice.</summary>
+    public bool Cold;
+
     /// <summary>Scratch of <see cref="SliceLength"/>.</summary>
     public float* Slice;
 
@@ -54,7 +57,8 @@ internal unsafe struct TileFilter
     {
         for (int panels; first < end; first += panels)
         {
-            panels = Multiply(narrow, channels, weights, width, first, end);
+            Ahead ahead = NextSlice(wide, first, end);
+            panels = Multiply(narrow, channels, weights, width, first, end, Cold ? &ahead : null);
             for (int p = 0; p < panels; p++)
                 Filter.ContractRelu(
                     Slice + p * SlicePanel, Plane, Blocks, bias + (first + p) * Panels.Width, wide + (first + p) * Panel);
@@ -66,18 +70,9 @@ internal unsafe struct TileFilter
     /// </summary>
     public readonly int ToWideMasked(float* narrow, int channels, float* weights, int width, int first, float* gate, float* wide)
     {
-        // The gate of the next slice comes while this one is computed.
-        int count = Panels.Count(width), next = first + Slicing(count - first);
-        Ahead ahead = new()
-        {
-            Start = gate + next * Panel,
-            Rows = Blocks * Filter.Area,
-            Panels = Slicing(count - next),
-            PanelDistance = Panel,
-            Tiles = 1,
-            Step = Blocks * Filter.Area / Filter.Points + 1,
-        };
-        int panels = Multiply(narrow, channels, weights, width, first, count, &ahead);
+        int end = Panels.Count(width);
+        Ahead ahead = NextSlice(gate, first, end);
+        int panels = Multiply(narrow, channels, weights, width, first, end, &ahead);
         for (int p = 0; p < panels; p++)
             Filter.ContractMasked(Slice + p * SlicePanel, Plane, Blocks, gate + (first + p) * Panel, wide + (first + p) * Panel);
         return panels;
@@ -119,6 +114,21 @@ internal unsafe struct TileFilter
             };
             Gemm.MultiplyEach(ref product, endPoint - firstPoint, Plane, layout.Point, (nint)Capacity * row);
         }
+    }
+
+    /// <summary>The slice of a wide side behind the one that begins with a panel, to be fetched with the products of that one.</summary>
+    private readonly Ahead NextSlice(float* wide, int first, int end)
+    {
+        int next = first + Slicing(end - first);
+        return new Ahead
+        {
+            Start = wide + next * Panel,
+            Rows = Blocks * Filter.Area,
+            Panels = Slicing(end - next),
+            PanelDistance = Panel,
+            Tiles = 1,
+            Step = Blocks * Filter.Area / Filter.Points + 1,
+        };
     }
 
     /// <summary>The products of one slice of wide channels, into <see cref="Slice"/>; returns its number of panels, which ends before so many.</summary>
