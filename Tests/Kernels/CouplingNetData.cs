@@ -101,14 +101,17 @@ public static class CouplingNetRun
         View saved = memory.InOut("saved", new float[net.SavedLength(s, shape.Pixels)], 1, checked((int)net.SavedLength(s, shape.Pixels)));
         View z1 = memory.Input("z1", data.Z1, shape.P, shape.In, shape.Layout), dh = memory.Input("dh", data.Dh, shape.P, shape.Out);
         View h = memory.Output("h", shape.P, shape.Out), unsaved = memory.Output("h, nothing saved", shape.P, shape.Out);
+        View followed = memory.Output("h, following known", shape.P, shape.Out);
         View dz1 = memory.InOut("dz1", data.Dz1, shape.P, shape.In, shape.Layout);
         net.Pack(s, shape.Pixels, parameters, packed);
         net.Forward(s, shape.Pixels, z1, packed, unsaved, View.None);
+        net.Forward(s, shape.Pixels, z1, packed, followed, View.None, following: packed);
         net.Forward(s, shape.Pixels, z1, packed, h, saved);
         net.Backward(s, shape.Pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);
         memory.Check();
         // Invertibility rests on this: the inverse evaluates without saving what the forward pass saved.
         Tolerance.SameBits("h, nothing saved", memory.Read(unsaved), memory.Read(h), shape.P, shape.Out);
+        Tolerance.SameBits("h, following known", memory.Read(followed), memory.Read(h), shape.P, shape.Out);
         Results results = new() { ["h"] = memory.Read(h), ["dz1"] = memory.Read(dz1) };
         foreach ((string name, View view) in Named(gradients)) results[name] = memory.Read(view);
         return results;
