@@ -1,4 +1,4 @@
-"""Times samples of two published PyTorch Glows, run from clones of their repositories as they are:
+"""Times samples of two published PyTorch Glows, run from clones of their repositories:
 
     git clone https://github.com/rosinality/glow-pytorch A && python3 Bench/Peers/published.py A
     git clone https://github.com/chaiyujin/glow-pytorch B && python3 Bench/Peers/published.py B
