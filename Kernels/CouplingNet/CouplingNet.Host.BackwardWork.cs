@@ -20,9 +20,9 @@ public sealed unsafe partial class HostCouplingNet
             int first = panel * Panels.Width, count = Math.Min(Panels.Width, shape.Width - first), outs = shape.Out;
             float* taps = stackalloc float[Taps * Block];
 
-            float* w1 = HostBuffer.Address(c.Parameters.W1) + first, to = c.W1T + panel * c.Layout1T.WidePanel;
+            float* w1 = HostBuffer.Address(c.Parameters.W1) + first, to = c.W1T + c.Layout1T.Panel(panel);
             nint tap = (nint)shape.In1 * shape.Width;
-            for (int i = 0; i < shape.In; i += Panels.Width, to += Block)
+            for (int i = 0; i < shape.In; i += Panels.Width, to += c.Layout1T.NarrowPanel)
             {
                 int columns = Math.Min(Panels.Width, shape.In - i);
                 for (int t = 0; t < Taps; t++)
@@ -31,7 +31,7 @@ public sealed unsafe partial class HostCouplingNet
             }
 
             float* w3 = HostBuffer.Address(c.Parameters.W3) + (nint)first * outs;
-            to = c.W3T + panel * c.Layout3T.WidePanel;
+            to = c.W3T + c.Layout3T.Panel(panel);
             tap = (nint)shape.In3 * outs;
             for (int o = 0; o < outs; o += Panels.Width, to += Block)
             {

@@ -209,7 +209,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             (int firstPanel, int endPanel) = Workers.Share(Panels.Count(width), part, PackParts);
             int column = firstPanel * Panels.Width, columns = Math.Min(endPanel * Panels.Width, width) - column;
             Filter.TransformWeights(HostBuffer.Address(Parameters.W1) + column, (nint)in1 * width, width, in1, columns,
-                Scales.S1 + column, mirrored: false, Packed.W1 + firstPanel * Packed.Layout1.WidePanel, Packed.Layout1.Point, Packed.Layout1.WidePanel);
+                Scales.S1 + column, mirrored: false, Packed.W1 + Packed.Layout1.Panel(firstPanel), Packed.Layout1.Point, Packed.Layout1.Slice);
 
             float* source2 = HostBuffer.Address(Parameters.W2);
             if (Strassen.Pays(width))
@@ -234,7 +234,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             {
                 int first = p * Panels.Width;
                 Filter.TransformWeights(w3 + (nint)first * outs, tap, outs, Math.Min(Panels.Width, width - first), outs, Scales.S3, mirrored: true,
-                    Packed.W3 + p * Packed.Layout3.WidePanel, Packed.Layout3.Point, Panels.Width * Panels.Width);
+                    Packed.W3 + Packed.Layout3.Panel(p), Packed.Layout3.Point, Packed.Layout3.NarrowPanel);
             }
 
             if (part > 0) return;

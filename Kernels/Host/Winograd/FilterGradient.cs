@@ -52,7 +52,7 @@ internal unsafe struct FilterGradient
             BPanel = slicePanel,
             BBlock = (nint)TileBlocks * Panels.Width,
             CRow = Panels.Width,
-            CPanel = layout.WidePanel,
+            CPanel = layout.Slice,
             M = Channels,
             K = blocks,
             Epilogue = begin ? Epilogue.Store : Epilogue.Accumulate,
@@ -66,7 +66,7 @@ internal unsafe struct FilterGradient
                 Filter.Expand(wide + tile * wideTile + first * panel, panel, panels, Math.Min(TileBlocks, blocks - done),
                     slice + (nint)done * Panels.Width, plane, slicePanel);
             product.N = panels * Panels.Width;
-            product.C = Sums + first * layout.WidePanel;
+            product.C = Sums + layout.Panel(first);
             int next = first + panels;
             Ahead ahead = new()
             {
@@ -129,7 +129,7 @@ internal unsafe struct FilterGradient
     {
         FilterWeights layout = Layout;
         int rows = Math.Min(FoldRows, Channels - channel);
-        Filter.Fold(Sums + panel * layout.WidePanel + channel * Panels.Width, layout.Point, rows, Mirrored, taps, FoldBlock);
+        Filter.Fold(Sums + layout.Panel(panel) + channel * Panels.Width, layout.Point, rows, Mirrored, taps, FoldBlock);
         return rows;
     }
 }

@@ -11,7 +11,7 @@ internal unsafe struct TileFilter
     private const int SlicePanels = 3;
 
     // Of a slice that is summed over: the longer, the fewer times sums are loaded and stored.
-    private const int NarrowSlice = 4;
+    public const int NarrowSlice = 4;
 
     public HostGemm Gemm;
     public MinimalFilter Filter;
@@ -101,9 +101,9 @@ internal unsafe struct TileFilter
                 AStep = 1,
                 ABlock = SlicePanel,
                 Block = Panels.Width,
-                B = weights + first * layout.WidePanel + firstPoint * layout.Point,
-                BPanel = Panels.Width * Panels.Width,
-                BBlock = layout.WidePanel,
+                B = weights + layout.Panel(first) + firstPoint * layout.Point,
+                BPanel = layout.NarrowPanel,
+                BBlock = Panels.Width * Panels.Width,
                 C = narrow + firstPoint * (nint)Capacity * row,
                 CRow = row,
                 CPanel = Panels.Width,
@@ -142,8 +142,8 @@ internal unsafe struct TileFilter
             ARow = row,
             AStep = 1,
             Block = channels,
-            B = weights + first * layout.WidePanel,
-            BPanel = layout.WidePanel,
+            B = weights + layout.Panel(first),
+            BPanel = layout.Slice,
             C = Slice,
             CRow = Panels.Width,
             CPanel = SlicePanel,

@@ -51,7 +51,7 @@ public sealed unsafe class MinimalFilterTests
         fixed (float* x = image, w = weights, b = bias, s = scale, u = transformed, m = slice, n = narrow, to = wide)
         {
             filter.TransformWeights(w, (nint)columns * width, width, columns, width, s, mirrored: false,
-                u, layout.Point, layout.WidePanel);
+                u, layout.Point, layout.Slice);
             for (int tile = 0; tile < tiles; tile++)
             {
                 new BlockPatches(pixels, filter).Gather(x, stride, channels, edge, tile * TileBlocks, TileBlocks, n, (nint)TileBlocks * row);
@@ -98,7 +98,7 @@ public sealed unsafe class MinimalFilterTests
         {
             for (int first = 0; first < width; first += Panels.Width)
                 filter.TransformWeights(w + (nint)first * channels, (nint)width * channels, channels, Math.Min(Panels.Width, width - first), channels, s,
-                    mirrored: true, u + first / Panels.Width * layout.WidePanel, layout.Point, Panels.Width * Panels.Width);
+                    mirrored: true, u + layout.Panel(first / Panels.Width), layout.Point, layout.NarrowPanel);
             BlockPatches own = new(pixels, filter);
             for (int tile = 0; tile < tiles; tile++)
             {
