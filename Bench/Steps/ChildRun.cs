@@ -6,11 +6,11 @@ using GlowGpu.Engine;
 namespace GlowGpu.Bench.Steps;
 
 /// <summary>What a process of its own is asked for: some steps of a case.</summary>
-public sealed record ChildRequest(StepCase Case, MemoryMode Memory, int Steps, int Threads);
+public sealed record ChildRequest(StepCase Case, MemoryMode Memory, int Steps, int Threads, bool Average = false);
 
 /// <summary>What it used.</summary>
 /// <param name="PeakBytes">largest resident memory (VmHWM)</param>
-/// <param name="ParameterBytes">values, gradients, moments and average; 0 when sampling</param>
+/// <param name="ParameterBytes">values, gradients, moments and average if there is one; 0 when sampling</param>
 /// <param name="ArenaBytes">activations and their gradients; 0 when sampling</param>
 /// <param name="Value">bits/dim of the last training step, or mean byte of the last samples</param>
 public sealed record ChildResult(long PeakBytes, long ParameterBytes, long ArenaBytes, double Value);
@@ -28,7 +28,7 @@ public static class ChildRun
         long parameters = 0, arena = 0;
         if (asked.Case.Training)
         {
-            using TrainingStep step = new(asked.Case, device);
+            using TrainingStep step = new(asked.Case, device, asked.Average);
             for (int i = 0; i < asked.Steps; i++) value = step.Run(asked.Memory).BitsPerDim;
             (parameters, arena) = (step.ParameterBytes, step.ArenaBytes);
         }

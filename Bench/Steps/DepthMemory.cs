@@ -9,7 +9,7 @@ namespace GlowGpu.Bench.Steps;
 /// <param name="Depth">K</param>
 /// <param name="Memory"><c>stored</c> or <c>reversible</c></param>
 /// <param name="PeakBytes">largest resident memory of the process</param>
-/// <param name="WeightBytes">values, gradients, moments and average of the parameters, and packed copies of weights where they stay</param>
+/// <param name="WeightBytes">values, gradients and moments of the parameters, and packed copies of weights where they stay</param>
 /// <param name="ArenaBytes">activations and their gradients, and packed weights where they do not stay</param>
 public sealed record DepthMemoryResult(int Depth, string Memory, double PeakBytes, double WeightBytes, double ArenaBytes)
 {

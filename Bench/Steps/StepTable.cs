@@ -3,12 +3,13 @@ using GlowGpu.Bench.Peers;
 using GlowGpu.Bench.Report;
 using GlowGpu.Bench.Roofline;
 using GlowGpu.Engine;
+using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Bench.Steps;
 
 /// <summary>A case as one program ran it.</summary>
 /// <param name="Case">which</param>
-/// <param name="Who"><c>stored</c>, <c>reversible</c>, <c>sampling</c>, or which PyTorch</param>
+/// <param name="Who"><c>stored</c>, <c>reversible</c>, <c>stored, average kept</c>, <c>sampling</c>, or which PyTorch</param>
 /// <param name="MedianMs">median of the runs</param>
 /// <param name="MinMs">fastest run</param>
 /// <param name="Runs">number of runs</param>
@@ -16,9 +17,10 @@ namespace GlowGpu.Bench.Steps;
 /// <param name="PlainOverThis">the plain peer's median over this one; NaN without a peer</param>
 /// <param name="FloorMs">unavoidable flops at the measured multiply-add peak</param>
 /// <param name="PeakBytes">largest resident memory of a process that does only this</param>
+/// <param name="CoresApartNs">median of <see cref="CoreDistance"/> before the runs of the case</param>
 public sealed record StepResult(
     string Case, string Who, double MedianMs, double MinMs, int Runs, double TunedOverThis, double PlainOverThis, double FloorMs,
-    double PeakBytes)
+    double PeakBytes, double CoresApartNs)
 {
     /// <summary>Floor over median.</summary>
     public double Share => FloorMs / MedianMs;
@@ -42,6 +44,9 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
     private const int MoreRunsOfShort = 3;
     private const double LossTolerance = 1e-4, NormTolerance = 1e-2;
 
+    /// <summary>What takes its turn: a way of ours to do a case, and its time in milliseconds.</summary>
+    private sealed record Turn(string Who, MemoryMode Memory, bool Average, Func<double> Run);
+
     /// <summary>What was measured so far.</summary>
     public List<StepResult> Results { get; } = [];
 
@@ -55,21 +60,24 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
         using Device device = DeviceFactory.Open("cpu", threads);
         using TorchPeer? peer = python is null ? null : new TorchPeer(python, what, threads, new TorchSetup("cpu", "fp32", TorchMode.Tuned));
         using TorchPeer? plain = python is null ? null : new TorchPeer(python, what, threads, new TorchSetup("cpu", "fp32", TorchMode.Plain));
-        List<(string Who, MemoryMode Memory, Func<double> Run)> turns = [];
+        List<Turn> turns = [];
         using IDisposable step = what.Training ? Training(what, device, turns) : Sampling(what, device, turns);
+        using IDisposable? averaging = what.Training ? Averaging(what, device, turns) : null;
+        using Workers team = new(threads);
         List<double>[] times = [.. turns.Select(static _ => new List<double>())];
-        List<double> peerTimes = [], plainTimes = [];
+        List<double> peerTimes = [], plainTimes = [], distances = [];
         long begin = Stopwatch.GetTimestamp();
         for (int warm = 0; warm < (what.Long ? 1 : LeastWarmRuns)
             || (warm < MostWarmRuns && Stopwatch.GetElapsedTime(begin).TotalMilliseconds < WarmMilliseconds); warm++)
         {
-            foreach ((_, _, Func<double> turn) in turns) turn();
+            foreach (Turn turn in turns) turn.Run();
         }
         if (turns[0].Run() < ShortMilliseconds) runs *= MoreRunsOfShort;
         peer?.Step();
         plain?.Step();
         for (int run = -1; run < runs; run++)
         {
+            distances.Add(CoreDistance.Nanoseconds(team));
             for (int i = 0; i < turns.Count; i++)
             {
                 Thread.Sleep(PauseMilliseconds);
@@ -89,7 +97,7 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
         double peerMedian = Median(peerTimes), plainMedian = Median(plainTimes);
         for (int i = 0; i < turns.Count; i++)
         {
-            long peak = ChildRun.Start(new ChildRequest(what, turns[i].Memory, 2, threads)).PeakBytes;
+            long peak = ChildRun.Start(new ChildRequest(what, turns[i].Memory, 2, threads, turns[i].Average)).PeakBytes;
             Add(turns[i].Who, times[i], peak);
         }
         if (peer is null || plain is null) return;
@@ -100,16 +108,16 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
         {
             Timing timing = new([.. each]);
             Results.Add(new StepResult(what.ToString(), who, timing.Median, timing.Min, timing.Runs,
-                peerMedian / timing.Median, plainMedian / timing.Median, floor, peak));
+                peerMedian / timing.Median, plainMedian / timing.Median, floor, peak, Median(distances)));
         }
     }
 
     /// <summary>The part of a report that lists the steps.</summary>
     public string ToMarkdown()
     {
-        MarkdownTable table = new("step", "", "median ms", "min ms", "runs", "tuned ÷ this", "plain ÷ this", "floor ms", "share of floor", "peak memory MiB");
+        MarkdownTable table = new("step", "", "median ms", "min ms", "runs", "tuned ÷ this", "plain ÷ this", "floor ms", "share of floor", "peak memory MiB", "cores apart ns");
         foreach (StepResult r in Results)
-            table.Add(r.Case, r.Who, r.MedianMs, r.MinMs, r.Runs, r.TunedOverThis, r.PlainOverThis, r.FloorMs, MarkdownTable.Percent(r.Share), r.PeakBytes / (1 << 20));
+            table.Add(r.Case, r.Who, r.MedianMs, r.MinMs, r.Runs, r.TunedOverThis, r.PlainOverThis, r.FloorMs, MarkdownTable.Percent(r.Share), r.PeakBytes / (1 << 20), r.CoresApartNs);
         return table.ToString();
     }
 
@@ -123,11 +131,11 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
 
     private static double Median(List<double> times) => times.Count == 0 ? double.NaN : new Timing([.. times]).Median;
 
-    private TrainingStep Training(StepCase what, Device device, List<(string, MemoryMode, Func<double>)> turns)
+    private TrainingStep Training(StepCase what, Device device, List<Turn> turns)
     {
         TrainingStep step = new(what, device);
         foreach (MemoryMode memory in (MemoryMode[])[MemoryMode.Stored, MemoryMode.Reversible])
-            turns.Add((memory == MemoryMode.Stored ? "stored" : "reversible", memory, () => Timing.Once(() => step.Run(memory))));
+            turns.Add(new Turn(memory == MemoryMode.Stored ? "stored" : "reversible", memory, false, () => Timing.Once(() => step.Run(memory))));
         (double storedBits, double storedNorm) = step.Differentiate(MemoryMode.Stored);
         (double rebuiltBits, double rebuiltNorm) = step.Differentiate(MemoryMode.Reversible);
         if (Math.Abs(storedBits - rebuiltBits) > LossTolerance || Math.Abs(storedNorm / rebuiltNorm - 1) > NormTolerance)
@@ -137,10 +145,17 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
         return step;
     }
 
-    private static SamplingStep Sampling(StepCase what, Device device, List<(string, MemoryMode, Func<double>)> turns)
+    private static TrainingStep Averaging(StepCase what, Device device, List<Turn> turns)
+    {
+        TrainingStep step = new(what, device, average: true);
+        turns.Add(new Turn("stored, average kept", MemoryMode.Stored, true, () => Timing.Once(() => step.Run(MemoryMode.Stored))));
+        return step;
+    }
+
+    private static SamplingStep Sampling(StepCase what, Device device, List<Turn> turns)
     {
         SamplingStep step = new(what, device);
-        turns.Add(("sampling", MemoryMode.Stored, () => Timing.Once(() => step.Run())));
+        turns.Add(new Turn("sampling", MemoryMode.Stored, false, () => Timing.Once(() => step.Run())));
         return step;
     }
 

@@ -5,7 +5,7 @@ using GlowGpu.Model;
 namespace GlowGpu.Bench.Steps;
 
 /// <summary>
-/// What the trainer does in a step once it has its batch: loss and gradients, gradient norm, one Adamax update with Polyak average.
+/// What the trainer does in a step once it has its batch: loss and gradients, gradient norm, one Adamax update, and the Polyak average if it is kept.
 /// Images are noise; their values do not change what is computed.
 /// </summary>
 public sealed class TrainingStep : IDisposable
@@ -19,10 +19,13 @@ public sealed class TrainingStep : IDisposable
     private readonly Batch batch;
 
     /// <summary>A freshly drawn, initialised model of a case.</summary>
-    public TrainingStep(StepCase what, Device device)
+    /// <param name="what">the case</param>
+    /// <param name="device">where to train</param>
+    /// <param name="average">whether the Polyak average is kept, as <c>glow train</c> does and the peers do not</param>
+    public TrainingStep(StepCase what, Device device, bool average = false)
     {
         model = new Glow(what.Config, device, seed: 1);
-        optimizer = new Adamax(device.Backend, model.Parameters, 0.9, 0.999, 1e-8, averageDecay: 0.999);
+        optimizer = new Adamax(device.Backend, model.Parameters, 0.9, 0.999, 1e-8, averageDecay: average ? 0.999 : null);
         squares = device.Backend.Allocate(1);
         float[] bytes = new float[what.Batch * what.Config.Dimensions];
         new CounterRandom(1, "bench").Uniform(bytes);
@@ -31,8 +34,8 @@ public sealed class TrainingStep : IDisposable
         model.Initialize(batch, Noise.Center);
     }
 
-    /// <summary>Values, gradients, two moments and average of every parameter, bytes.</summary>
-    public long ParameterBytes => 5L * sizeof(float) * model.Parameters.Length;
+    /// <summary>Values, gradients, two moments and average, if there is one, of every parameter, bytes.</summary>
+    public long ParameterBytes => (optimizer.Average is null ? 4L : 5L) * sizeof(float) * model.Parameters.Length;
 
     /// <summary>Activations and their gradients: what the arena holds, bytes.</summary>
     public long ArenaBytes => model.Device.Arena.Bytes;
