@@ -44,9 +44,10 @@ public sealed unsafe partial class HostCouplingNet
             Filter = filter,
             Shape = shape,
             Pixels = pixels,
-            Tiles = Cut(shape, pixels),
+            Tiles = TrainingTiles(shape, pixels),
             Parts = workers.Count,
-            GroupTiles = Math.Min(GroupTiles(shape, pixels), Cut(shape, pixels).Count),
+            Divides = DividesWeights(shape, pixels, training: true),
+            GroupTiles = Math.Min(GroupTiles(shape, pixels), TrainingTiles(shape, pixels).Count),
             Parameters = parameters,
             Gradients = gradients,
             Z1 = HostBuffer.Address(z1),
@@ -62,7 +63,7 @@ public sealed unsafe partial class HostCouplingNet
         context.Groups = (context.Tiles.Count + context.GroupTiles - 1) / context.GroupTiles;
         int tileBytes = 4 * sizeof(float) * context.Width * context.Tiles.Rows;
         int chunk = Math.Max(ChunkBytes / tileBytes, 1);
-        context.ChunkTiles = Math.Min(context.GroupTiles, context.Groups > 1 ? chunk : chunk * workers.Count);
+        context.ChunkTiles = Math.Min(context.GroupTiles, context.Divides ? context.Tiles.Count : context.Groups > 1 ? chunk : chunk * workers.Count);
         context.Slots = context.Groups > 1 ? context.ChunkTiles * workers.Count : context.ChunkTiles;
         long length = context.Place(null);
         context.Place(scratch.Take(length));
@@ -70,7 +71,13 @@ public sealed unsafe partial class HostCouplingNet
         new Span<double>(context.Totals, context.Groups * context.SumCount).Clear();
 
         workers.Run(Panels.Count(shape.Width), new PackTransposedWork { Context = context });
-        if (context.Groups > 1)
+        if (context.Divides)
+        {
+            SharedGradientWork work = new() { Context = context };
+            for (; work.Step < SharedGradientWork.Steps; work.Step++) workers.Run(workers.Count, work);
+            workers.Run(workers.Count, new WeightGradientWork { Context = context });
+        }
+        else if (context.Groups > 1)
         {
             workers.Run(context.Groups, new GroupWork { Context = context });
             workers.Run(workers.Count, new GroupSumWork { Context = context });
@@ -104,7 +111,11 @@ public sealed unsafe partial class HostCouplingNet
         return groups < MinGroups ? int.MaxValue : (tiles + groups - 1) / groups;
     }
 
-    /// <summary>The tiles of forward and backward: of full height where there are several groups, which whole tiles must make up.</summary>
+    /// <summary>The tiles of a forward pass that keeps them and of the way back.</summary>
+    private Tiles TrainingTiles(CouplingNetShape shape, Pixels pixels) =>
+        DividesWeights(shape, pixels, training: true) ? SharedTiles(shape, pixels) : Cut(shape, pixels);
+
+    /// <summary>The tiles that workers divide among themselves: of full height where there are several groups, which whole tiles must make up.</summary>
     private Tiles Cut(CouplingNetShape shape, Pixels pixels)
     {
         MinimalFilter filter = MinimalFilter.For(pixels);
@@ -132,6 +143,10 @@ public sealed unsafe partial class HostCouplingNet
         public Pixels Pixels;
         public Tiles Tiles;
         public int Parts, Groups, GroupTiles, ChunkTiles, Slots, FirstTile;
+
+        /// <summary>Whether the workers divide the weights.</summary>
+        public bool Divides;
+
         public CouplingNetParameters Parameters, Gradients;
         public float* Z1, H, Dh, Dz1, Saved;
         public nint Z1Row, HRow, DhRow, Dz1Row;
@@ -163,7 +178,10 @@ public sealed unsafe partial class HostCouplingNet
         public float* Sums;
         public double* Totals;
 
-        /// <summary>For each worker a slice of a chunk's wide channels, and the products of a tile that become its DPatches.</summary>
+        /// <summary>For each worker, or tile where these are divided, the products that become its DPatches.</summary>
+        public float* DImages;
+
+        /// <summary>For each worker a slice of a chunk's wide channels, and what the square layer needs.</summary>
         public float* Local;
 
         public readonly int Width => Panels.Pad(Shape.Width);
@@ -197,13 +215,13 @@ public sealed unsafe partial class HostCouplingNet
 
         private readonly nint ImageGradientLength => TileFilter.NarrowLength(Filter, TileBlocks, Shape.In);
 
-        private readonly nint LocalLength => SliceLength + ImageGradientLength + Math.Max(SquareScratch(Shape, Tiles), PairLength(Shape));
+        private readonly nint LocalLength => SliceLength + Math.Max(SquareScratch(Shape, Tiles), PairLength(Shape));
 
         public readonly float* Slice(int worker) => Local + worker * LocalLength;
 
-        public readonly float* DImage(int worker) => Slice(worker) + SliceLength;
+        public readonly float* DImage(int slot) => DImages + slot * ImageGradientLength;
 
-        public readonly float* Square(int worker) => DImage(worker) + ImageGradientLength;
+        public readonly float* Square(int worker) => Slice(worker) + SliceLength;
 
         /// <summary>The gradient of W3 over a group.</summary>
         public readonly FilterGradient Last(int group) => new()
@@ -246,6 +264,7 @@ public sealed unsafe partial class HostCouplingNet
             G1 = layout.Take(Slots * HiddenLength);
             Image = layout.Take(Slots * ImageLength);
             DhPoints = layout.Take(Slots * DhLength);
+            DImages = layout.Take(Math.Max(Parts, Divides ? Tiles.Count : 0) * ImageGradientLength);
             Local = layout.Take(Parts * LocalLength);
             return layout.Length;
         }

@@ -110,7 +110,7 @@ public sealed unsafe partial class HostCouplingNet
 
             for (int p = 0, panels; p < Panels.Count(shape.Width); p += panels)
             {
-                panels = filter.ToWideMasked(dh, shape.Out, c.W3T, shape.Width, p, a2, g2);
+                panels = filter.ToWideMasked(dh, shape.Out, c.W3T, shape.Width, p, Panels.Count(shape.Width), a2, g2);
                 Sum(g2, a2, p, panels, rows, sums + 2 * c.Width);
             }
             if (c.Halves)
@@ -144,7 +144,7 @@ public sealed unsafe partial class HostCouplingNet
         }
 
         /// <summary>The sums Σ g, Σ g·a of some panels.</summary>
-        private readonly void Sum(float* g, float* a, int firstPanel, int panels, int rows, float* sums)
+        public readonly void Sum(float* g, float* a, int firstPanel, int panels, int rows, float* sums)
         {
             ref readonly BackwardContext c = ref Context;
             for (int p = firstPanel; p < firstPanel + panels; p++)
@@ -155,7 +155,7 @@ public sealed unsafe partial class HostCouplingNet
         }
 
         /// <summary>Σ dh and Σ dh·h of as many pixels of the image as the tile has rows; there are fewer pixels than rows of tiles.</summary>
-        private readonly void SumOutputs(int first, int rows, float* sums)
+        public readonly void SumOutputs(int first, int rows, float* sums)
         {
             ref readonly BackwardContext c = ref Context;
             int pixels = Math.Clamp(c.Pixels.Count - first, 0, rows), outs = c.Shape.Out;

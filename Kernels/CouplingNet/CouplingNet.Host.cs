@@ -42,7 +42,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     /// <inheritdoc/>
     public long SavedLength(CouplingNetShape shape, Pixels pixels)
     {
-        Tiles tiles = Cut(shape, pixels);
+        Tiles tiles = TrainingTiles(shape, pixels);
         return 2 * tiles.Count * Panels.Length(tiles.Rows, shape.Width);
     }
 
@@ -58,9 +58,11 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             Parameters = parameters,
             Scales = new Scales(shape, scratch.Take(Scales.Measure(shape))),
             Packed = new Packed(shape, filter, HostBuffer.Address(packed)),
+            ByColumns = DividesWeights(shape, pixels, training: true),
         };
+        work.Parts = work.ByColumns ? workers.Count : PackParts;
         work.Scales.Compute(parameters);
-        workers.Run(PackParts, work);
+        workers.Run(work.Parts, work);
     }
 
     /// <inheritdoc/>
@@ -70,9 +72,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             shape, pixels, z1, packed, h, saved, PackedLength(shape, pixels), SavedLength(shape, pixels));
         MinimalFilter filter = MinimalFilter.For(pixels);
         Packed weights = new(shape, filter, HostBuffer.Address(packed));
-        Tiles tiles = Cut(shape, pixels);
         float* patches;
-        if (saved.IsNone && DividesWeights(shape, tiles))
+        if (DividesWeights(shape, pixels, training: !saved.IsNone))
         {
             SharedWork work = new()
             {
@@ -80,9 +81,11 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
                 Filter = filter,
                 Shape = shape,
                 Pixels = pixels,
+                Tiles = SharedTiles(shape, pixels),
                 Packed = weights,
                 Z1 = HostBuffer.Address(z1),
                 Z1Row = z1.Stride,
+                Saved = saved.IsNone ? null : HostBuffer.Address(saved),
                 Parts = workers.Count,
             };
             work.Place(scratch);
@@ -91,6 +94,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         }
         else
         {
+            Tiles tiles = Cut(shape, pixels);
             ForwardWork work = new()
             {
                 Gemm = gemm,
@@ -196,6 +200,11 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     /// <summary>Packs, in each part some columns of W1 and some rows of W2 and W3.</summary>
     private struct PackWork : IWork
     {
+        public int Parts;
+
+        /// <summary>Whether of W2 a part packs the columns that the worker will multiply by.</summary>
+        public bool ByColumns;
+
         public CouplingNetShape Shape;
         public MinimalFilter Filter;
         public CouplingNetParameters Parameters;
@@ -206,7 +215,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         {
             int width = Shape.Width, outs = Shape.Out, in1 = Shape.In1;
 
-            (int firstPanel, int endPanel) = Workers.Share(Panels.Count(width), part, PackParts);
+            (int firstPanel, int endPanel) = Workers.Share(Panels.Count(width), part, Parts);
             int column = firstPanel * Panels.Width, columns = Math.Min(endPanel * Panels.Width, width) - column;
             Filter.TransformWeights(HostBuffer.Address(Parameters.W1) + column, (nint)in1 * width, width, in1, columns,
                 Scales.S1 + column, mirrored: false, Packed.W1 + Packed.Layout1.Panel(firstPanel), Packed.Layout1.Point, Packed.Layout1.Slice);
@@ -214,13 +223,16 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             float* source2 = HostBuffer.Address(Parameters.W2);
             if (Strassen.Pays(width))
             {
-                int half = width / 2;
-                (int first, int end) = Workers.Share(half, part, PackParts);
-                Strassen.Pack(source2, width, Panels.Width, half, Scales.S2, width, first, end, 0, half / Panels.Width, Packed.W2);
+                int half = width / 2, panels = half / Panels.Width;
+                (int first, int end) = Workers.Share(ByColumns ? panels : half, part, Parts);
+                if (ByColumns)
+                    Strassen.Pack(source2 + first * Panels.Width, width, Panels.Width, half, Scales.S2 + first * Panels.Width, width, 0, half, first, end - first, Packed.W2);
+                else
+                    Strassen.Pack(source2, width, Panels.Width, half, Scales.S2, width, first, end, 0, panels, Packed.W2);
             }
             else
             {
-                (int first, int end) = Workers.Share(width, part, PackParts);
+                (int first, int end) = Workers.Share(width, part, Parts);
                 int rows = end - first;
                 nint panel = (nint)width * Panels.Width;
                 float* w2 = Packed.W2 + (nint)first * Panels.Width;

@@ -94,7 +94,7 @@ public sealed class Coupling : IFlowLayer, IDisposable
         View h = device.Arena.Rent(x.Pixels.Count, shape.Out);
         View saved = keep ? device.Arena.Rent(1, checked((int)backend.CouplingNet.SavedLength(shape, x.Pixels))) : View.None;
         bool passing = only && !KeepsPacked;
-        View weights = passing ? PackedInPassing() : Kept();
+        View weights = passing ? PackedInPassing(x.Pixels) : Kept();
         backend.CouplingNet.Forward(shape, x.Pixels, First(x.Data), weights, h, saved, following);
         if (passing) device.Arena.Return(weights);
         return (h, saved);
@@ -114,13 +114,13 @@ public sealed class Coupling : IFlowLayer, IDisposable
     }
 
     /// <summary>The weights packed for this pass only, as they change with every step; what was kept for others goes.</summary>
-    private View PackedInPassing()
+    private View PackedInPassing(Pixels pixels)
     {
         packed?.Dispose();
         packed = null;
         isPacked = false;
         View weights = device.Arena.Rent(1, packedLength);
-        backend.CouplingNet.Pack(shape, image, parameters, weights);
+        backend.CouplingNet.Pack(shape, pixels, parameters, weights);
         return weights;
     }
 

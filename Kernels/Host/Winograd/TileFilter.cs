@@ -66,11 +66,11 @@ internal unsafe struct TileFilter
     }
 
     /// <summary>
-    /// One slice of wide = Eᵀ(weights·narrow) where the gate is above zero, elsewhere 0; returns its number of panels.
+    /// One slice, of the panels [<paramref name="first"/>, <paramref name="end"/>), of wide = Eᵀ(weights·narrow) where the gate is above zero, elsewhere 0;
+    /// returns its number of panels.
     /// </summary>
-    public readonly int ToWideMasked(float* narrow, int channels, float* weights, int width, int first, float* gate, float* wide)
+    public readonly int ToWideMasked(float* narrow, int channels, float* weights, int width, int first, int end, float* gate, float* wide)
     {
-        int end = Panels.Count(width);
         Ahead ahead = NextSlice(gate, first, end);
         int panels = Multiply(narrow, channels, weights, width, first, end, &ahead);
         for (int p = 0; p < panels; p++)

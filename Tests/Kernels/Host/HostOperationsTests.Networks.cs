@@ -7,13 +7,17 @@ public sealed partial class HostOperationsTests
 {
     private static IEnumerable<(string Name, Example Example)> Networks()
     {
-        // Several chunks of several tiles; fewer pixels than tiles times threads; a tail in every dimension.
+        // Several chunks of several tiles; fewer pixels than tiles times threads; a tail in every dimension; weights that threads divide,
+        // over two tiles, one, and three, with and without halves.
         foreach ((string label, Pixels pixels, CouplingNetShape shape) in new[]
         {
             ("wide", new Pixels(3, 16, 16), new CouplingNetShape(6, 512, 12, true)),
             ("narrow", new Pixels(7, 16, 20), new CouplingNetShape(3, 40, 6, false)),
             ("few pixels", new Pixels(1, 5, 7), new CouplingNetShape(24, 100, 48, true)),
             ("odd", new Pixels(2, 9, 11), new CouplingNetShape(5, 33, 7, true)),
+            ("divided weights", new Pixels(2, 15, 16), new CouplingNetShape(6, 512, 12, true)),
+            ("divided weights, small images", new Pixels(5, 4, 3), new CouplingNetShape(24, 256, 48, false)),
+            ("divided weights, no halves", new Pixels(3, 6, 12), new CouplingNetShape(5, 272, 7, true)),
         })
         {
             int count = pixels.Count;
