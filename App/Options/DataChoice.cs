@@ -86,6 +86,8 @@ internal sealed class DataChoice
             (_, IImageSource test) => test,
         };
         DataFit.Check(model, source);
+        if (source is ImageFolder { FirstSize: var (height, width) } && (height, width) != (source.Height, source.Width))
+            terminal.Log($"{source.Name}: its images are cropped and resized to {source.Height}×{source.Width} (the first is {height}×{width}); what follows is about those");
         return source;
     }
 }

@@ -16,13 +16,17 @@ public sealed class ImageFolder : ImageSource, INamedSource
     private readonly int? size;
     private readonly PixelCache cache;
 
-    private ImageFolder(string name, Listing listing, int? size, int height, int width)
+    private ImageFolder(string name, Listing listing, int? size, int height, int width, (int Height, int Width) first)
         : base(name, listing.Files.Length, height, width, 3, listing.Labels, listing.Classes)
     {
+        FirstSize = first;
         this.listing = listing;
         this.size = size;
         cache = new PixelCache(Count, ImageBytes);
     }
+
+    /// <summary>Height and width of the first file's image before it is cropped and resized.</summary>
+    public (int Height, int Width) FirstSize { get; }
 
     /// <summary>
     /// Opens a folder. If it has a sub-folder <c>train</c> and one named <c>test</c>, <c>validation</c>, <c>valid</c> or <c>val</c>, these are the two sets.
@@ -76,15 +80,15 @@ public sealed class ImageFolder : ImageSource, INamedSource
 
     private static ImageFolder Open(Listing listing, string name, int? size)
     {
-        if (size is { } side) return new ImageFolder(name, listing, size, side, side);
-        // Now rather than in the middle of an epoch: this reads headers only.
         (int height, int width) = ImageFile.ReadSize(listing.Path(0));
+        if (size is { } side) return new ImageFolder(name, listing, size, side, side, (height, width));
+        // Now rather than in the middle of an epoch: this reads headers only.
         for (int i = 1; i < listing.Files.Length; i++)
         {
             (int h, int w) = ImageFile.ReadSize(listing.Path(i));
             if (h != height || w != width) throw Differ(listing.Path(0), height, width, listing.Path(i), h, w);
         }
-        return new ImageFolder(name, listing, null, height, width);
+        return new ImageFolder(name, listing, null, height, width, (height, width));
     }
 
     private static GlowException Differ(string first, int height, int width, string other, int otherHeight, int otherWidth) =>

@@ -76,6 +76,17 @@ public sealed class EndToEndTests
         Assert.That(eval.Error.Trim(), Does.Match(@"^glow eval: levels\.1\.steps\.0: the channel mixing matrix is singular \([^\n]+$"));
     }
 
+    [TestCase(24, 20, "pictures: its images are cropped and resized to 16×16 (the first is 24×20); what follows is about those")]
+    [TestCase(16, 16, "")]
+    public void Whoever_measures_resized_images_is_told_so(int height, int width, string expected)
+    {
+        Directory.CreateDirectory(run.File("pictures"));
+        foreach (string name in new[] { "a", "b" }) ImageFile.WritePng(run.File($"pictures/{name}.png"), new byte[height * width * 3], height, width, 3);
+        CommandRun eval = run.Glow("eval --model RUN --data FILE/pictures --device cpu").Succeeds();
+        Assert.That(eval.Error.Split('\n').Where(static l => l.Contains("resized", StringComparison.Ordinal)).Select(static l => l.Trim()),
+            Is.EqualTo(expected.Length > 0 ? new[] { expected } : []));
+    }
+
     [Test]
     public void Eval_takes_the_test_split_unless_told_otherwise()
     {
