@@ -74,8 +74,9 @@ internal static class TrainCommand
         terminal.Log($"{(trainer.StartStep > 0 ? $"continuing at step {Readable.Count(trainer.StartStep)} in" : "training in")} {header.Run}: {header.Title}");
         terminal.Log($"{Readable.Count(data.Train.Count)} images of {header.Train}"
             + (data.Validation is null ? ", no validation" : $", validated on {Readable.Count(data.Validation.Count)} of {header.Validation}"));
-        MemoryPrediction memory = MemoryPrediction.Of(data.Config, options.Batch, options.Memory, device.Backend.CouplingNet, options.PolyakEpochs > 0);
-        terminal.Log($"batch {options.Batch}, predicted memory {Readable.Bytes(memory.Total)} (--memory {TrainPlan.Name(options.Memory)}), "
+        int batch = Math.Min(options.Batch, data.Train.Count);
+        MemoryPrediction memory = MemoryPrediction.Of(data.Config, batch, options.Memory, device.Backend.CouplingNet, options.PolyakEpochs > 0);
+        terminal.Log($"batch {Readable.Count(batch)}{(batch < options.Batch ? $" (every image: there are fewer than {Readable.Count(options.Batch)})" : "")}, predicted memory {Readable.Bytes(memory.Total)} (--memory {TrainPlan.Name(options.Memory)}), "
             + (trainer.TotalSteps is long steps ? $"{Readable.Count(steps)} steps" : options.Minutes is double minutes ? $"{Readable.Exact(minutes)} minutes" : "until Ctrl-C"));
     }
 }

@@ -83,7 +83,7 @@ public sealed unsafe partial class HostCouplingNet
         {
             int rows = Tiles.Height(tile), first = Tiles.First(tile) / Filter.Area, count = rows / Filter.Area;
             float* image = local + worker * localLength, slice = image + imageLength, a1 = hidden + tile * 2 * HiddenLength, a2 = a1 + HiddenLength;
-            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = Panel, Slice = slice, Cold = Saved is not null };
+            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = Panel, Slice = slice, Cold = Saved is not null, Far = Saved is null };
             switch (Layer)
             {
                 case 0:
@@ -125,6 +125,7 @@ public sealed unsafe partial class HostCouplingNet
             product.ToPanels(a2, Panel);
             product.AddBias(Packed.Bias2, relu: true);
             product.Cold = Saved is not null;
+            product.Far = Saved is null;
             Blocks blocks = new(Pixels, Filter.Side);
             int columns = (end - first) * Panels.Width;
             float* result = a2 + first * Panel;

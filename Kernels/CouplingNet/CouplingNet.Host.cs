@@ -312,7 +312,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             float* a1 = Saved is null ? square + SquareScratch(Shape, Tiles) : Saved + tile * 2 * HiddenLength;
             float* a2 = a1 + HiddenLength;
             BlockPatches patches = new(Pixels, Filter);
-            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = panel, Slice = slice, Cold = Saved is not null };
+            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = panel, Slice = slice, Cold = Saved is not null, Far = Saved is null };
 
             patches.Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, count, image, (nint)TileBlocks * Panels.Pad(Shape.In1));
             filter.ToWideRelu(image, Shape.In1, Packed.W1, Shape.Width, Packed.Bias1, a1);
@@ -321,6 +321,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             product.ToPanels(a2, panel);
             product.AddBias(Packed.Bias2, relu: true);
             product.Cold = Saved is not null;
+            product.Far = Saved is null;
             Ahead ahead = default;
             if (Following is not null)
             {

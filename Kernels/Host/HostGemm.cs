@@ -31,6 +31,7 @@ internal enum Epilogue
 /// <item>Start, addressed like C: what the sums begin from, before k = 0; null for zeros. It may be C.</item>
 /// <item>Operand, whole panels: the bias (OperandRow = 0) or the gate, addressed like C.</item>
 /// <item>Cold: C, and the gate if there is one, lie in memory rather than in a cache: they are fetched while sums run.</item>
+/// <item>Far: B, if it is large, lies in memory rather than in a cache: columns are fetched while those before them are computed.</item>
 /// <item>Ahead: what else to fetch meanwhile, or null.</item>
 /// </list>
 /// </summary>
@@ -47,7 +48,7 @@ internal unsafe struct Product
     public nint OperandRow, OperandPanel;
     public int M, N, K, Block;
     public Epilogue Epilogue;
-    public bool Cold;
+    public bool Cold, Far;
     public Ahead* Ahead;
 
     /// <summary>A in panels so far apart, times whole panels of B; C and what happens to it are still to be set.</summary>
@@ -123,6 +124,9 @@ internal sealed unsafe partial class HostGemm
 {
     private const int MaxVectors = 3;
 
+    // A B of so many floats is fetched columns by columns before their turn: a smaller one stays in L2 from one product to the next.
+    private const int LeastFetched = 1 << 15;
+
     /// <summary>How many products, and the distances from one to the next.</summary>
     private readonly record struct Each(int Count, nint A, nint B, nint C);
 
@@ -181,7 +185,11 @@ internal sealed unsafe partial class HostGemm
     }
 
     /// <summary>Passes of a micro-kernel that a product of so many rows and columns takes.</summary>
-    public int Passes(int m, int n) => (m + rows - 1) / rows * ((n + vectors * lanes - 1) / (vectors * lanes));
+    public int Passes(int m, int n)
+    {
+        int pairs = tall is not null && n == lanes ? m / (2 * rows) : 0;
+        return (pairs + (m - 2 * pairs * rows + rows - 1) / rows) * ((n + vectors * lanes - 1) / (vectors * lanes));
+    }
 
     /// <summary>Computes one product.</summary>
     public void Multiply(ref Product product) => MultiplyEach(ref product, 1, 0, 0, 0);
@@ -200,21 +208,38 @@ internal sealed unsafe partial class HostGemm
 
             // Where a 512-bit vector is two of half the width, and that holds the last columns, it takes half the time.
             bool half = inHalves && tail <= Lanes256.Count;
-            if (half) Walk(p, each, columns - 1, 0, tail);
+            if (half) Walk(p, each, columns - 1, 0, tail, default);
             int whole = half ? columns - 1 : columns;
             for (int v = 0, width; v < whole; v += width)
             {
-                // A single vector meets too few multiply-adds a load: 2 + 2 rather than 3 + 1.
-                width = Math.Min(vectors, whole - v);
-                if (width > 2 && whole - v == width + 1) width--;
-                int last = v + width == columns ? tail : lanes;
-                Walk(p, each, v, width, width == 1 && inHalves ? last - Lanes256.Count : last);
+                width = Width(whole - v);
+                int last = v + width == columns ? tail : lanes, next = v + width;
+                bool fetches = count == 1 && next < whole && p->Far && (long)p->K * p->N >= LeastFetched && p->BBlock == p->Block * Panels.Width;
+                Walk(p, each, v, width, width == 1 && inHalves ? last - Lanes256.Count : last, fetches ? Columns(p, next, Width(whole - next)) : default);
             }
         }
     }
 
-    /// <summary>Some vectors of columns, from one on, of all rows of every product.</summary>
-    private void Walk(Product* p, in Each each, int first, int width, int last)
+    /// <summary>Vectors that are computed at a time when so many are left. A single one meets too few multiply-adds a load: 2 + 2 rather than 3 + 1.</summary>
+    private int Width(int left) => left == vectors + 1 && vectors > 2 ? vectors - 1 : Math.Min(vectors, left);
+
+    /// <summary>Some vectors of columns of B, to be fetched while those before them are computed.</summary>
+    private Ahead Columns(Product* p, int first, int width)
+    {
+        (int panel, int offset) = Math.DivRem(first * lanes, Panels.Width);
+        return new Ahead
+        {
+            Start = p->B + panel * p->BPanel,
+            Rows = p->K,
+            Panels = Panels.Count(offset + width * lanes),
+            PanelDistance = p->BPanel,
+            Tiles = 1,
+            Step = p->K / ((p->M + rows - 1) / rows) + 1,
+        };
+    }
+
+    /// <summary>Some vectors of columns, from one on, of all rows of every product; <paramref name="next"/> is fetched meanwhile.</summary>
+    private void Walk(Product* p, in Each each, int first, int width, int last, Ahead next)
     {
         (int panel, int offset) = Math.DivRem(first * lanes, Panels.Width);
         float* aStart = p->A, bStart = p->B + panel * p->BPanel + offset;
@@ -235,6 +260,7 @@ internal sealed unsafe partial class HostGemm
             for (int rest = others, left = passes; left > 0; left--)
             {
                 int height = left == 1 ? rest : (rest + left - 1) / left;
+                next.Fetch();
                 Fetch(p, c, operand, height, lines);
                 kernels[height * (MaxVectors + 1) + width](p, a, bStart, c, operand, last);
                 a += height * p->ARow;

@@ -76,6 +76,13 @@ public sealed class EndToEndTests
         Assert.That(eval.Error.Trim(), Does.Match(@"^glow eval: levels\.1\.steps\.0: the channel mixing matrix is singular \([^\n]+$"));
     }
 
+    [Test]
+    public void A_batch_beyond_the_set_is_the_set()
+    {
+        CommandRun train = run.Glow($"train --data ARRAY --steps 1 --validation 0 --sample-every 5 {TinyRun.Small.Replace("--batch 8", "--batch 1000", StringComparison.Ordinal)} --out FILE/few").Succeeds();
+        Assert.That(train.Error, Does.Match("(?m)^batch 5 \\(every image: there are fewer than 1,000\\), predicted memory [^\n]+$"));
+    }
+
     [TestCase(24, 20, "pictures: its images are cropped and resized to 16×16 (the first is 24×20); what follows is about those")]
     [TestCase(16, 16, "")]
     public void Whoever_measures_resized_images_is_told_so(int height, int width, string expected)

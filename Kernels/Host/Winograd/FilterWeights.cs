@@ -17,8 +17,11 @@ internal readonly record struct FilterWeights(int Together, nint Slice, nint Poi
     public static FilterWeights ToWide(MinimalFilter filter, int channels, int width) => Of(filter, width, 1, (nint)channels * Panels.Width);
 
     /// <summary>From wide to narrow, <c>[width / 64, g, channels / 16, wide channel % 64, 16]</c>: the right-hand factor of products whose rows are wide channels.</summary>
-    public static FilterWeights ToNarrow(MinimalFilter filter, int width, int channels) =>
-        Of(filter, width, TileFilter.NarrowSlice, TileFilter.NarrowSlice * (nint)Panels.Pad(channels) * Panels.Width);
+    public static FilterWeights ToNarrow(MinimalFilter filter, int width, int channels)
+    {
+        int together = Math.Min(TileFilter.NarrowSlice, Panels.Count(width));
+        return Of(filter, width, together, together * (nint)Panels.Pad(channels) * Panels.Width);
+    }
 
     /// <summary>From wide to narrow: floats between two panels of narrow channels.</summary>
     public nint NarrowPanel => Together * Block;

@@ -13,6 +13,9 @@ internal unsafe struct TileFilter
     // Of a slice that is summed over: the longer, the fewer times sums are loaded and stored.
     public const int NarrowSlice = 4;
 
+    // Fewer floats than this, half of an L2 cache, stay in one from a tile to the next.
+    private const int LeastFetched = 1 << 17;
+
     public HostGemm Gemm;
     public MinimalFilter Filter;
 
@@ -27,6 +30,9 @@ internal unsafe struct TileFilter
 
     /// <summary>Whether a wide side that is written with a ReLU lies in memory rather than in a cache: it is fetched slice by slice.</summary>
     public bool Cold;
+
+    /// <summary>Whether weights from wide to narrow lie in memory rather than in a cache: if they are many, they are fetched point by point.</summary>
+    public bool Far;
 
     /// <summary>Scratch of <see cref="SliceLength"/>.</summary>
     public float* Slice;
@@ -94,6 +100,15 @@ internal unsafe struct TileFilter
         {
             int panels = Math.Min(NarrowSlice, Panels.Count(width) - first);
             Filter.Expand(wide + first * Panel, Panel, panels, Blocks, Slice, Plane, SlicePanel);
+            float* start = weights + layout.Panel(first) + firstPoint * layout.Point;
+            Ahead ahead = new()
+            {
+                Start = start + layout.Point,
+                Rows = (int)((endPoint - firstPoint - 1) * layout.Point / Panels.Width),
+                Panels = 1,
+                Tiles = 1,
+                Step = (int)(layout.Point / Panels.Width) / Gemm.Passes(Blocks, Gemm.Columns(channels)) + 1,
+            };
             Product product = new()
             {
                 A = Slice + firstPoint * Plane,
@@ -101,7 +116,7 @@ internal unsafe struct TileFilter
                 AStep = 1,
                 ABlock = SlicePanel,
                 Block = Panels.Width,
-                B = weights + layout.Panel(first) + firstPoint * layout.Point,
+                B = start,
                 BPanel = layout.NarrowPanel,
                 BBlock = Panels.Width * Panels.Width,
                 C = narrow + firstPoint * (nint)Capacity * row,
@@ -111,6 +126,7 @@ internal unsafe struct TileFilter
                 N = Gemm.Columns(channels),
                 K = Math.Min(panels * Panels.Width, width - first * Panels.Width),
                 Epilogue = first == 0 ? Epilogue.Store : Epilogue.Accumulate,
+                Ahead = Far && layout.Length >= LeastFetched ? &ahead : null,
             };
             Gemm.MultiplyEach(ref product, endPoint - firstPoint, Plane, layout.Point, (nint)Capacity * row);
         }
