@@ -17,12 +17,11 @@ public sealed unsafe partial class HostCouplingNet
         workers.Count > 1 && shape.Width >= LeastSharedWidth
         && new Blocks(pixels, MinimalFilter.For(pixels).Side).Rows <= (training ? MostSharedTrainingRows : MostSharedRows);
 
-    /// <summary>The tiles where workers divide the weights.</summary>
+    /// <summary>The tiles where workers divide the weights: few, and about equally high.</summary>
     private static Tiles SharedTiles(CouplingNetShape shape, Pixels pixels)
     {
         MinimalFilter filter = MinimalFilter.For(pixels);
-        int rows = new Blocks(pixels, filter.Side).Rows;
-        return Tiles.Full(rows, Math.Min(rows, Math.Max(TileRows(shape, filter), MostSharedRows)));
+        return new Tiles(new Blocks(pixels, filter.Side).Rows, workers: 1, Math.Max(TileRows(shape, filter), MostSharedRows));
     }
 
     /// <summary>Whether so many workers take whole tiles of so many through the last layer; otherwise they divide each.</summary>

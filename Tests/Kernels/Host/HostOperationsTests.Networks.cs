@@ -16,6 +16,7 @@ public sealed partial class HostOperationsTests
             ("few pixels", new Pixels(1, 5, 7), new CouplingNetShape(24, 100, 48, true)),
             ("odd", new Pixels(2, 9, 11), new CouplingNetShape(5, 33, 7, true)),
             ("divided weights", new Pixels(2, 15, 16), new CouplingNetShape(6, 512, 12, true)),
+            ("divided weights, tiles of unequal height", new Pixels(1, 20, 19), new CouplingNetShape(3, 512, 6, true)),
             ("divided weights, small images", new Pixels(5, 4, 3), new CouplingNetShape(24, 256, 48, false)),
             ("divided weights, no halves", new Pixels(3, 6, 12), new CouplingNetShape(5, 272, 7, true)),
         })
