@@ -1,4 +1,4 @@
-using GlowGpu.Bench.Report;
+using System.Diagnostics;
 using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Bench.Roofline;
@@ -10,29 +10,26 @@ namespace GlowGpu.Bench.Roofline;
 /// </summary>
 public static unsafe class CoreDistance
 {
-    private const int Rounds = 2000;
+    private const int Rounds = 2000, LineLongs = 16;
 
-    /// <summary>Mean round trip between the first two workers, nanoseconds; NaN on one thread.</summary>
+    /// <summary>Mean round trip between the first two workers, nanoseconds; NaN on one thread or processor.</summary>
     public static double Nanoseconds(Workers workers)
     {
         ArgumentNullException.ThrowIfNull(workers);
-        if (workers.Count < 2) return double.NaN;
+        if (workers.Count < 2 || Environment.ProcessorCount < 2) return double.NaN;
         // A line of its own wherever the memory begins.
         long* memory = stackalloc long[3 * LineLongs];
         long* line = memory + LineLongs;
         *line = 0;
-        double milliseconds = double.NaN;
-        double* time = &milliseconds;
-        workers.Run(workers.Count, new RoundTrips { Line = line, Milliseconds = time });
-        return 1e6 * milliseconds / Rounds;
+        TimeSpan time = default;
+        workers.Run(workers.Count, new RoundTrips { Line = line, Time = &time });
+        return time.TotalNanoseconds / Rounds;
     }
-
-    private const int LineLongs = 16;
 
     private struct RoundTrips : IWork
     {
         public long* Line;
-        public double* Milliseconds;
+        public TimeSpan* Time;
 
         public readonly void Run(int part, int worker)
         {
@@ -40,11 +37,9 @@ public static unsafe class CoreDistance
             if (part != 0) return;
             // The first round waits for the other thread to wake.
             Ask(0);
-            RoundTrips self = this;
-            *Milliseconds = Timing.Once(() =>
-            {
-                for (int i = 1; i <= Rounds; i++) self.Ask(i);
-            });
+            long begin = Stopwatch.GetTimestamp();
+            for (int i = 1; i <= Rounds; i++) Ask(i);
+            *Time = Stopwatch.GetElapsedTime(begin);
         }
 
         private readonly void Ask(int round)

@@ -224,11 +224,10 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             if (Strassen.Pays(width))
             {
                 int half = width / 2, panels = half / Panels.Width;
-                (int first, int end) = Workers.Share(ByColumns ? panels : half, part, Parts);
-                if (ByColumns)
-                    Strassen.Pack(source2 + first * Panels.Width, width, Panels.Width, half, Scales.S2 + first * Panels.Width, width, 0, half, first, end - first, Packed.W2);
-                else
-                    Strassen.Pack(source2, width, Panels.Width, half, Scales.S2, width, first, end, 0, panels, Packed.W2);
+                (int row, int endRow) = ByColumns ? (0, half) : Workers.Share(half, part, Parts);
+                (int panel, int endPair) = ByColumns ? Workers.Share(panels, part, Parts) : (0, panels);
+                Strassen.Pack(source2 + panel * Panels.Width, width, Panels.Width, half, Scales.S2 + panel * Panels.Width, width, row, endRow,
+                    panel, endPair - panel, Packed.W2);
             }
             else
             {
