@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Kernels;
@@ -16,9 +17,9 @@ namespace GlowGpu.Kernels;
 //
 // The pixels are cut into groups, as many as the shape says, and a group is walked in chunks that fit an L2 cache: tiles are carried
 // backwards through the layers, keeping g2, g1 and both transformed narrow sides, then added to the group's weight gradients. The
-// groups' sums are added up in order at the end. With several groups a worker takes whole ones, and nothing but their sums ever
-// leaves its cache; with one (few pixels for so many weights) the workers divide the tiles of a chunk, and then the weight gradients
-// over all of its pixels. No sum over pixels is ever split by worker, so gradients do not depend on the number of threads.
+// groups' sums are added up in order at the end. Where that divides the work evenly a worker takes whole groups, and nothing but their sums ever
+// leaves its cache; otherwise, and where there is one group (few pixels for so many weights), the workers divide the tiles of a chunk, and then the weight
+// gradients over all of its pixels. No sum over pixels is ever split by worker, so gradients do not depend on the number of threads.
 public sealed unsafe partial class HostCouplingNet
 {
     // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2, or one tile where that is more.
@@ -26,7 +27,14 @@ public sealed unsafe partial class HostCouplingNet
 
     private const int FullTileBlocks = 16, MostTileFloats = 1 << 17;
 
-    private const int MaxGroups = 16, MinGroups = 4;
+    private const int MaxGroups = 16;
+
+    // Of so few groups a worker takes a whole one only where it would else read what another core, far away, has just written: each group's weight gradients
+    // are read and written for every tile.
+    private const int FewGroups = 2;
+
+    // A worker may get so much more than its even share of the tiles where workers take whole groups.
+    private const double MostUneven = 1.15;
 
     // What a group's weight gradients may cost: at most a third of the bytes of its tiles.
     private const int TilesOverWeights = 3;
@@ -59,12 +67,14 @@ public sealed unsafe partial class HostCouplingNet
             Dz1 = HostBuffer.Address(dz1),
             Dz1Row = dz1.Stride,
             Saved = HostBuffer.Address(saved),
+            Apart = workers.AreApart,
         };
         context.Groups = (context.Tiles.Count + context.GroupTiles - 1) / context.GroupTiles;
         int tileBytes = 4 * sizeof(float) * context.Width * context.Tiles.Rows;
         int chunk = Math.Max(ChunkBytes / tileBytes, 1);
-        context.ChunkTiles = Math.Min(context.GroupTiles, context.Divides ? context.Tiles.Count : context.Groups > 1 ? chunk : chunk * workers.Count);
-        context.Slots = context.Groups > 1 ? context.ChunkTiles * workers.Count : context.ChunkTiles;
+        bool takesGroups = context.Groups > (context.Apart ? 1 : FewGroups) && context.DividesEvenly;
+        context.ChunkTiles = Math.Min(context.GroupTiles, context.Divides ? context.Tiles.Count : takesGroups ? chunk : chunk * workers.Count);
+        context.Slots = takesGroups ? context.ChunkTiles * workers.Count : context.ChunkTiles;
         long length = context.Place(null);
         context.Place(scratch.Take(length));
         context.Scales.Compute(parameters);
@@ -77,18 +87,17 @@ public sealed unsafe partial class HostCouplingNet
             for (; work.Step < SharedGradientWork.Steps; work.Step++) workers.Run(workers.Count, work);
             workers.Run(workers.Count, new WeightGradientWork { Context = context });
         }
-        else if (context.Groups > 1)
+        else if (takesGroups)
         {
             workers.Run(context.Groups, new GroupWork { Context = context });
-            workers.Run(workers.Count, new GroupSumWork { Context = context });
         }
         else
         {
-            for (int tile = 0; tile < context.Tiles.Count; tile += context.ChunkTiles)
+            while (context.FirstTile < context.Tiles.Count)
             {
-                context.FirstTile = tile;
-                workers.Run(Math.Min(context.ChunkTiles, context.Tiles.Count - tile), new HiddenGradientWork { Context = context });
+                workers.Run(context.Chunk, new HiddenGradientWork { Context = context });
                 workers.Run(workers.Count, new WeightGradientWork { Context = context });
+                context.FirstTile += context.Chunk;
             }
         }
         workers.Run(workers.Count, new InputGradientWork { Context = context });
@@ -101,6 +110,7 @@ public sealed unsafe partial class HostCouplingNet
     /// </summary>
     private static int GroupTiles(CouplingNetShape shape, Pixels size)
     {
+        if (HasFewPixels(shape, size, training: true)) return int.MaxValue;
         int pixels = size.Count;
         MinimalFilter filter = MinimalFilter.For(size);
         double weights = shape.Width * (filter.Points * shape.In1 + shape.Width + filter.Points * shape.Out);
@@ -108,7 +118,7 @@ public sealed unsafe partial class HostCouplingNet
         int groups = 1;
         while (2 * groups <= MaxGroups && pixels * perPixel >= TilesOverWeights * 2 * groups * weights) groups *= 2;
         int rows = TileRows(shape, filter), tiles = (pixels + rows - 1) / rows;
-        return groups < MinGroups ? int.MaxValue : (tiles + groups - 1) / groups;
+        return groups == 1 ? int.MaxValue : (tiles + groups - 1) / groups;
     }
 
     /// <summary>The tiles of a forward pass that keeps them and of the way back.</summary>
@@ -147,6 +157,9 @@ public sealed unsafe partial class HostCouplingNet
         /// <summary>Whether the workers divide the weights.</summary>
         public bool Divides;
 
+        /// <summary>Whether the workers' cores lie apart.</summary>
+        public bool Apart;
+
         public CouplingNetParameters Parameters, Gradients;
         public float* Z1, H, Dh, Dz1, Saved;
         public nint Z1Row, HRow, DhRow, Dz1Row;
@@ -160,7 +173,7 @@ public sealed unsafe partial class HostCouplingNet
         /// <summary>The sums of a <see cref="FilterGradient"/> for W3 and W1, of every group.</summary>
         public float* DW3, DW1;
 
-        /// <summary>The gradient of W2 of every group, in rows; with one group it is made in place.</summary>
+        /// <summary>The gradient of W2 of every group but the first, in rows.</summary>
         public float* DW2;
 
         /// <summary>What g1 spreads over the image: [block, position, In], rows padded to whole panels.</summary>
@@ -183,6 +196,29 @@ public sealed unsafe partial class HostCouplingNet
 
         /// <summary>For each worker a slice of a chunk's wide channels, and what the square layer needs.</summary>
         public float* Local;
+
+        /// <summary>Whether packed weights that others read go past the caches; all of the scratch memory is aligned for it.</summary>
+        public readonly bool Streams => Apart && Sse.IsSupported;
+
+        /// <summary>Whether runs of whole groups are about equal shares of the tiles.</summary>
+        public readonly bool DividesEvenly
+        {
+            get
+            {
+                int most = 0;
+                for (int part = 0; part < Parts; part++)
+                {
+                    (int first, int end) = Workers.Share(Groups, part, Parts);
+                    most = Math.Max(most, Math.Min(end * GroupTiles, Tiles.Count) - first * GroupTiles);
+                }
+                return most * Parts <= MostUneven * Tiles.Count;
+            }
+        }
+
+        /// <summary>The group of the first tile of a chunk that the workers divide, and the tiles of that chunk.</summary>
+        public readonly int Group => FirstTile / GroupTiles;
+
+        public readonly int Chunk => Math.Min(ChunkTiles, Math.Min((Group + 1) * GroupTiles, Tiles.Count) - FirstTile);
 
         public readonly int Width => Panels.Pad(Shape.Width);
 
@@ -209,6 +245,9 @@ public sealed unsafe partial class HostCouplingNet
 
         public readonly nint DW2Length => (nint)Shape.Width * Shape.Width;
 
+        /// <summary>Where a group's gradient of W2 is made: that of the first in place.</summary>
+        public readonly float* Middle(int group) => group == 0 ? HostBuffer.Address(Gradients.W2) : DW2 + (group - 1) * DW2Length;
+
         public readonly nint DW1Length => FilterWeights.ToWide(Filter, Shape.In1, Shape.Width).Length;
 
         private readonly nint SliceLength => TileFilter.SliceLength(Filter, ChunkTiles * TileBlocks);
@@ -232,6 +271,7 @@ public sealed unsafe partial class HostCouplingNet
             Width = Shape.Width,
             TileBlocks = TileBlocks,
             MaxTiles = ChunkTiles,
+            Groups = Groups,
             Sums = DW3 + group * DW3Length,
             Mirrored = true,
         };
@@ -257,7 +297,7 @@ public sealed unsafe partial class HostCouplingNet
             W2T = layout.Take(SquareLength(Shape));
             W3T = layout.Take(Layout3T.Length);
             DW3 = layout.Take(Groups * DW3Length);
-            DW2 = Groups > 1 ? layout.Take(Groups * DW2Length) : HostBuffer.Address(Gradients.W2);
+            DW2 = layout.Take((Groups - 1) * DW2Length);
             DW1 = layout.Take(Groups * DW1Length);
             DPatches = layout.Take((long)Tiles.Pixels / Filter.Area * Filter.Points * Panels.Pad(Shape.In));
             G2 = layout.Take(Slots * HiddenLength);

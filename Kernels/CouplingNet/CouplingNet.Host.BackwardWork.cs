@@ -1,4 +1,4 @@
-using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Kernels;
@@ -18,6 +18,7 @@ public sealed unsafe partial class HostCouplingNet
             ref readonly BackwardContext c = ref Context;
             CouplingNetShape shape = c.Shape;
             int first = panel * Panels.Width, count = Math.Min(Panels.Width, shape.Width - first), outs = shape.Out;
+            bool streaming = c.Streams && !c.Divides;
             float* taps = stackalloc float[Taps * Block];
 
             float* w1 = HostBuffer.Address(c.Parameters.W1) + first, to = c.W1T + c.Layout1T.Panel(panel);
@@ -27,7 +28,7 @@ public sealed unsafe partial class HostCouplingNet
                 int columns = Math.Min(Panels.Width, shape.In - i);
                 for (int t = 0; t < Taps; t++)
                     Panels.PackTransposedPanel(w1 + t * tap + (nint)i * shape.Width, shape.Width, count, columns, c.Scales.S1 + first, null, taps + t * Block);
-                c.Filter.TransformRows(taps, Block, count, to, c.Layout1T.Point);
+                c.Filter.TransformRows(taps, Block, count, to, c.Layout1T.Point, c.Streams);
             }
 
             float* w3 = HostBuffer.Address(c.Parameters.W3) + (nint)first * outs;
@@ -38,11 +39,12 @@ public sealed unsafe partial class HostCouplingNet
                 int rows = Math.Min(Panels.Width, outs - o);
                 for (int t = 0; t < Taps; t++)
                     Panels.PackTransposedPanel(w3 + (Taps - 1 - t) * tap + o, outs, rows, count, c.Scales.S3 + o, c.Scales.S2 + first, taps + t * Block);
-                c.Filter.TransformRows(taps, Block, rows, to, c.Layout3T.Point);
+                c.Filter.TransformRows(taps, Block, rows, to, c.Layout3T.Point, streaming);
             }
 
             if (c.Halves) PackHalves(panel, c.Square(worker));
             else PackSquare(first, count);
+            if (c.Streams) Sse.StoreFence();
         }
 
         private readonly void PackSquare(int first, int count)
@@ -66,7 +68,7 @@ public sealed unsafe partial class HostCouplingNet
                 float* upper = w2 + panel * panelLength;
                 Panels.PackTransposed(upper, width, width, Panels.Width, null, null, pair, panelLength);
                 Panels.PackTransposed(upper + (nint)half * width, width, width, Panels.Width, null, null, pair + panelLength, panelLength);
-                Strassen.Pack(pair, Panels.Width, 0, panelLength, null, width, 0, half, panel, 1, c.W2T);
+                Strassen.Pack(pair, Panels.Width, 0, panelLength, null, width, 0, half, panel, 1, c.W2T, c.Streams && !c.Divides);
             }
         }
     }
@@ -101,6 +103,7 @@ public sealed unsafe partial class HostCouplingNet
                 Blocks = count,
                 Capacity = c.TileBlocks,
                 Panel = panel,
+                Far = c.Apart,
                 Slice = c.Slice(worker),
             };
 
@@ -140,6 +143,7 @@ public sealed unsafe partial class HostCouplingNet
             product.ToPanels(g1 + at, c.Panel);
             product.Mask(a1 + at, c.Panel);
             product.Cold = true;
+            product.Far = c.Apart;
             MultiplySquare(c.Gemm, ref product, scratch);
         }
 
@@ -175,8 +179,7 @@ public sealed unsafe partial class HostCouplingNet
         public readonly void Run(int part, int worker)
         {
             ref readonly BackwardContext c = ref Context;
-            int tiles = Math.Min(c.ChunkTiles, c.Tiles.Count - c.FirstTile);
-            Add(c.FirstTile, tiles, 0, 0, c.FirstTile == 0, part, c.Parts, worker);
+            Add(c.FirstTile, c.Chunk, 0, c.Group, c.FirstTile % c.GroupTiles == 0, part, c.Parts, worker);
         }
 
         /// <summary>Adds some tiles, in slots of the chunk from one on, to the sums of a group (or begins these).</summary>
@@ -196,7 +199,7 @@ public sealed unsafe partial class HostCouplingNet
                 ATile = savedTile,
                 B = g2,
                 BTile = c.HiddenLength,
-                C = c.DW2 + group * c.DW2Length,
+                C = c.Middle(group),
                 CRow = width,
                 CPanel = Panels.Width,
                 M = width,
@@ -232,46 +235,6 @@ public sealed unsafe partial class HostCouplingNet
         }
     }
 
-    /// <summary>A worker's share of the sums of all groups, added up in their order.</summary>
-    private struct GroupSumWork : IWork
-    {
-        public BackwardContext Context;
-
-        public readonly void Run(int part, int worker)
-        {
-            ref readonly BackwardContext c = ref Context;
-            Sum(c.DW3, c.DW3Length, part, c.DW3);
-            Sum(c.DW2, c.DW2Length, part, HostBuffer.Address(c.Gradients.W2));
-            Sum(c.DW1, c.DW1Length, part, c.DW1);
-            if (part > 0) return;
-            for (int group = 1; group < c.Groups; group++)
-                for (int i = 0; i < c.SumCount; i++) c.Totals[i] += c.Totals[(nint)group * c.SumCount + i];
-        }
-
-        /// <summary>target[i] = Σ over groups of sums[group, i] for a worker's share of i.</summary>
-        private readonly void Sum(float* sums, nint length, int part, float* target)
-        {
-            ref readonly BackwardContext c = ref Context;
-
-            // Whole cache lines, so that no two workers write to one.
-            int lines = (int)((length + Panels.Width - 1) / Panels.Width);
-            (int first, int end) = Workers.Share(lines, part, c.Parts);
-            nint i = (nint)first * Panels.Width, stop = Math.Min((nint)end * Panels.Width, length);
-            for (; i + 8 <= stop; i += 8)
-            {
-                Vector256<float> sum = Vector256.Load(sums + i);
-                for (int group = 1; group < c.Groups; group++) sum += Vector256.Load(sums + group * length + i);
-                sum.Store(target + i);
-            }
-            for (; i < stop; i++)
-            {
-                float sum = sums[i];
-                for (int group = 1; group < c.Groups; group++) sum += sums[group * length + i];
-                target[i] = sum;
-            }
-        }
-    }
-
     /// <summary>
     /// A worker's quads of dz1 and its share of the gradients of W1 and W3; the first also writes what follows from the column sums.
     /// </summary>
@@ -285,14 +248,26 @@ public sealed unsafe partial class HostCouplingNet
             CouplingNetShape shape = c.Shape;
             (int first, int end) = Workers.Share(new Blocks(c.Pixels, c.Filter.Side).Count, part, c.Parts);
             new BlockPatches(c.Pixels, c.Filter).Sum(c.DPatches, Panels.Pad(shape.In), shape.In, null, null, first, end, c.Dz1, c.Dz1Row);
+            SumMiddle(part);
             c.First(group: 0).FinishByNarrow(
                 c.Scales.S1, HostBuffer.Address(c.Gradients.W1), (nint)shape.In1 * shape.Width, part, c.Parts);
             c.Last(group: 0).FinishByWide(
                 c.Scales.S3, HostBuffer.Address(c.Gradients.W3), (nint)shape.In3 * shape.Out, part, c.Parts);
             if (part > 0) return;
+            for (int group = 1; group < c.Groups; group++)
+                for (int i = 0; i < c.SumCount; i++) c.Totals[i] += c.Totals[(nint)group * c.SumCount + i];
             FirstLayer();
             MiddleLayer();
             LastLayer();
+        }
+
+        /// <summary>A worker's share of the sum of the gradients of W2 of all groups, in order.</summary>
+        private readonly void SumMiddle(int part)
+        {
+            ref readonly BackwardContext c = ref Context;
+            (int first, int end) = Workers.Share(c.Shape.Width, part, c.Parts);
+            nint at = (nint)first * c.Shape.Width, length = (nint)(end - first) * c.Shape.Width;
+            HostReduce.Add(c.Middle(0) + at, c.DW2 + at, c.DW2Length, c.Groups - 1, length);
         }
 
         private readonly void FirstLayer()

@@ -14,7 +14,11 @@ public sealed unsafe partial class HostCouplingNet
 
     /// <summary>Whether the workers divide the weights rather than the pixels, in training or in a pass that keeps nothing and whose weights are packed already.</summary>
     private bool DividesWeights(CouplingNetShape shape, Pixels pixels, bool training) =>
-        workers.Count > 1 && shape.Width >= LeastSharedWidth
+        workers.Count > 1 && HasFewPixels(shape, pixels, training);
+
+    /// <summary>The same for a team.</summary>
+    private static bool HasFewPixels(CouplingNetShape shape, Pixels pixels, bool training) =>
+        shape.Width >= LeastSharedWidth
         && new Blocks(pixels, MinimalFilter.For(pixels).Side).Rows <= (training ? MostSharedTrainingRows : MostSharedRows);
 
     /// <summary>The tiles where workers divide the weights: few, and about equally high.</summary>
@@ -42,6 +46,7 @@ public sealed unsafe partial class HostCouplingNet
         public float* Z1;
         public nint Z1Row;
         public float* Saved;
+        public bool Far;
         public int Layer, Parts;
 
         /// <summary>[block, position, Out], rows padded to whole panels.</summary>
@@ -82,7 +87,7 @@ public sealed unsafe partial class HostCouplingNet
         {
             int rows = Tiles.Height(tile), first = Tiles.First(tile) / Filter.Area, count = rows / Filter.Area;
             float* image = local + worker * localLength, slice = image + imageLength, a1 = hidden + tile * 2 * HiddenLength, a2 = a1 + HiddenLength;
-            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = Panel, Slice = slice, Cold = Saved is not null, Far = Saved is null };
+            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = Panel, Slice = slice, Cold = Saved is not null, Far = Far };
             switch (Layer)
             {
                 case 0:
@@ -124,7 +129,7 @@ public sealed unsafe partial class HostCouplingNet
             product.ToPanels(a2, Panel);
             product.AddBias(Packed.Bias2, relu: true);
             product.Cold = Saved is not null;
-            product.Far = Saved is null;
+            product.Far = Far;
             Blocks blocks = new(Pixels, Filter.Side);
             int columns = (end - first) * Panels.Width;
             float* result = a2 + first * Panel;

@@ -43,6 +43,7 @@ public sealed unsafe partial class HostCouplingNet
                 Blocks = count,
                 Capacity = c.TileBlocks,
                 Panel = c.Panel,
+                Far = c.Apart,
                 Slice = c.Slice(worker),
             };
             switch (Step)
@@ -98,6 +99,7 @@ public sealed unsafe partial class HostCouplingNet
             product.ToPanels(g1, c.Panel);
             product.Mask(a1, c.Panel);
             product.Cold = true;
+            product.Far = c.Apart;
             if (c.Halves)
             {
                 Strassen.Multiply(c.Gemm, product, c.W2T, scratch, first, end);

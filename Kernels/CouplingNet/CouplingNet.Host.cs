@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Kernels;
@@ -12,7 +13,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     private const int Taps = 9;
 
     private readonly Workers workers;
-    private const int PackParts = 8;
+    private const int PackParts = 8, StreamAlignment = 64;
 
     // Weights of the following network that a worker may fetch, in floats: half of its L2 cache. More would drive out what it works on.
     private const int MostFollowing = 1 << 17;
@@ -59,6 +60,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             Scales = new Scales(shape, scratch.Take(Scales.Measure(shape))),
             Packed = new Packed(shape, filter, HostBuffer.Address(packed)),
             ByColumns = DividesWeights(shape, pixels, training: true),
+            Streaming = Streams(HostBuffer.Address(packed)),
         };
         work.Parts = work.ByColumns ? workers.Count : PackParts;
         work.Scales.Compute(parameters);
@@ -73,6 +75,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         MinimalFilter filter = MinimalFilter.For(pixels);
         Packed weights = new(shape, filter, HostBuffer.Address(packed));
         float* patches;
+        bool far = saved.IsNone || workers.AreApart;
         if (DividesWeights(shape, pixels, training: !saved.IsNone))
         {
             SharedWork work = new()
@@ -86,6 +89,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
                 Z1 = HostBuffer.Address(z1),
                 Z1Row = z1.Stride,
                 Saved = saved.IsNone ? null : HostBuffer.Address(saved),
+                Far = far,
                 Parts = workers.Count,
             };
             work.Place(scratch);
@@ -106,6 +110,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
                 Z1 = HostBuffer.Address(z1),
                 Z1Row = z1.Stride,
                 Saved = saved.IsNone ? null : HostBuffer.Address(saved),
+                Far = far,
                 Following = following.IsNone || following.Cols > MostFollowing * workers.Count ? null : HostBuffer.Address(following),
                 FollowingLength = following.Cols,
             };
@@ -125,6 +130,12 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             HRow = h.Stride,
         });
     }
+
+    /// <summary>
+    /// Whether weights that other workers read are packed past the caches: where cores share none, a line reaches another sooner by way of memory than from a cache
+    /// where it lies changed, and one that others still hold is not asked back from them to be overwritten.
+    /// </summary>
+    private bool Streams(float* packed) => Sse.IsSupported && (nint)packed % StreamAlignment == 0 && workers.AreApart;
 
     /// <summary>Floats of two panels of W2.</summary>
     private static nint PairLength(CouplingNetShape shape) => 2 * (nint)shape.Width * Panels.Width;
@@ -205,6 +216,9 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         /// <summary>Whether of W2 a part packs the columns that the worker will multiply by.</summary>
         public bool ByColumns;
 
+        /// <summary>Whether what other workers read goes past the caches.</summary>
+        public bool Streaming;
+
         public CouplingNetShape Shape;
         public MinimalFilter Filter;
         public CouplingNetParameters Parameters;
@@ -215,10 +229,11 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         {
             int width = Shape.Width, outs = Shape.Out, in1 = Shape.In1;
 
+            bool streaming = Streaming && !ByColumns;
             (int firstPanel, int endPanel) = Workers.Share(Panels.Count(width), part, Parts);
             int column = firstPanel * Panels.Width, columns = Math.Min(endPanel * Panels.Width, width) - column;
             Filter.TransformWeights(HostBuffer.Address(Parameters.W1) + column, (nint)in1 * width, width, in1, columns,
-                Scales.S1 + column, mirrored: false, Packed.W1 + Packed.Layout1.Panel(firstPanel), Packed.Layout1.Point, Packed.Layout1.Slice);
+                Scales.S1 + column, mirrored: false, Packed.W1 + Packed.Layout1.Panel(firstPanel), Packed.Layout1.Point, Packed.Layout1.Slice, streaming);
 
             float* source2 = HostBuffer.Address(Parameters.W2);
             if (Strassen.Pays(width))
@@ -227,7 +242,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
                 (int row, int endRow) = ByColumns ? (0, half) : Workers.Share(half, part, Parts);
                 (int panel, int endPair) = ByColumns ? Workers.Share(panels, part, Parts) : (0, panels);
                 Strassen.Pack(source2 + panel * Panels.Width, width, Panels.Width, half, Scales.S2 + panel * Panels.Width, width, row, endRow,
-                    panel, endPair - panel, Packed.W2);
+                    panel, endPair - panel, Packed.W2, streaming);
             }
             else
             {
@@ -245,8 +260,9 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             {
                 int first = p * Panels.Width;
                 Filter.TransformWeights(w3 + (nint)first * outs, tap, outs, Math.Min(Panels.Width, width - first), outs, Scales.S3, mirrored: true,
-                    Packed.W3 + Packed.Layout3.Panel(p), Packed.Layout3.Point, Packed.Layout3.NarrowPanel);
+                    Packed.W3 + Packed.Layout3.Panel(p), Packed.Layout3.Point, Packed.Layout3.NarrowPanel, Streaming);
             }
+            if (Streaming) Sse.StoreFence();
 
             if (part > 0) return;
             for (int t = 0; t < Taps && Shape.EdgeBias; t++)
@@ -275,6 +291,10 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         public float* Z1;
         public nint Z1Row;
         public float* Saved, Following;
+
+        /// <summary>Whether weights are fetched from memory, or from another core, before their turn.</summary>
+        public bool Far;
+
         public nint FollowingLength;
 
         /// <summary>[block, position, Out], rows padded to whole panels.</summary>
@@ -311,7 +331,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             float* a1 = Saved is null ? square + SquareScratch(Shape, Tiles) : Saved + tile * 2 * HiddenLength;
             float* a2 = a1 + HiddenLength;
             BlockPatches patches = new(Pixels, Filter);
-            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = panel, Slice = slice, Cold = Saved is not null, Far = Saved is null };
+            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = panel, Slice = slice, Cold = Saved is not null, Far = Far };
 
             patches.Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, count, image, (nint)TileBlocks * Panels.Pad(Shape.In1));
             filter.ToWideRelu(image, Shape.In1, Packed.W1, Shape.Width, Packed.Bias1, a1);
@@ -320,7 +340,7 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             product.ToPanels(a2, panel);
             product.AddBias(Packed.Bias2, relu: true);
             product.Cold = Saved is not null;
-            product.Far = Saved is null;
+            product.Far = Far;
             Ahead ahead = default;
             if (Following is not null)
             {

@@ -16,12 +16,14 @@ public sealed unsafe class HostBackend : IBackend
     /// <exception cref="ArgumentException">Fewer than one thread.</exception>
     public HostBackend(int? threads = null) : this(threads, SimdLevels.Best) { }
 
-    /// <summary>A backend whose matrix products use narrower vectors than the processor has.</summary>
-    internal HostBackend(int? threads, SimdLevel level)
+    /// <summary>
+    /// A backend whose matrix products use narrower vectors than the processor has, or to which it is given whether its threads' cores lie apart.
+    /// </summary>
+    internal HostBackend(int? threads, SimdLevel level, bool? apart = null)
     {
         int count = threads ?? HostProcessor.PhysicalCores;
         if (count < 1) throw new ArgumentException($"cpu: threads is {count}; at least 1 is needed");
-        Workers = new Workers(count);
+        Workers = new Workers(count, apart);
         Name = $"cpu ({count} {(count == 1 ? "thread" : "threads")}, {HostProcessor.Vectors})";
         ChannelAffine = new HostChannelAffine(Workers, level);
         ChannelMap = new HostChannelMap(Workers);

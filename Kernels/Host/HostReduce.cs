@@ -47,6 +47,22 @@ internal static unsafe class HostReduce
         return sum;
     }
 
+    /// <summary>target[i] += Σ over so many arrays, <paramref name="next"/> floats apart, of x[i], in their order.</summary>
+    public static void Add(float* target, float* x, nint next, int arrays, nint length)
+    {
+        if (arrays == 0) return;
+        int width = Vector<float>.Count;
+        nint i = 0;
+        for (; i + width <= length; i += width)
+        {
+            Vector<float> sum = Vector.Load(target + i);
+            for (int array = 0; array < arrays; array++) sum += Vector.Load(x + array * next + i);
+            sum.Store(target + i);
+        }
+        for (; i < length; i++)
+            for (int array = 0; array < arrays; array++) target[i] += x[array * next + i];
+    }
+
     /// <summary>sums[c] += row[c].</summary>
     public static void AddRow(float* row, double* sums, int count)
     {

@@ -19,6 +19,12 @@ internal unsafe interface ILanes<T> where T : struct, ILanes<T>
     /// <summary>Writes Count floats to an address of any alignment.</summary>
     void Store(float* address);
 
+    /// <summary>
+    /// Writes Count floats to an address that is a multiple of 64 bytes: past the caches where they fill a line, which then need not be brought in nor taken
+    /// from another core; else as <see cref="Store"/> does. Other threads may read them after a fence.
+    /// </summary>
+    void StoreStreaming(float* address);
+
     /// <summary>Writes the first <paramref name="count"/> floats (1 … Count) and nothing beyond.</summary>
     void StoreFirst(float* address, int count);
 

@@ -28,6 +28,9 @@ internal readonly unsafe struct Lanes128(Vector128<float> v) : ILanes<Lanes128>
     public void Store(float* address) => v.Store(address);
 
     [MethodImpl(Inline)]
+    public void StoreStreaming(float* address) => Store(address);
+
+    [MethodImpl(Inline)]
     public void StoreFirst(float* address, int count)
     {
         if (count == 4) v.Store(address);

@@ -23,6 +23,9 @@ internal readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
     public void Store(float* address) => v.Store(address);
 
     [MethodImpl(Inline)]
+    public void StoreStreaming(float* address) => Store(address);
+
+    [MethodImpl(Inline)]
     public void StoreFirst(float* address, int count) => Avx.MaskStore(address, First(count), v);
 
     [MethodImpl(Inline)]

@@ -23,6 +23,9 @@ internal readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public void Store(float* address) => v.Store(address);
 
     [MethodImpl(Inline)]
+    public void StoreStreaming(float* address) => v.StoreAlignedNonTemporal(address);
+
+    [MethodImpl(Inline)]
     public void StoreFirst(float* address, int count) => Avx512F.MaskStore(address, First(count), v);
 
     [MethodImpl(Inline)]

@@ -49,13 +49,16 @@ internal static unsafe class Strassen
     /// <summary>
     /// Packs the rows [<paramref name="first"/>, <paramref name="end"/>) of both halves of a matrix [width, width] into the right-hand factors,
     /// of so many panels from one on and those as far into the right half. In the source, which begins at that panel, lie rows, panels and the
-    /// right half so far apart; columns are multiplied by scale, unless it is null.
+    /// right half so far apart; columns are multiplied by scale, unless it is null. With <paramref name="streaming"/> factors are written by
+    /// <see cref="ILanes{T}.StoreStreaming"/>.
     /// </summary>
-    public static void Pack(float* source, nint row, nint panel, nint right, float* scale, int width, int first, int end, int firstPanel, int panels, float* packed)
+    public static void Pack(float* source, nint row, nint panel, nint right, float* scale, int width, int first, int end, int firstPanel, int panels, float* packed,
+        bool streaming = false)
     {
-        if (Vector512.IsHardwareAccelerated) Pack<Lanes512>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
-        else if (Vector256.IsHardwareAccelerated) Pack<Lanes256>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
-        else Pack<Lanes128>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
+        if (Vector512.IsHardwareAccelerated && streaming) Pack<Lanes512, Streaming>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
+        else if (Vector512.IsHardwareAccelerated) Pack<Lanes512, Plain>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
+        else if (Vector256.IsHardwareAccelerated) Pack<Lanes256, Plain>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
+        else Pack<Lanes128, Plain>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
     }
 
     /// <summary>
@@ -168,9 +171,10 @@ internal static unsafe class Strassen
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Pack<V>(
+    private static void Pack<V, TEnd>(
         float* source, nint row, nint panel, nint right, float* scale, int width, int first, int end, int firstPanel, int panels, float* packed)
         where V : struct, ILanes<V>
+        where TEnd : struct, IEnd
     {
         int half = width / 2;
         nint length = (nint)half * Panels.Width, matrix = (nint)half * half;
@@ -197,14 +201,14 @@ internal static unsafe class Strassen
                         }
                         V t1 = b - a, t2 = d - t1;
                         float* target = to + lane;
-                        a.Store(target + B11 * matrix);
-                        c.Store(target + B21 * matrix);
-                        d.Store(target + B22 * matrix);
+                        TEnd.Store(a, null, target + B11 * matrix);
+                        TEnd.Store(c, null, target + B21 * matrix);
+                        TEnd.Store(d, null, target + B22 * matrix);
                         target += Sums * matrix;
-                        t1.Store(target);
-                        t2.Store(target + matrix);
-                        (d - b).Store(target + 2 * matrix);
-                        (c - t2).Store(target + 3 * matrix);
+                        TEnd.Store(t1, null, target);
+                        TEnd.Store(t2, null, target + matrix);
+                        TEnd.Store(d - b, null, target + 2 * matrix);
+                        TEnd.Store(c - t2, null, target + 3 * matrix);
                     }
                 }
             }

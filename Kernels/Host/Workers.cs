@@ -20,9 +20,15 @@ public sealed unsafe class Workers : IDisposable
     // About 50 µs of polling bridges the gap between two operations of a step; a longer pause parks the threads.
     private const int Spins = 2000;
 
+    // How long it is taken for granted where the cores lie, milliseconds, and of how many workers it is found out.
+    private const int LookEvery = 100, MostLookedAt = 8;
+
     private readonly Thread[] threads;
     private readonly SemaphoreSlim[] parked;
     private readonly CorePlacement placement;
+    private readonly bool? fixedApart;
+    private bool apart;
+    private long nextLook;
     private delegate*<Workers, int, void> entry;
     private void* work;
     private int parts;
@@ -32,8 +38,14 @@ public sealed unsafe class Workers : IDisposable
     private Exception? failure;
 
     /// <summary>A team of <paramref name="count"/> workers, the caller included.</summary>
-    public Workers(int count)
+    public Workers(int count) : this(count, null)
     {
+    }
+
+    /// <summary>A team of which <see cref="AreApart"/> is given rather than measured.</summary>
+    internal Workers(int count, bool? apart)
+    {
+        fixedApart = apart;
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         Count = count;
         threads = new Thread[count - 1];
@@ -50,6 +62,30 @@ public sealed unsafe class Workers : IDisposable
 
     /// <summary>Number of workers.</summary>
     public int Count { get; }
+
+    /// <summary>
+    /// Whether most workers' cores share no cache with the first one's (<see cref="CoreDistance"/>), so that what one has written had better reach the others
+    /// through memory. Looked at ten times a second, not during a <see cref="Run"/>. No result may depend on it.
+    /// </summary>
+    internal bool AreApart
+    {
+        get
+        {
+            if (fixedApart is { } given) return given;
+            long now = Environment.TickCount64;
+            if (now < nextLook || Count < 2 || Count > Environment.ProcessorCount) return apart;
+            nextLook = now + LookEvery;
+            int far = 0, near = 0, others = Math.Min(Count - 1, MostLookedAt);
+            for (int i = 0; i < others; i++)
+            {
+                double distance = CoreDistance.Nanoseconds(this, 1 + i * (Count - 1) / others);
+                if (distance >= CoreDistance.Apart) far++;
+                else if (distance < CoreDistance.Apart) near++;
+            }
+            if (far + near > 0) apart = far > near;
+            return apart;
+        }
+    }
 
     /// <summary>Runs parts 0 … <paramref name="partCount"/> − 1 and returns when all are done.</summary>
     public void Run<TWork>(int partCount, TWork job) where TWork : struct, IWork

@@ -32,13 +32,14 @@ public sealed class CouplingNetData
         Dz1 = draw.Normal(shape.P * shape.In);
     }
 
-    private CouplingNetData(CouplingNetData batch, NetworkShape one)
+    private CouplingNetData(CouplingNetData batch, NetworkShape one, int image)
     {
         Shape = one;
         parameters = batch.parameters;
-        Z1 = batch.Z1[..(one.P * one.In)];
-        Dh = batch.Dh[..(one.P * one.Out)];
-        Dz1 = batch.Dz1[..(one.P * one.In)];
+        Z1 = Of(batch.Z1, one.P * one.In);
+        Dh = Of(batch.Dh, one.P * one.Out);
+        Dz1 = Of(batch.Dz1, one.P * one.In);
+        float[] Of(float[] all, int count) => all[(image * count)..((image + 1) * count)];
     }
 
     public NetworkShape Shape { get; }
@@ -54,8 +55,8 @@ public sealed class CouplingNetData
     /// <summary>A parameter by name: w1, bias1, logs1, w2, …</summary>
     public float[] this[string name] => parameters[name];
 
-    /// <summary>The first image of the batch, under the same parameters.</summary>
-    public CouplingNetData FirstImage(NetworkShape one) => new(this, one);
+    /// <summary>One image of the batch, by default the first, under the same parameters.</summary>
+    public CouplingNetData Image(int image = 0) => new(this, Shape with { N = 1 }, image);
 
     /// <summary>The parameters as the reference takes them.</summary>
     public CouplingNetWeights Wide() => new(

@@ -107,11 +107,29 @@ public sealed class CouplingNetTests
     public void ImagesOfABatchDoNotMix(TestDevice device)
     {
         // The first image alone gives what it gives in a batch: convolutions must not reach across images.
-        NetworkShape two = new(2, 3, 4, 3, 8, 6, true, Layout.FirstHalf), one = two with { N = 1 };
+        NetworkShape two = new(2, 3, 4, 3, 8, 6, true, Layout.FirstHalf);
         CouplingNetData batch = new(two);
-        CouplingNetData single = batch.FirstImage(one);
+        CouplingNetData single = batch.Image();
         float[] h = CouplingNetRun.Run(device.Backend, batch)["h"];
-        Tolerance.Close("h", CouplingNetRun.Run(device.Backend, single)["h"], h[..(one.P * one.Out)].Wide(), device.Network(one.Relative));
+        Tolerance.Close("h", CouplingNetRun.Run(device.Backend, single)["h"], h[..(single.Shape.P * single.Shape.Out)].Wide(), device.Network(two.Relative));
+    }
+
+    // On the host so many pixels are cut into groups, each with gradients of its own, two, two of unequal size or eight, while one image is a single group.
+    [Test]
+    public void GradientsOfABatchAreTheSumOfThoseOfItsImages(
+        [Values("7 16 16 6 256 12", "5 16 16 6 96 12", "8 16 16 6 32 12")] string sizes, [Values(1, 2, 3)] int threads, [Values] bool apart)
+    {
+        int[] n = [.. sizes.Split(' ').Select(static word => int.Parse(word, CultureInfo.InvariantCulture))];
+        NetworkShape shape = new(n[0], n[1], n[2], n[3], n[4], n[5], true, Layout.FirstHalf);
+        CouplingNetData data = new(shape);
+        using HostBackend backend = new(threads, SimdLevels.Best, apart);
+        Results batch = CouplingNetRun.Run(backend, data);
+        Results[] single = [.. Enumerable.Range(0, shape.N).Select(image => CouplingNetRun.Run(backend, data.Image(image)))];
+        foreach (string name in batch.Keys.Where(static name => name is not ("h" or "dz1")))
+        {
+            double[] sum = [.. Enumerable.Range(0, batch[name].Length).Select(i => single.Sum(one => (double)one[name][i]))];
+            Tolerance.Close($"gradient of {name}", batch[name], sum, shape.Relative);
+        }
     }
 
     // Few pixels under a wide network, where the host's workers divide weights: more workers than panels of half a product, a last panel that is not full,
@@ -123,8 +141,9 @@ public sealed class CouplingNetTests
         int[] n = [.. sizes.Split(' ').Select(static word => int.Parse(word, CultureInfo.InvariantCulture))];
         NetworkShape shape = new(n[0], n[1], n[2], n[3], n[4], n[5], true, Layout.FirstHalf);
         CouplingNetData data = new(shape);
-        using HostBackend team = new(threads), alone = new(1);
+        using HostBackend team = new(threads), apart = new(threads, SimdLevels.Best, apart: true), alone = new(1);
         float[] h = CouplingNetRun.Run(team, data)["h"];
+        Tolerance.SameBits("h, apart", CouplingNetRun.Run(apart, data)["h"], h, shape.P, shape.Out);
         Tolerance.SameBits("h", h, CouplingNetRun.Run(alone, data)["h"], shape.P, shape.Out);
         Tolerance.Close("h", h, CouplingNetReference.Forward(data.Images, data.Wide(), shape.EdgeBias).Data, shape.Relative, shape.N, shape.H, shape.W, shape.Out);
     }

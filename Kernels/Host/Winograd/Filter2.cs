@@ -23,8 +23,8 @@ internal readonly unsafe struct Filter2 : IFilter
     public static void Contract<V, TEnd>(int count, in Grid from, in Grid to, in Grid operand) where V : struct, ILanes<V> where TEnd : struct, IEnd =>
         Kronecker.ApplyInRegisters<V, Et, TEnd>(count, Panels.Width, from, to, operand);
 
-    public static void Transform<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> =>
-        Kronecker.ApplyInRegisters<V, G, Plain>(count, Panels.Width, from, to, default);
+    public static void Transform<V, TEnd>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> where TEnd : struct, IEnd =>
+        Kronecker.ApplyInRegisters<V, G, TEnd>(count, Panels.Width, from, to, default);
 
     public static void Fold<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> =>
         Kronecker.ApplyInRegisters<V, Gt, Plain>(count, Panels.Width, from, to, default);

@@ -30,8 +30,8 @@ internal readonly unsafe struct Filter4 : IFilter
     public static void Contract<V, TEnd>(int count, in Grid from, in Grid to, in Grid operand) where V : struct, ILanes<V> where TEnd : struct, IEnd =>
         Kronecker.Apply<V, Et, TEnd>(count, Panels.Width, from, to, operand);
 
-    public static void Transform<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> =>
-        Kronecker.Apply<V, G, Plain>(count, Panels.Width, from, to, default);
+    public static void Transform<V, TEnd>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> where TEnd : struct, IEnd =>
+        Kronecker.Apply<V, G, TEnd>(count, Panels.Width, from, to, default);
 
     public static void Fold<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> =>
         Kronecker.Apply<V, Gt, Plain>(count, Panels.Width, from, to, default);

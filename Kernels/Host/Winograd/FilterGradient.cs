@@ -26,6 +26,9 @@ internal unsafe struct FilterGradient
     /// <summary>The sums, laid out by <see cref="FilterWeights.ToWide"/>.</summary>
     public float* Sums;
 
+    /// <summary>Lots of sums that <see cref="Sums"/> begins, one behind the other; they are added up when they are folded.</summary>
+    public int Groups;
+
     /// <summary>Whether the taps run from the last to the first: the convolution reads the wide side.</summary>
     public bool Mirrored;
 
@@ -91,6 +94,7 @@ internal unsafe struct FilterGradient
         for (int panel = first; panel < end; panel++)
         {
             int column = panel * Panels.Width, n = Math.Min(Panels.Width, Width - column);
+            SumGroups(panel);
             for (int c = 0; c < Channels; c += FoldRows)
             {
                 int rows = Fold(panel, c, taps);
@@ -111,6 +115,7 @@ internal unsafe struct FilterGradient
         for (int panel = first; panel < end; panel++)
         {
             int column = panel * Panels.Width, n = Math.Min(Panels.Width, Width - column);
+            SumGroups(panel);
             for (int c = 0; c < Channels; c += FoldRows)
             {
                 int rows = Fold(panel, c, taps);
@@ -122,6 +127,14 @@ internal unsafe struct FilterGradient
                 }
             }
         }
+    }
+
+    /// <summary>Adds the sums of a panel of wide channels of all groups to those of the first, in order.</summary>
+    private readonly void SumGroups(int panel)
+    {
+        FilterWeights layout = Layout;
+        float* sums = Sums + layout.Panel(panel);
+        HostReduce.Add(sums, sums + layout.Length, layout.Length, Groups - 1, layout.Slice);
     }
 
     /// <summary>taps[tap, row, 16] of the wide channels of a panel and some narrow ones from one on; returns how many.</summary>

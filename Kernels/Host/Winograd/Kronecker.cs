@@ -25,31 +25,39 @@ internal interface IMap
         where V : struct, ILanes<V>;
 }
 
-/// <summary>What becomes of a value before it is stored.</summary>
+/// <summary>What becomes of a value, and how it is stored.</summary>
 internal unsafe interface IEnd
 {
-    static abstract V Of<V>(V x, float* operand) where V : struct, ILanes<V>;
+    static abstract void Store<V>(V x, float* operand, float* target) where V : struct, ILanes<V>;
 }
 
 /// <summary>x.</summary>
 internal readonly struct Plain : IEnd
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe V Of<V>(V x, float* operand) where V : struct, ILanes<V> => x;
+    public static unsafe void Store<V>(V x, float* operand, float* target) where V : struct, ILanes<V> => x.Store(target);
+}
+
+/// <summary>x, past the caches.</summary>
+internal readonly struct Streaming : IEnd
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void Store<V>(V x, float* operand, float* target) where V : struct, ILanes<V> => x.StoreStreaming(target);
 }
 
 /// <summary>max(x + operand, 0).</summary>
 internal readonly struct BiasRelu : IEnd
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe V Of<V>(V x, float* operand) where V : struct, ILanes<V> => V.Max(default, x + V.Load(operand));
+    public static unsafe void Store<V>(V x, float* operand, float* target) where V : struct, ILanes<V> => V.Max(default, x + V.Load(operand)).Store(target);
 }
 
 /// <summary>x where the operand is above zero, elsewhere 0.</summary>
 internal readonly struct Mask : IEnd
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe V Of<V>(V x, float* operand) where V : struct, ILanes<V> => V.Where(V.Less(default, V.Load(operand)), x, default);
+    public static unsafe void Store<V>(V x, float* operand, float* target) where V : struct, ILanes<V> =>
+        V.Where(V.Less(default, V.Load(operand)), x, default).Store(target);
 }
 
 /// <summary>
@@ -157,12 +165,12 @@ internal static unsafe class Kronecker
         where TEnd : struct, IEnd
     {
         TMap.Of(x0, x1, x2, x3, x4, x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5);
-        TEnd.Of(y0, at).Store(y);
-        TEnd.Of(y1, at + atStep).Store(y + step);
-        if (TMap.To > 2) TEnd.Of(y2, at + 2 * atStep).Store(y + 2 * step);
-        if (TMap.To > 3) TEnd.Of(y3, at + 3 * atStep).Store(y + 3 * step);
+        TEnd.Store(y0, at, y);
+        TEnd.Store(y1, at + atStep, y + step);
+        if (TMap.To > 2) TEnd.Store(y2, at + 2 * atStep, y + 2 * step);
+        if (TMap.To > 3) TEnd.Store(y3, at + 3 * atStep, y + 3 * step);
         if (TMap.To <= 4) return;
-        TEnd.Of(y4, at + 4 * atStep).Store(y + 4 * step);
-        TEnd.Of(y5, at + 5 * atStep).Store(y + 5 * step);
+        TEnd.Store(y4, at + 4 * atStep, y + 4 * step);
+        TEnd.Store(y5, at + 5 * atStep, y + 5 * step);
     }
 }

@@ -31,7 +31,7 @@ internal interface IFilter
     static abstract void Contract<V, TEnd>(int count, in Grid from, in Grid to, in Grid operand) where V : struct, ILanes<V> where TEnd : struct, IEnd;
 
     /// <summary>G of 3×3.</summary>
-    static abstract void Transform<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V>;
+    static abstract void Transform<V, TEnd>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> where TEnd : struct, IEnd;
 
     /// <summary>Gᵀ, to 3×3.</summary>
     static abstract void Fold<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V>;
@@ -90,7 +90,7 @@ internal abstract unsafe class MinimalFilter
     /// two g of target, <paramref name="panel"/> between two panels.
     /// </summary>
     public void TransformWeights(float* source, nint tap, nint sourceRow, int rows, int columns, float* scale, bool mirrored,
-        float* target, nint point, nint panel)
+        float* target, nint point, nint panel, bool streaming = false)
     {
         if (mirrored)
         {
@@ -111,16 +111,16 @@ internal abstract unsafe class MinimalFilter
                     float* from = source + t * tap + first * sourceRow + c, to = taps + t * Tap;
                     for (int row = 0; row < count; row++, from += sourceRow, to += Panels.Width) Panels.Scale(from, scale + c, to, n);
                 }
-                TransformRows(taps, Tap, count, target + first * Panels.Width, point);
+                TransformRows(taps, Tap, count, target + first * Panels.Width, point, streaming);
             }
         }
     }
 
     /// <summary>
     /// G of nine taps of so many rows, 16 lanes each: target[g, row, lane] with <paramref name="point"/> floats between two g from
-    /// taps <paramref name="tap"/> floats apart.
+    /// taps <paramref name="tap"/> floats apart. With <paramref name="streaming"/> they are written by <see cref="ILanes{T}.StoreStreaming"/>.
     /// </summary>
-    public abstract void TransformRows(float* taps, nint tap, int rows, float* target, nint point);
+    public abstract void TransformRows(float* taps, nint tap, int rows, float* target, nint point, bool streaming = false);
 
     /// <summary>
     /// Gᵀ of so many rows of 16 lanes: target[tap, row, lane] = Σ over g of products[g, row, lane], with <paramref name="point"/> floats between two g
@@ -183,8 +183,12 @@ internal sealed unsafe class MinimalFilter<V, TFilter> : MinimalFilter
         TFilter.Overlap<V>(count, channels, new Grid(products, row, PatchSide * point, point), new Grid(target, Points * row, PatchSide * row, row));
 
     /// <inheritdoc/>
-    public override void TransformRows(float* taps, nint tap, int rows, float* target, nint point) =>
-        TFilter.Transform<V>(rows, new Grid(taps, Panels.Width, 3 * tap, tap), new Grid(target, Panels.Width, PatchSide * point, point));
+    public override void TransformRows(float* taps, nint tap, int rows, float* target, nint point, bool streaming)
+    {
+        Grid from = new(taps, Panels.Width, 3 * tap, tap), to = new(target, Panels.Width, PatchSide * point, point);
+        if (streaming) TFilter.Transform<V, Streaming>(rows, from, to);
+        else TFilter.Transform<V, Plain>(rows, from, to);
+    }
 
     /// <summary>Blocks of wide pixels in a panel.</summary>
     private static Grid Wide(float* at) => new(at, TFilter.Side * TFilter.Side * Panels.Width, TFilter.Side * Panels.Width, Panels.Width);

@@ -1,14 +1,33 @@
 using GlowGpu.Kernels;
+using NUnit.Framework;
 
 namespace GlowGpu.Tests.Kernels.Host;
 
 // The operations on matrix products.
 public sealed partial class HostOperationsTests
 {
+    private const string Network = "coupling net, ";
+
+    private static IEnumerable<string> NetworkNames => Examples.Keys.Where(static name => name.StartsWith(Network, StringComparison.Ordinal));
+
+    // Weights written past the caches and fetched ahead, groups that are a worker's own: only the time may differ.
+    [TestCaseSource(nameof(NetworkNames))]
+    public void Cores_that_lie_apart_change_no_bit(string name)
+    {
+        float[][] one = Run(name, 1);
+        foreach (int threads in new[] { 1, 2, 3 })
+            foreach (bool apart in new[] { false, true })
+            {
+                float[][] many = Run(name, threads, apart);
+                for (int i = 0; i < one.Length; i++)
+                    Assert.That(many[i].AsSpan().SequenceEqual(one[i]), $"{threads} threads, apart {apart}, buffer {i}");
+            }
+    }
+
     private static IEnumerable<(string Name, Example Example)> Networks()
     {
         // Several chunks of several tiles; fewer pixels than tiles times threads; a tail in every dimension; weights that threads divide,
-        // over two tiles, one, and three, with and without halves.
+        // over two tiles, one, and three, with and without halves; gradients in two groups, of equal and of unequal size.
         foreach ((string label, Pixels pixels, CouplingNetShape shape) in new[]
         {
             ("wide", new Pixels(3, 16, 16), new CouplingNetShape(6, 512, 12, true)),
@@ -19,10 +38,12 @@ public sealed partial class HostOperationsTests
             ("divided weights, tiles of unequal height", new Pixels(1, 20, 19), new CouplingNetShape(3, 512, 6, true)),
             ("divided weights, small images", new Pixels(5, 4, 3), new CouplingNetShape(24, 256, 48, false)),
             ("divided weights, no halves", new Pixels(3, 6, 12), new CouplingNetShape(5, 272, 7, true)),
+            ("two groups", new Pixels(7, 16, 16), new CouplingNetShape(6, 256, 12, true)),
+            ("two unequal groups", new Pixels(5, 16, 16), new CouplingNetShape(6, 96, 12, true)),
         })
         {
             int count = pixels.Count;
-            yield return Case($"coupling net, {label}", (workers, v) =>
+            yield return Case(Network + label, (workers, v) =>
             {
                 HostCouplingNet net = new(workers);
                 CouplingNetParameters parameters = Parameters(v, shape), gradients = Parameters(v, shape);

@@ -46,10 +46,10 @@ public sealed partial class HostOperationsTests
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
-    private static float[][] Run(string name, int threads)
+    private static float[][] Run(string name, int threads, bool? apart = null)
     {
         using HostViews views = new(5);
-        using Workers workers = new(threads);
+        using Workers workers = new(threads, apart);
         (Action run, View[] outputs) = Examples[name](workers, views);
         run();
         return [.. outputs.Select(HostViews.Everything)];

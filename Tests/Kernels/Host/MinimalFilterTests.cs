@@ -36,6 +36,26 @@ public sealed unsafe class MinimalFilterTests
         }
     }
 
+    [TestCaseSource(nameof(Filters))]
+    public void WeightsPastTheCachesAreTheSame(object filtering)
+    {
+        const int Channels = 5, Width = 37;
+        MinimalFilter filter = (MinimalFilter)filtering;
+        FilterWeights layout = FilterWeights.ToWide(filter, Channels, Width);
+        Draw draw = new(3);
+        float[] weights = draw.Normal(Taps * Channels * Width), scale = draw.Normal(Width), expected = new float[layout.Length], got = new float[layout.Length];
+        using HostBuffer plain = new(layout.Length), streamed = new(layout.Length);
+        fixed (float* w = weights, s = scale)
+        {
+            filter.TransformWeights(w, Channels * Width, Width, Channels, Width, s, mirrored: true, plain.Pointer, layout.Point, layout.Slice);
+            filter.TransformWeights(w, Channels * Width, Width, Channels, Width, s, mirrored: true, streamed.Pointer, layout.Point, layout.Slice, streaming: true);
+        }
+        plain.Read(0, expected);
+        streamed.Read(0, got);
+        Assert.That(expected, Has.Some.Not.Zero);
+        Assert.That(got, Is.EqualTo(expected));
+    }
+
     [TestCaseSource(nameof(Cases))]
     public void NarrowToWide(object filtering, Pixels pixels, int channels, int width, bool edge)
     {

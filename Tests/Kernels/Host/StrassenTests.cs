@@ -32,6 +32,24 @@ public sealed unsafe class StrassenTests
             Throws.ArgumentException.With.Message.Contains($"{rows} rows that end in {epilogue}"));
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public void PackingPastTheCachesWritesTheSame(bool scaled)
+    {
+        float[] source = new Draw(1).Normal(Width * Width), scale = new Draw(2).Normal(Width);
+        using HostBuffer plain = new(Strassen.PackedLength(Width)), streamed = new(Strassen.PackedLength(Width));
+        fixed (float* from = source, s = scale)
+        {
+            Strassen.Pack(from, Width, Panels.Width, Width / 2, scaled ? s : null, Width, 0, Width / 2, 0, Width / 2 / Panels.Width, plain.Pointer);
+            Strassen.Pack(from, Width, Panels.Width, Width / 2, scaled ? s : null, Width, 0, Width / 2, 0, Width / 2 / Panels.Width, streamed.Pointer, streaming: true);
+        }
+        float[] expected = new float[plain.Length], got = new float[streamed.Length];
+        plain.Read(0, expected);
+        streamed.Read(0, got);
+        Assert.That(expected, Has.Some.Not.Zero);
+        Assert.That(got, Is.EqualTo(expected));
+    }
+
     [TestCaseSource(nameof(Cases))]
     public void ForwardEndsInBiasAndRelu(SimdLevel level, bool whole) => CheckProduct(level, whole, masked: false);
 
