@@ -27,7 +27,7 @@ public sealed unsafe partial class HostCouplingNet
             {
                 int columns = Math.Min(Panels.Width, shape.In - i);
                 for (int t = 0; t < Taps; t++)
-                    Panels.PackTransposedPanel(w1 + t * tap + (nint)i * shape.Width, shape.Width, count, columns, c.Scales.S1 + first, null, taps + t * Block);
+                    Panels.PackTransposedPanel(w1 + t * tap + (nint)i * shape.Width, shape.Width, count, columns, c.Scales.S1 + first, null, taps + t * Block, next: Panels.Width);
                 c.Filter.TransformRows(taps, Block, count, to, c.Layout1T.Point, c.Streams);
             }
 
@@ -38,7 +38,7 @@ public sealed unsafe partial class HostCouplingNet
             {
                 int rows = Math.Min(Panels.Width, outs - o);
                 for (int t = 0; t < Taps; t++)
-                    Panels.PackTransposedPanel(w3 + (Taps - 1 - t) * tap + o, outs, rows, count, c.Scales.S3 + o, c.Scales.S2 + first, taps + t * Block);
+                    Panels.PackTransposedPanel(w3 + (Taps - 1 - t) * tap + o, outs, rows, count, c.Scales.S3 + o, c.Scales.S2 + first, taps + t * Block, next: Panels.Width * outs);
                 c.Filter.TransformRows(taps, Block, rows, to, c.Layout3T.Point, streaming);
             }
 
@@ -52,7 +52,7 @@ public sealed unsafe partial class HostCouplingNet
             ref readonly BackwardContext c = ref Context;
             int width = c.Shape.Width;
             nint panel = (nint)width * Panels.Width;
-            Panels.PackTransposed(HostBuffer.Address(c.Parameters.W2) + (nint)first * width, width, width, count, null, null, c.W2T, panel, first);
+            Panels.PackTransposed(HostBuffer.Address(c.Parameters.W2) + (nint)first * width, width, width, count, null, null, c.W2T, panel, first, panel);
             if (first + count == width) Panels.ClearPadding(c.W2T, panel, width, width);
         }
 
@@ -66,8 +66,8 @@ public sealed unsafe partial class HostCouplingNet
             for (; panel < end; panel++)
             {
                 float* upper = w2 + panel * panelLength;
-                Panels.PackTransposed(upper, width, width, Panels.Width, null, null, pair, panelLength);
-                Panels.PackTransposed(upper + (nint)half * width, width, width, Panels.Width, null, null, pair + panelLength, panelLength);
+                Panels.PackTransposed(upper, width, width, Panels.Width, null, null, pair, panelLength, next: panelLength);
+                Panels.PackTransposed(upper + (nint)half * width, width, width, Panels.Width, null, null, pair + panelLength, panelLength, next: panelLength);
                 Strassen.Pack(pair, Panels.Width, 0, panelLength, null, width, 0, half, panel, 1, c.W2T, c.Streams && !c.Divides);
             }
         }

@@ -52,10 +52,11 @@ internal static unsafe class Panels
 
     /// <summary>
     /// target[k, first + n] = source[n, k]·rowScale[k]·columnScale[n] for n below <paramref name="columns"/> and k below
-    /// <paramref name="rows"/>: packs the transpose. A null scale is 1.
+    /// <paramref name="rows"/>: packs the transpose. A null scale is 1. What lies <paramref name="next"/> floats further, unless that is 0, is fetched meanwhile:
+    /// a block meets too many rows for a processor to see where it goes.
     /// </summary>
     public static void PackTransposed(float* source, nint sourceRow, int rows, int columns, float* rowScale, float* columnScale,
-        float* target, nint panel, int first = 0)
+        float* target, nint panel, int first = 0, nint next = 0)
     {
         for (int n = 0; n < columns;)
         {
@@ -67,13 +68,14 @@ internal static unsafe class Panels
             float* factors = columnScale is null ? null : columnScale + n;
             for (int k = 0; k < rows; k += Block)
                 TransposeBlock(from + k, sourceRow, Math.Min(Block, rows - k), width,
-                    rowScale is null ? null : rowScale + k, factors, to + k * Width);
+                    rowScale is null ? null : rowScale + k, factors, to + k * Width, next);
             n += width;
         }
     }
 
     /// <summary><see cref="PackTransposed"/> of one panel from its first column on; the padding behind the last column becomes 0.</summary>
-    public static void PackTransposedPanel(float* source, nint sourceRow, int rows, int columns, float* rowScale, float* columnScale, float* target)
+    public static void PackTransposedPanel(
+        float* source, nint sourceRow, int rows, int columns, float* rowScale, float* columnScale, float* target, nint next = 0)
     {
         if (!Transpose.IsSupported)
         {
@@ -82,7 +84,10 @@ internal static unsafe class Panels
             return;
         }
         for (int k = 0; k < rows; k += Width)
+        {
+            Fetch(source + k, sourceRow, columns, next);
             Transpose.Block(source + k, sourceRow, Math.Min(Width, rows - k), columns, rowScale is null ? null : rowScale + k, columnScale, target + k * Width);
+        }
     }
 
     /// <summary>Zeroes the padding behind a matrix's last column, so that it adds nothing wherever whole panels are read.</summary>
@@ -120,14 +125,24 @@ internal static unsafe class Panels
         }
     }
 
+    private static void Fetch(float* source, nint row, int rows, nint next)
+    {
+        if (next == 0) return;
+        source += next;
+        for (int n = 0; n < rows; n++) Ahead.Line(source + n * row);
+    }
+
     private static void TransposeBlock(
-        float* source, nint row, int count, int columns, float* rowScale, float* columnScale, float* target)
+        float* source, nint row, int count, int columns, float* rowScale, float* columnScale, float* target, nint next)
     {
         if (columns == Width && Transpose.IsSupported)
         {
             int whole = count / Width * Width;
             for (int k = 0; k < whole; k += Width)
+            {
+                Fetch(source + k, row, Width, next);
                 Transpose.Block(source + k, row, Width, Width, rowScale is null ? null : rowScale + k, columnScale, target + k * Width);
+            }
             source += whole;
             target += whole * Width;
             count -= whole;

@@ -190,6 +190,7 @@ internal static unsafe class Strassen
                     for (int lane = 0; lane < Panels.Width; lane += V.Count)
                     {
                         float* left = x + lane, below = left + half * row;
+                        FetchNext(left, below, right, row);
                         V a = V.Load(left), b = V.Load(left + right), c = V.Load(below), d = V.Load(below + right);
                         if (s is not null)
                         {
@@ -213,6 +214,17 @@ internal static unsafe class Strassen
                 }
             }
         }
+    }
+
+    /// <summary>Fetches what is packed after these rows: they lie too far apart for a processor to see where they go.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void FetchNext(float* above, float* below, nint right, nint row)
+    {
+        nint next = PackRows * row;
+        Ahead.Line(above + next);
+        Ahead.Line(above + next + right);
+        Ahead.Line(below + next);
+        Ahead.Line(below + next + right);
     }
 
     /// <summary>c = y + z as the product ends, and x += z; x and y are the even and the odd rows of one tile.</summary>

@@ -99,6 +99,9 @@ internal abstract unsafe class MinimalFilter
         }
         const int Batch = 16, Tap = Batch * Panels.Width;
         float* taps = stackalloc float[Taps * Tap];
+
+        // Columns follow columns, or, where there are few, rows follow rows in the next call.
+        nint next = columns > Panels.Width ? Panels.Width : rows * sourceRow;
         for (int c = 0; c < columns; c += Panels.Width, target += panel)
         {
             int n = Math.Min(Panels.Width, columns - c);
@@ -109,7 +112,11 @@ internal abstract unsafe class MinimalFilter
                 for (int t = 0; t < Taps; t++)
                 {
                     float* from = source + t * tap + first * sourceRow + c, to = taps + t * Tap;
-                    for (int row = 0; row < count; row++, from += sourceRow, to += Panels.Width) Panels.Scale(from, scale + c, to, n);
+                    for (int row = 0; row < count; row++, from += sourceRow, to += Panels.Width)
+                    {
+                        Ahead.Line(from + next);
+                        Panels.Scale(from, scale + c, to, n);
+                    }
                 }
                 TransformRows(taps, Tap, count, target + first * Panels.Width, point, streaming);
             }
