@@ -77,7 +77,9 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
         plain?.Step();
         for (int run = -1; run < runs; run++)
         {
-            distances.Add(CoreDistance.Nanoseconds(team));
+            Thread.Sleep(PauseMilliseconds);
+            double distance = CoreDistance.Nanoseconds(team);
+            if (!double.IsNaN(distance)) distances.Add(distance);
             for (int i = 0; i < turns.Count; i++)
             {
                 Thread.Sleep(PauseMilliseconds);
