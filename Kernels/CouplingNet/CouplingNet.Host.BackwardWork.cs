@@ -153,8 +153,8 @@ public sealed unsafe partial class HostCouplingNet
             ref readonly BackwardContext c = ref Context;
             for (int p = firstPanel; p < firstPanel + panels; p++)
             {
-                ColumnSums.Sum(g + p * c.Panel, rows, sums + p * Panels.Width, c.SumCount);
-                ColumnSums.Dot(g + p * c.Panel, a + p * c.Panel, rows, sums + c.Width + p * Panels.Width, c.SumCount);
+                float* to = sums + p * Panels.Width;
+                ColumnSums.SumAndDot(g + p * c.Panel, a + p * c.Panel, rows, to, to + c.Width, c.SumCount);
             }
         }
 

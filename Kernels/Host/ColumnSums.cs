@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace GlowGpu.Kernels.Host;
@@ -35,21 +36,14 @@ internal static unsafe class ColumnSums
         }
     }
 
-    /// <summary>products[block, c] = Σ x[p, c]·y[p, c], likewise.</summary>
-    public static void Dot(float* x, float* y, int pixels, float* products, nint productsRow)
+    /// <summary>
+    /// sums[block, c] = Σ x[p, c] and products[block, c] = Σ x[p, c]·y[p, c] for the 16 columns of two panels, likewise, in one pass over both.
+    /// </summary>
+    public static void SumAndDot(float* x, float* y, int pixels, float* sums, float* products, nint row)
     {
-        for (int first = 0; first < pixels; first += Block, products += productsRow)
-        {
-            int n = Math.Min(Block, pixels - first);
-            Vector256<float> low = Vector256<float>.Zero, high = low;
-            for (int i = 0; i < n; i++, x += Panels.Width, y += Panels.Width)
-            {
-                low += Vector256.Load(x) * Vector256.Load(y);
-                high += Vector256.Load(x + 8) * Vector256.Load(y + 8);
-            }
-            low.Store(products);
-            high.Store(products + 8);
-        }
+        if (Vector512.IsHardwareAccelerated) SumAndDot<Lanes512>(x, y, pixels, sums, products, row);
+        else if (Vector256.IsHardwareAccelerated) SumAndDot<Lanes256>(x, y, pixels, sums, products, row);
+        else SumAndDot<Lanes128>(x, y, pixels, sums, products, row);
     }
 
     /// <summary>sums[block, c] = Σ x[p, c] of a matrix in rows of so many columns.</summary>
@@ -104,5 +98,65 @@ internal static unsafe class ColumnSums
     {
         for (int block = 0; block < blocks; block++, sums += sumsRow)
             HostReduce.AddRow(sums + first, totals + first, end - first);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SumAndDot<V>(float* x, float* y, int pixels, float* sums, float* products, nint row) where V : struct, ILanes<V>
+    {
+        // Each sum waits for the addition before it, so four blocks go side by side.
+        const int Together = 4, Length = Block * Panels.Width;
+        for (; pixels >= Together * Block; pixels -= Together * Block)
+        {
+            for (int lane = 0; lane < Panels.Width; lane += V.Count)
+            {
+                V s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
+                float* a = x + lane, b = y + lane;
+                for (int i = 0; i < Block; i++, a += Panels.Width, b += Panels.Width)
+                {
+                    V a0 = V.Load(a), a1 = V.Load(a + Length), a2 = V.Load(a + 2 * Length), a3 = V.Load(a + 3 * Length);
+                    s0 += a0;
+                    s1 += a1;
+                    s2 += a2;
+                    s3 += a3;
+                    p0 += a0 * V.Load(b);
+                    p1 += a1 * V.Load(b + Length);
+                    p2 += a2 * V.Load(b + 2 * Length);
+                    p3 += a3 * V.Load(b + 3 * Length);
+                }
+                float* s = sums + lane, p = products + lane;
+                s0.Store(s);
+                s1.Store(s + row);
+                s2.Store(s + 2 * row);
+                s3.Store(s + 3 * row);
+                p0.Store(p);
+                p1.Store(p + row);
+                p2.Store(p + 2 * row);
+                p3.Store(p + 3 * row);
+            }
+            x += Together * Length;
+            y += Together * Length;
+            sums += Together * row;
+            products += Together * row;
+        }
+        for (; pixels > 0; pixels -= Block)
+        {
+            int n = Math.Min(Block, pixels) * Panels.Width;
+            for (int lane = 0; lane < Panels.Width; lane += V.Count)
+            {
+                V s = default, p = default;
+                for (int at = lane; at < n; at += Panels.Width)
+                {
+                    V a = V.Load(x + at);
+                    s += a;
+                    p += a * V.Load(y + at);
+                }
+                s.Store(sums + lane);
+                p.Store(products + lane);
+            }
+            x += Length;
+            y += Length;
+            sums += row;
+            products += row;
+        }
     }
 }

@@ -45,8 +45,8 @@ internal static unsafe class Panels
     {
         for (int c = 0; c < columns; c += Width, target += panel)
         {
-            int bytes = Math.Min(Width, columns - c) * sizeof(float);
-            for (int r = 0; r < rows; r++) Unsafe.CopyBlock(target + r * Width, source + c + r * sourceRow, (uint)bytes);
+            int n = Math.Min(Width, columns - c);
+            for (int r = 0; r < rows; r++) CopyRow(source + c + r * sourceRow, target + r * Width, n);
         }
     }
 
@@ -97,6 +97,28 @@ internal static unsafe class Panels
         if (lane == 0) return;
         float* last = target + columns / Width * panel;
         for (int r = 0; r < rows; r++) new Span<float>(last + r * Width + lane, Width - lane).Clear();
+    }
+
+    /// <summary>target[i] = source[i] for i below n, which is at most 16. Two vectors that overlap cover any n.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CopyRow(float* source, float* target, int n)
+    {
+        if (n >= 8)
+        {
+            Vector256<float> a = Vector256.Load(source), b = Vector256.Load(source + n - 8);
+            a.Store(target);
+            b.Store(target + n - 8);
+        }
+        else if (n >= 4)
+        {
+            Vector128<float> a = Vector128.Load(source), b = Vector128.Load(source + n - 4);
+            a.Store(target);
+            b.Store(target + n - 4);
+        }
+        else
+        {
+            for (int i = 0; i < n; i++) target[i] = source[i];
+        }
     }
 
     /// <summary>target[i] = source[i]·scale[i] for i below n, which is at most 16. Two vectors that overlap cover any n.</summary>

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
@@ -123,7 +121,7 @@ internal unsafe struct FilterGradient
                 {
                     Panels.PackTransposedPanel(taps + t * FoldBlock, Panels.Width, n, rows, null, scale + c, turned);
                     float* from = turned, to = target + t * tap + (nint)column * Channels + c;
-                    for (int i = 0; i < n; i++, from += Panels.Width, to += Channels) Unsafe.CopyBlock(to, from, (uint)rows * sizeof(float));
+                    for (int i = 0; i < n; i++, from += Panels.Width, to += Channels) Panels.CopyRow(from, to, rows);
                 }
             }
         }

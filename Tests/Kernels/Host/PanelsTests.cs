@@ -10,6 +10,19 @@ public sealed unsafe class PanelsTests
     private const float Guard = -12345.5f;
 
     [Test]
+    public void RowsOfAnyLengthAreCopied()
+    {
+        for (int n = 1; n <= Panels.Width; n++)
+        {
+            float[] from = new Draw(n).Normal(n), to = new float[Panels.Width + 1];
+            Array.Fill(to, Guard);
+            fixed (float* x = from, y = to) Panels.CopyRow(x, y, n);
+            Assert.That(to[..n], Is.EqualTo(from));
+            Assert.That(to[n..], Is.All.EqualTo(Guard));
+        }
+    }
+
+    [Test]
     public void PackScalesColumnsAndTouchesNoOther()
     {
         foreach (int rows in new[] { 1, 5, 16 })
