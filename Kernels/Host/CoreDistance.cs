@@ -15,8 +15,8 @@ internal static unsafe class CoreDistance
     // The smallest mean of several short runs: one that a thread is taken off its core in says nothing.
     private const int Runs = 4, Rounds = 16, LineLongs = 16;
 
-    // Reads before a thread that does not answer is given up: some milliseconds, more than one that is woken needs.
-    private const int Patience = 1 << 23;
+    // Reads before a thread that does not answer is given up: a few hundred microseconds, more than one that is woken needs on an idle core.
+    private const int Patience = 1 << 20;
 
     private const long GivenUp = -1;
 
