@@ -200,6 +200,9 @@ public sealed unsafe partial class HostCouplingNet
         /// <summary>Whether packed weights that others read go past the caches; all of the scratch memory is aligned for it.</summary>
         public readonly bool Streams => Apart && Sse.IsSupported;
 
+        /// <summary>The same for weights that nobody else reads where the workers divide them.</summary>
+        public readonly bool StreamsDivided => Streams && !Divides;
+
         /// <summary>Whether runs of whole groups are about equal shares of the tiles.</summary>
         public readonly bool DividesEvenly
         {

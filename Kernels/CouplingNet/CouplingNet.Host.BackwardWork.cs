@@ -18,7 +18,6 @@ public sealed unsafe partial class HostCouplingNet
             ref readonly BackwardContext c = ref Context;
             CouplingNetShape shape = c.Shape;
             int first = panel * Panels.Width, count = Math.Min(Panels.Width, shape.Width - first), outs = shape.Out;
-            bool streaming = c.Streams && !c.Divides;
             float* taps = stackalloc float[Taps * Block];
 
             float* w1 = HostBuffer.Address(c.Parameters.W1) + first, to = c.W1T + c.Layout1T.Panel(panel);
@@ -39,7 +38,7 @@ public sealed unsafe partial class HostCouplingNet
                 int rows = Math.Min(Panels.Width, outs - o);
                 for (int t = 0; t < Taps; t++)
                     Panels.PackTransposedPanel(w3 + (Taps - 1 - t) * tap + o, outs, rows, count, c.Scales.S3 + o, c.Scales.S2 + first, taps + t * Block, next: Panels.Width * outs);
-                c.Filter.TransformRows(taps, Block, rows, to, c.Layout3T.Point, streaming);
+                c.Filter.TransformRows(taps, Block, rows, to, c.Layout3T.Point, c.StreamsDivided);
             }
 
             if (c.Halves) PackHalves(panel, c.Square(worker));
@@ -68,7 +67,7 @@ public sealed unsafe partial class HostCouplingNet
                 float* upper = w2 + panel * panelLength;
                 Panels.PackTransposed(upper, width, width, Panels.Width, null, null, pair, panelLength, next: panelLength);
                 Panels.PackTransposed(upper + (nint)half * width, width, width, Panels.Width, null, null, pair + panelLength, panelLength, next: panelLength);
-                Strassen.Pack(pair, Panels.Width, 0, panelLength, null, width, 0, half, panel, 1, c.W2T, c.Streams && !c.Divides);
+                Strassen.Pack(pair, Panels.Width, 0, panelLength, null, width, 0, half, panel, 1, c.W2T, c.StreamsDivided);
             }
         }
     }
