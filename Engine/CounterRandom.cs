@@ -59,27 +59,26 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
     public void Normal(Span<float> target, double deviation = 1)
     {
         Span<ulong> first = stackalloc ulong[Pairs], second = stackalloc ulong[Pairs];
-        Span<double> u = stackalloc double[Pairs], v = stackalloc double[Pairs];
+        Span<float> last = stackalloc float[Vector256<float>.Count];
         first.Clear();
         second.Clear();
-        for (; !target.IsEmpty; target = target[Math.Min(2 * Pairs, target.Length)..])
+        while (!target.IsEmpty)
         {
             int pairs = Math.Min(Pairs, (target.Length + 1) / 2);
             Philox.Blocks(Key, Counter, first[..pairs], second[..pairs]);
             Counter += (ulong)pairs;
-            ToUnit(first, u);
-            ToUnit(second, v);
             for (int i = 0; i < pairs; i += Vector256<double>.Count)
             {
-                // 1 − u lies in (0, 1]: the logarithm is finite.
-                Vector256<double> log = Vector256.Log(Vector256<double>.One - Vector256.Create<double>(u[i..]));
-                Vector256<double> radius = Vector256.Create(deviation) * Vector256.Sqrt(Vector256.Create(-2.0) * log);
-                (Vector256<double> sin, Vector256<double> cos) = Vector256.SinCos(Vector256.Create(2 * Math.PI) * Vector256.Create<double>(v[i..]));
-                (radius * cos).CopyTo(u[i..]);
-                (radius * sin).CopyTo(v[i..]);
+                Vector256<float> values = BoxMuller(ToUnit(Vector256.Create<ulong>(first[i..])), ToUnit(Vector256.Create<ulong>(second[i..])), deviation);
+                int count = Math.Min(Vector256<float>.Count, target.Length);
+                if (count == Vector256<float>.Count) values.CopyTo(target);
+                else
+                {
+                    values.CopyTo(last);
+                    last[..count].CopyTo(target);
+                }
+                target = target[count..];
             }
-            for (int i = 0; i + 1 < 2 * pairs && i + 1 < target.Length; i += 2) (target[i], target[i + 1]) = ((float)u[i / 2], (float)v[i / 2]);
-            if (target.Length < 2 * pairs) target[^1] = (float)u[pairs - 1];
         }
     }
 
@@ -119,10 +118,17 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
         }
     }
 
-    /// <summary>Their upper 53 bits as a number in [0, 1).</summary>
-    private static void ToUnit(ReadOnlySpan<ulong> words, Span<double> target)
+    /// <summary>Four pairs of N(0, deviation²), each pair side by side.</summary>
+    private static Vector256<float> BoxMuller(Vector256<double> u, Vector256<double> v, double deviation)
     {
-        for (int i = 0; i < words.Length; i += Vector256<ulong>.Count)
-            (Vector256.ConvertToDouble(Vector256.Create(words[i..]) >>> 11) * Vector256.Create(1.0 / (1UL << 53))).CopyTo(target[i..]);
+        // 1 − u lies in (0, 1]: the logarithm is finite.
+        Vector256<double> log = Vector256.Log(Vector256<double>.One - u);
+        Vector256<double> radius = Vector256.Create(deviation) * Vector256.Sqrt(Vector256.Create(-2.0) * log);
+        (Vector256<double> sin, Vector256<double> cos) = Vector256.SinCos(Vector256.Create(2 * Math.PI) * v);
+        return Vector256.Shuffle(Vector256.Narrow(radius * cos, radius * sin), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7));
     }
+
+    /// <summary>Their upper 53 bits as a number in [0, 1).</summary>
+    private static Vector256<double> ToUnit(Vector256<ulong> words) =>
+        Vector256.ConvertToDouble(words >>> 11) * Vector256.Create(1.0 / (1UL << 53));
 }

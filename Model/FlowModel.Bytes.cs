@@ -8,11 +8,20 @@ public abstract partial class FlowModel
     public static byte[] ToBytes(ReadOnlySpan<float> x, int bits)
     {
         byte[] bytes = new byte[x.Length];
+        ToBytes(x, bits, bytes);
+        return bytes;
+    }
+
+    /// <summary>The same, into as many bytes as there are values.</summary>
+    /// <exception cref="ArgumentException">There are not.</exception>
+    public static void ToBytes(ReadOnlySpan<float> x, int bits, Span<byte> bytes)
+    {
+        if (bytes.Length != x.Length) throw new ArgumentException($"bytes: there is room for {bytes.Length}, but there are {x.Length} values", nameof(bytes));
         int i = 0;
         for (; i + Vector128<byte>.Count <= x.Length; i += Vector128<byte>.Count)
         {
             Vector256<ushort> values = Vector256.Narrow(ToValues(x[i..], bits), ToValues(x[(i + Vector256<int>.Count)..], bits)).AsUInt16();
-            Vector128.Narrow(values.GetLower(), values.GetUpper()).CopyTo(bytes.AsSpan(i));
+            Vector128.Narrow(values.GetLower(), values.GetUpper()).CopyTo(bytes[i..]);
         }
         Span<float> rest = stackalloc float[Vector256<float>.Count];
         for (; i < x.Length; i += rest.Length)
@@ -21,21 +30,16 @@ public abstract partial class FlowModel
             last.CopyTo(rest);
             for (int k = 0; k < last.Length; k++) bytes[i + k] = (byte)ToValues(rest, bits)[k];
         }
-        return bytes;
     }
 
-    // In double: x + ½ must not round up to the next bin.
+    // n_bins is a power of two, so x·n_bins is exact, and n_bins/2 is whole, so it may be added after the floor: x + ½ could round up to the next bin.
     private static Vector256<int> ToValues(ReadOnlySpan<float> x, int bits)
     {
-        (Vector256<double> low, Vector256<double> high) = Vector256.Widen(Vector256.Create(x));
-        return Vector256.ConvertToInt32(Vector256.Narrow(ToValue(low, bits), ToValue(high, bits)));
-    }
-
-    private static Vector256<double> ToValue(Vector256<double> x, int bits)
-    {
         const int Values = 256;
-        Vector256<double> bin = Vector256.Floor((x + Vector256.Create(0.5)) * Vector256.Create((double)(1 << bits)));
-        Vector256<double> value = Vector256.Max(Vector256<double>.Zero, Vector256.Min(bin * Vector256.Create((double)(Values >> bits)), Vector256.Create(Values - 1.0)));
-        return Vector256.ConditionalSelect(Vector256.Equals(x, x), value, Vector256<double>.Zero);
+        int bins = 1 << bits;
+        Vector256<float> value = Vector256.Create(x);
+        Vector256<float> bin = Vector256.Floor(value * Vector256.Create((float)bins)) + Vector256.Create(bins / 2f);
+        Vector256<float> whole = Vector256.MinNative(Vector256.MaxNative(bin * Vector256.Create((float)(Values >> bits)), Vector256<float>.Zero), Vector256.Create(Values - 1f));
+        return Vector256.ConvertToInt32Native(Vector256.Equals(value, value) & whole);
     }
 }

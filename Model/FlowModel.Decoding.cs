@@ -28,8 +28,8 @@ public abstract partial class FlowModel
             work = Queue;
         }
 
-        /// <summary>Decodes; the only wait is for the pixels, and once per change of the parameters for their state.</summary>
-        public float[] Run(Latents latents, float[]? labels)
+        /// <summary>Decodes into <paramref name="x"/>; the only wait is for the pixels, and once per change of the parameters for their state.</summary>
+        public void Run(Latents latents, float[]? labels, Span<float> x)
         {
             count = latents.Count;
             model.Begin(count);
@@ -40,12 +40,11 @@ public abstract partial class FlowModel
             for (int l = 0; l < eps.Length; l++) eps[l].Write(latents.Eps[l].AsSpan(0, checked((int)eps[l].Count)));
             model.flow.Prepare(model.Parameters.Version);
             replay.Run(new Key(count, memory, this.labels), work);
-            float[] values = pixels.ToArray();
+            pixels.Read(x);
             arena.Return(memory);
             arena.Return(this.labels);
             arena.EndStep();
             model.Check();
-            return values;
         }
 
         public void Dispose() => replay.Dispose();

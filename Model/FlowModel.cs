@@ -149,7 +149,22 @@ public abstract partial class FlowModel : IDisposable
 
     /// <summary>x <c>[N,H,W,C]</c> in [−½, ½) units, not clipped. labels <c>[N]</c> or null.</summary>
     /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its step.</exception>
-    public float[] Decode(Latents latents, float[]? labels) => decoding.Run(latents, labels);
+    public float[] Decode(Latents latents, float[]? labels)
+    {
+        float[] x = new float[checked(latents.Count * Config.Dimensions)];
+        Decode(latents, labels, x);
+        return x;
+    }
+
+    /// <summary>The same, into <paramref name="x"/>. A level's latents may be followed by others, which are not read.</summary>
+    /// <exception cref="ArgumentException">x is not of the images' length.</exception>
+    /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its step.</exception>
+    public void Decode(Latents latents, float[]? labels, Span<float> x)
+    {
+        if (x.Length != (long)latents.Count * Config.Dimensions)
+            throw new ArgumentException($"decode: {latents.Count} images of {Config.Dimensions} values do not fill {x.Length}", nameof(x));
+        decoding.Run(latents, labels, x);
+    }
 
     /// <summary>
     /// After a loss or gradient that was not finite: the first layer whose output is not finite on this batch, or null when

@@ -1,3 +1,4 @@
+using System.Buffers;
 using GlowGpu.Engine;
 using GlowGpu.Kernels;
 
@@ -16,31 +17,40 @@ public static class Sampler
     public static Latents Draw(FlowConfig config, int count, double temperature, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        if (!(temperature >= 0 && double.IsFinite(temperature)))
-            throw new GlowException($"sample: the temperature is {temperature}; it must be 0 or more");
-        ulong key = CounterRandom.DeriveKey(seed, "sample");
-        float[] image = new float[config.Dimensions];
+        CheckTemperature(temperature);
         float[][] eps = new float[config.Levels][];
         for (int l = 0; l < eps.Length; l++) eps[l] = new float[checked(count * Length(config, l))];
-        for (int i = 0; i < count; i++)
-        {
-            if (config.LatentDensity == PriorKind.Logistic) Logistic(key, (ulong)i, image, temperature);
-            else new CounterRandom(key, (ulong)i * CounterRandom.NormalBlocks(image.Length)).Normal(image, temperature);
-            int begin = 0;
-            for (int l = 0; l < eps.Length; l++)
-            {
-                int length = Length(config, l);
-                image.AsSpan(begin, length).CopyTo(eps[l].AsSpan(i * length));
-                begin += length;
-            }
-        }
+        Fill(config, eps, 0, count, temperature, seed, new float[config.Dimensions]);
         return new Latents(count, eps);
     }
 
     /// <summary>Images <c>[N,H,W,C]</c>; class null: unconditional, or classes in turn for a conditional model.</summary>
     /// <exception cref="GlowException">The temperature or the class is not one the model has.</exception>
-    public static byte[] Sample(FlowModel model, int count, double temperature, ulong seed, int? label = null) =>
-        Decode(model, Draw(model.Config, count, temperature, seed), Labels(model.Config, count, label));
+    public static byte[] Sample(FlowModel model, int count, double temperature, ulong seed, int? label = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        CheckTemperature(temperature);
+        FlowConfig config = model.Config;
+        float[]? labels = Labels(config, count, label);
+        byte[] images = new byte[checked(count * config.Dimensions)];
+        int chunk = ChunkOf(config, count);
+
+        // Latents and images of a chunk are large enough to be given back to the system after every call, and every page of theirs costs as much as its values.
+        float[][] eps = new float[config.Levels][];
+        for (int l = 0; l < eps.Length; l++) eps[l] = ArrayPool<float>.Shared.Rent(chunk * Length(config, l));
+        float[] x = ArrayPool<float>.Shared.Rent(chunk * config.Dimensions);
+        for (int first = 0; first < count; first += chunk)
+        {
+            int part = Math.Min(chunk, count - first);
+            Fill(config, eps, first, part, temperature, seed, x);
+            Span<float> values = x.AsSpan(0, part * config.Dimensions);
+            model.Decode(new Latents(part, eps), labels?.AsSpan(first, part).ToArray(), values);
+            FlowModel.ToBytes(values, config.NBits, images.AsSpan(first * config.Dimensions, values.Length));
+        }
+        foreach (float[] level in eps) ArrayPool<float>.Shared.Return(level);
+        ArrayPool<float>.Shared.Return(x);
+        return images;
+    }
 
     /// <summary>Images <c>[N,H,W,C]</c> of any number of latents, a few at a time. <paramref name="labels"/> <c>[N]</c> or null.</summary>
     /// <exception cref="GlowException">The model is conditional and there are no labels.</exception>
@@ -49,7 +59,7 @@ public static class Sampler
     {
         FlowConfig config = model.Config;
         byte[] images = new byte[checked(latents.Count * config.Dimensions)];
-        DecodeEach(model, latents, labels, (first, _, _, x) => FlowModel.ToBytes(x, config.NBits).CopyTo(images.AsSpan(first * config.Dimensions)), progress, stop);
+        DecodeEach(model, latents, labels, (first, _, _, x) => FlowModel.ToBytes(x, config.NBits, images.AsSpan(first * config.Dimensions, x.Length)), progress, stop);
         return images;
     }
 
@@ -66,7 +76,7 @@ public static class Sampler
         double[]? logLikelihoods = encode ? new double[latents.Count] : null;
         DecodeEach(model, latents, labels, (first, part, classes, x) =>
         {
-            FlowModel.ToBytes(x, config.NBits).CopyTo(images.AsSpan(first * config.Dimensions));
+            FlowModel.ToBytes(x, config.NBits, images.AsSpan(first * config.Dimensions, x.Length));
             statistics.AddImages(x);
             if (logLikelihoods is null) return;
             (Latents encoded, BatchResult result) = model.Encode(x, part.Count, classes);
@@ -95,20 +105,46 @@ public static class Sampler
         FlowConfig config = model.Config;
         if (config.Classes > 0 && labels is null)
             throw new GlowException($"decode: the model is conditional on {config.Classes} classes; a label for each image is needed");
-        int chunk = Math.Clamp(ChunkValues / config.Dimensions, 1, latents.Count);
+        int chunk = ChunkOf(config, latents.Count);
         for (int first = 0; first < latents.Count; first += chunk)
         {
             stop.ThrowIfCancellationRequested();
             int count = Math.Min(chunk, latents.Count - first);
             Latents part = Part(config, latents, first, count);
             float[]? classes = config.Classes > 0 ? labels.AsSpan(first, count).ToArray() : null;
-            each(first, part, classes, model.Decode(part, classes).AsSpan(0, count * config.Dimensions).ToArray());
+            each(first, part, classes, model.Decode(part, classes));
             progress?.Invoke(first + count);
         }
     }
 
+    private static void CheckTemperature(double temperature)
+    {
+        if (!(temperature >= 0 && double.IsFinite(temperature)))
+            throw new GlowException($"sample: the temperature is {temperature}; it must be 0 or more");
+    }
+
+    // image: room for the latents of one image, or more.
+    private static void Fill(FlowConfig config, float[][] eps, int first, int count, double temperature, ulong seed, Span<float> image)
+    {
+        ulong key = CounterRandom.DeriveKey(seed, "sample");
+        image = image[..config.Dimensions];
+        for (int i = 0; i < count; i++)
+        {
+            ulong index = (ulong)(first + i);
+            if (config.LatentDensity == PriorKind.Logistic) Logistic(key, index, image, temperature);
+            else new CounterRandom(key, index * CounterRandom.NormalBlocks(image.Length)).Normal(image, temperature);
+            int begin = 0;
+            for (int l = 0; l < eps.Length; l++)
+            {
+                int length = Length(config, l);
+                image.Slice(begin, length).CopyTo(eps[l].AsSpan(i * length));
+                begin += length;
+            }
+        }
+    }
+
     // The quantile function ln(u/(1 − u)) of uniform values, moved off 0 by half of their spacing.
-    private static void Logistic(ulong key, ulong index, float[] image, double temperature)
+    private static void Logistic(ulong key, ulong index, Span<float> image, double temperature)
     {
         new CounterRandom(key, index * CounterRandom.UniformBlocks(image.Length)).Uniform(image);
         for (int i = 0; i < image.Length; i++)
@@ -126,6 +162,8 @@ public static class Sampler
             eps[l] = latents.Eps[l].AsSpan(first * Length(config, l), count * Length(config, l)).ToArray();
         return new Latents(count, eps);
     }
+
+    private static int ChunkOf(FlowConfig config, int count) => Math.Clamp(ChunkValues / config.Dimensions, 1, count);
 
     private static int Length(FlowConfig config, int level)
     {

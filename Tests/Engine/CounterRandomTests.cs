@@ -73,6 +73,29 @@ public sealed class CounterRandomTests
         Assert.That(whole.Counter, Is.EqualTo(CounterRandom.NormalBlocks(20)));
     }
 
+    [TestCase(1)]
+    [TestCase(7)]
+    [TestCase(8)]
+    [TestCase(127)]
+    [TestCase(130)]
+    [TestCase(263)]
+    public void A_pair_of_normals_is_that_of_Box_and_Muller_for_its_block(int count)
+    {
+        CounterRandom random = new(6, "pairs") { Counter = 3 };
+        float[] values = new float[count + 1];
+        values[count] = 12;
+        random.Normal(values.AsSpan(0, count), 0.5);
+        for (int i = 0; i < count; i++)
+        {
+            (uint x0, uint x1, uint x2, uint x3) = Philox.Block(random.Key, 3 + (ulong)i / 2);
+            double u = ((x0 | (ulong)x1 << 32) >> 11) / (double)(1UL << 53), v = ((x2 | (ulong)x3 << 32) >> 11) / (double)(1UL << 53);
+            double radius = 0.5 * Math.Sqrt(-2 * Math.Log(1 - u));
+            Assert.That(values[i], Is.EqualTo(radius * (i % 2 == 0 ? Math.Cos(2 * Math.PI * v) : Math.Sin(2 * Math.PI * v))).Within(1e-6), $"value {i}");
+        }
+        Assert.That(values[count], Is.EqualTo(12), "what lies behind the values is left alone");
+        Assert.That(random.Counter, Is.EqualTo(3 + CounterRandom.NormalBlocks(count)));
+    }
+
     [Test]
     public void Normal_has_the_moments_and_tails_of_the_normal_distribution()
     {

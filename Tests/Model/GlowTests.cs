@@ -245,6 +245,10 @@ public sealed class GlowTests
     {
         float[] x = [-10, -0.5f, -0.499f, 0, 0.4999f, 0.5f, 3, .. new Draw(1).Uniform(100, -0.6, 0.6)];
         Assert.That(Glow.ToBytes(x, bits), Is.EqualTo(DequantizeReference.ToBytes(x.Wide(), bits)));
+        // A number that ½ swallows lies in the bin below all the same.
+        Assert.That(Glow.ToBytes([-1e-30f, 0], bits), Is.EqualTo(DequantizeReference.ToBytes([-1e-9, 0], bits)));
+        Assert.That(() => Glow.ToBytes([0, 0], bits, new byte[3]),
+            Throws.ArgumentException.With.Message.StartsWith("bytes: there is room for 3, but there are 2 values"));
         Assert.That(Glow.ToBytes([float.NaN, float.PositiveInfinity, float.NegativeInfinity], bits), Is.EqualTo(new byte[] { 0, 255, 0 }));
     }
 

@@ -58,6 +58,29 @@ public sealed class SamplerTests
     }
 
     [Test]
+    public void Samples_of_several_pieces_are_the_decoded_draws()
+    {
+        GlowConfig config = new() { ImageSize = [64, 128], Channels = 3, Levels = 2, Depth = 1, Width = 2, Classes = 3 };
+        using Device device = TinyRun.Open();
+        using Glow model = new(config, device, 1);
+        byte[] expected = Sampler.Decode(model, Sampler.Draw(config, 19, 0.9, 8), Sampler.Labels(config, 19, null));
+        Assert.That(Sampler.Sample(model, 19, 0.9, 8).AsSpan().SequenceEqual(expected));
+    }
+
+    [Test]
+    public void Decoding_into_memory_of_another_length_is_refused()
+    {
+        using Device device = TinyRun.Open();
+        using Glow model = new(Config, device, 1);
+        Latents latents = Sampler.Draw(Config, 2, 1, 1);
+        float[] x = new float[2 * Config.Dimensions];
+        Assert.That(() => model.Decode(latents, null, x.AsSpan(1)),
+            Throws.ArgumentException.With.Message.StartsWith($"decode: 2 images of {Config.Dimensions} values do not fill {x.Length - 1}"));
+        model.Decode(latents, null, x);
+        Assert.That(x, Is.EqualTo(model.Decode(latents, null)));
+    }
+
+    [Test]
     public void Classes_come_in_turn_or_as_asked()
     {
         GlowConfig conditional = Config with { Classes = 3 };
