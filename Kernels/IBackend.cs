@@ -1,5 +1,12 @@
 namespace GlowGpu.Kernels;
 
+/// <summary>Work of the processor in numbered parts that may run at the same time.</summary>
+public interface IHostWork
+{
+    /// <summary>Does one part.</summary>
+    void Run(int part);
+}
+
 /// <summary>
 /// The operation set of a flow on one device. Every operation exists once per backend; an operation missing from a
 /// backend is a compile error. All operations are queued in order; <see cref="IBuffer.Read"/> waits for them. Unless an
@@ -25,6 +32,15 @@ public interface IBackend : IDisposable
 
     /// <summary>Copies <c>[R,C]</c> to <c>[R,C]</c>; either side may be strided.</summary>
     void Copy(View source, View target);
+
+    /// <summary>
+    /// Does work of the processor, all of it before this returns: random numbers, whose bits no device may change. A backend with threads of its own
+    /// does several parts at a time.
+    /// </summary>
+    void RunOnHost(int parts, IHostWork work)
+    {
+        for (int part = 0; part < parts; part++) work.Run(part);
+    }
 
     /// <summary>Records queued work for replay; null where the device has no such thing.</summary>
     IWorkRecorder? Recorder => null;

@@ -140,6 +140,13 @@ public sealed unsafe class HostBackend : IBackend
     }
 
     /// <inheritdoc/>
+    public void RunOnHost(int parts, IHostWork work)
+    {
+        int taken = 0;
+        Workers.Run(Workers.Count, new HostWork { Work = work, Parts = parts, Taken = &taken });
+    }
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         if (disposed) return;
@@ -151,6 +158,19 @@ public sealed unsafe class HostBackend : IBackend
     private static Chunks Cut(View view, bool flat) => flat
         ? new Chunks(view.Count, PartElements)
         : new Chunks(view.Rows, Math.Max(1, PartElements / Math.Max(1, view.Cols)));
+
+    /// <summary>Parts go to whoever is free: the first work after a pause begins before the other threads have woken.</summary>
+    private struct HostWork : IWork
+    {
+        public IHostWork Work;
+        public int Parts;
+        public int* Taken;
+
+        public readonly void Run(int part, int worker)
+        {
+            for (int next; (next = Interlocked.Increment(ref *Taken) - 1) < Parts;) Work.Run(next);
+        }
+    }
 
     private struct FillWork : IWork
     {

@@ -5,7 +5,9 @@ namespace GlowGpu.Kernels.Host;
 /// <summary>Zeroed native memory, aligned to a cache line or a large page, that the host kernels address by pointer.</summary>
 public sealed unsafe class HostBuffer : IBuffer
 {
-    private const nuint Alignment = 64;
+    // Smaller buffers are few pages, and not worth sharing a block for.
+    private const nuint Alignment = 64, LeastShared = 1 << 16;
+    private readonly LargePages? shared;
     private float* data;
 
     /// <summary>Allocates <paramref name="length"/> zeroed elements.</summary>
@@ -16,8 +18,16 @@ public sealed unsafe class HostBuffer : IBuffer
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         Length = length;
         nuint bytes = checked((nuint)Math.Max(length, 1) * sizeof(float));
-        data = (float*)NativeMemory.AlignedAlloc(bytes, OperatingSystem.IsLinux() && bytes >= Linux.HugePage ? Linux.HugePage : Alignment);
-        Linux.AdviseHuge(data, bytes);
+        if (OperatingSystem.IsLinux() && bytes is >= LeastShared and < Linux.HugePage)
+        {
+            (shared, nint address) = LargePages.Take(bytes);
+            data = (float*)address;
+        }
+        else
+        {
+            data = (float*)NativeMemory.AlignedAlloc(bytes, OperatingSystem.IsLinux() && bytes >= Linux.HugePage ? Linux.HugePage : Alignment);
+            Linux.AdviseHuge(data, bytes);
+        }
         NativeMemory.Clear(data, bytes);
     }
 
@@ -48,7 +58,8 @@ public sealed unsafe class HostBuffer : IBuffer
     public void Dispose()
     {
         if (data is null) return;
-        NativeMemory.AlignedFree(data);
+        if (shared is not null) shared.Return();
+        else NativeMemory.AlignedFree(data);
         data = null;
     }
 

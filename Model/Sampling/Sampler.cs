@@ -20,7 +20,8 @@ public static class Sampler
         CheckTemperature(temperature);
         float[][] eps = new float[config.Levels][];
         for (int l = 0; l < eps.Length; l++) eps[l] = new float[checked(count * Length(config, l))];
-        Fill(config, eps, 0, count, temperature, seed, new float[config.Dimensions]);
+        Draws draws = new(config, eps, new float[config.Dimensions], temperature, seed);
+        for (int i = 0; i < count; i++) draws.Draw(i, 0);
         return new Latents(count, eps);
     }
 
@@ -39,10 +40,12 @@ public static class Sampler
         float[][] eps = new float[config.Levels][];
         for (int l = 0; l < eps.Length; l++) eps[l] = ArrayPool<float>.Shared.Rent(chunk * Length(config, l));
         float[] x = ArrayPool<float>.Shared.Rent(chunk * config.Dimensions);
+        Draws draws = new(config, eps, x, temperature, seed);
         for (int first = 0; first < count; first += chunk)
         {
             int part = Math.Min(chunk, count - first);
-            Fill(config, eps, first, part, temperature, seed, x);
+            draws.First = first;
+            model.Device.Backend.RunOnHost(part, draws);
             Span<float> values = x.AsSpan(0, part * config.Dimensions);
             model.Decode(new Latents(part, eps), labels?.AsSpan(first, part).ToArray(), values);
             FlowModel.ToBytes(values, config.NBits, images.AsSpan(first * config.Dimensions, values.Length));
@@ -123,37 +126,6 @@ public static class Sampler
             throw new GlowException($"sample: the temperature is {temperature}; it must be 0 or more");
     }
 
-    // image: room for the latents of one image, or more.
-    private static void Fill(FlowConfig config, float[][] eps, int first, int count, double temperature, ulong seed, Span<float> image)
-    {
-        ulong key = CounterRandom.DeriveKey(seed, "sample");
-        image = image[..config.Dimensions];
-        for (int i = 0; i < count; i++)
-        {
-            ulong index = (ulong)(first + i);
-            if (config.LatentDensity == PriorKind.Logistic) Logistic(key, index, image, temperature);
-            else new CounterRandom(key, index * CounterRandom.NormalBlocks(image.Length)).Normal(image, temperature);
-            int begin = 0;
-            for (int l = 0; l < eps.Length; l++)
-            {
-                int length = Length(config, l);
-                image.Slice(begin, length).CopyTo(eps[l].AsSpan(i * length));
-                begin += length;
-            }
-        }
-    }
-
-    // The quantile function ln(u/(1 − u)) of uniform values, moved off 0 by half of their spacing.
-    private static void Logistic(ulong key, ulong index, Span<float> image, double temperature)
-    {
-        new CounterRandom(key, index * CounterRandom.UniformBlocks(image.Length)).Uniform(image);
-        for (int i = 0; i < image.Length; i++)
-        {
-            double u = image[i] + 1.0 / (1 << 25);
-            image[i] = (float)(temperature * Math.Log(u / (1 - u)));
-        }
-    }
-
     private static Latents Part(FlowConfig config, Latents latents, int first, int count)
     {
         if (count == latents.Count) return latents;
@@ -169,5 +141,47 @@ public static class Sampler
     {
         (int h, int w, int c) = config.LatentShape(level);
         return h * w * c;
+    }
+
+    /// <summary>Draws the latents of images, a part for each.</summary>
+    /// <param name="config">of the model</param>
+    /// <param name="eps">where they go: of each level as many images one after the other as are drawn</param>
+    /// <param name="room">for the values of an image; for those of all of them where several are drawn at the same time</param>
+    /// <param name="temperature">what they are multiplied by</param>
+    /// <param name="seed">of the stream</param>
+    private sealed class Draws(FlowConfig config, float[][] eps, float[] room, double temperature, ulong seed) : IHostWork
+    {
+        private readonly ulong key = CounterRandom.DeriveKey(seed, "sample");
+
+        /// <summary>Number of the first image.</summary>
+        public int First { get; set; }
+
+        public void Run(int part) => Draw(part, part * config.Dimensions);
+
+        /// <summary>Draws image First + <paramref name="i"/>, which passes through the room at an offset.</summary>
+        public void Draw(int i, int offset)
+        {
+            Span<float> image = room.AsSpan(offset, config.Dimensions);
+            ulong index = (ulong)(First + i);
+            if (config.LatentDensity == PriorKind.Logistic) Logistic(index, image);
+            else new CounterRandom(key, index * CounterRandom.NormalBlocks(image.Length)).Normal(image, temperature);
+            for (int l = 0; l < eps.Length; l++)
+            {
+                int length = Length(config, l);
+                image[..length].CopyTo(eps[l].AsSpan(i * length));
+                image = image[length..];
+            }
+        }
+
+        // The quantile function ln(u/(1 − u)) of uniform values, moved off 0 by half of their spacing.
+        private void Logistic(ulong index, Span<float> image)
+        {
+            new CounterRandom(key, index * CounterRandom.UniformBlocks(image.Length)).Uniform(image);
+            for (int i = 0; i < image.Length; i++)
+            {
+                double u = image[i] + 1.0 / (1 << 25);
+                image[i] = (float)(temperature * Math.Log(u / (1 - u)));
+            }
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -12,8 +13,8 @@ internal readonly unsafe struct BlockPatches(Pixels pixels, MinimalFilter filter
 {
     private const int Taps = 9;
 
-    // A pixel lies in at most four patches, and at most five taps lead from it out of the image unless that is narrower than three.
-    private const int MaxSources = 4 + Taps;
+    // Those that lead from a line or column at the border of an image out of it.
+    private const int UpperTaps = 0b000_000_111, LowerTaps = 0b111_000_000, LeftTaps = 0b001_001_001, RightTaps = 0b100_100_100;
 
     private readonly Blocks blocks = new(pixels, filter.Side);
     private readonly int height = pixels.H, width = pixels.W, block = filter.Side, side = filter.PatchSide;
@@ -122,7 +123,6 @@ internal readonly unsafe struct BlockPatches(Pixels pixels, MinimalFilter filter
         int lines = blocks.Lines, columns = blocks.Columns;
         nint patch = (nint)side * side * row;
         (int line, int column) = Math.DivRem(first, columns);
-        float** sources = stackalloc float*[MaxSources];
         for (int i = first; i < end; i++)
         {
             (int image, int blockLine) = Math.DivRem(line, lines);
@@ -135,22 +135,17 @@ internal readonly unsafe struct BlockPatches(Pixels pixels, MinimalFilter filter
                 // Line u of a block is line u + 1 of its own patch, and the first or the last of the patch below or above.
                 int down = u == block - 1 && blockLine + 1 < lines ? 1 : u == 0 && blockLine > 0 ? -1 : 0;
                 float* ownLine = own + (nint)(u + 1) * side * row;
-                float* nextLine = own + down * columns * patch + (nint)(down > 0 ? 0 : side - 1) * side * row;
-                for (int v = 0; v < block; v++)
+                float* nextLine = down == 0 ? null : own + down * columns * patch + (nint)(down > 0 ? 0 : side - 1) * side * row;
+                float* to = target + (((nint)image * height + y) * width + block * column) * targetRow;
+                int above = (y == 0 ? UpperTaps : 0) | (y == height - 1 ? LowerTaps : 0);
+                for (int v = 0; v < block; v++, to += targetRow)
                 {
                     int x = block * column + v;
                     if (x >= width) break;
-                    int right = v == block - 1 && column + 1 < columns ? 1 : v == 0 && column > 0 ? -1 : 0, found = 0;
-                    nint at = (nint)(v + 1) * row, beside = right * patch + (nint)(right > 0 ? 0 : side - 1) * row;
-                    sources[found++] = ownLine + at;
-                    if (right != 0) sources[found++] = ownLine + beside;
-                    if (down != 0) sources[found++] = nextLine + at;
-                    if (down != 0 && right != 0) sources[found++] = nextLine + beside;
-                    if (edge is not null && (y == 0 || x == 0 || y == height - 1 || x == width - 1))
-                        for (int tap = 0; tap < Taps; tap++)
-                            if ((uint)(y + tap / 3 - 1) >= (uint)height || (uint)(x + tap % 3 - 1) >= (uint)width)
-                                sources[found++] = edge + tap * row;
-                    Add<V>(sources, found, start, target + (((nint)image * height + y) * width + x) * targetRow, channels);
+                    int right = v == block - 1 && column + 1 < columns ? 1 : v == 0 && column > 0 ? -1 : 0;
+                    nint at = (nint)(v + 1) * row, beside = right == 0 ? -1 : right * patch + (nint)(right > 0 ? 0 : side - 1) * row;
+                    int outside = above | (x == 0 ? LeftTaps : 0) | (x == width - 1 ? RightTaps : 0);
+                    Add<V>(ownLine, nextLine, at, right != 0, beside, edge, edge is null ? 0 : outside, row, start, to, channels);
                 }
             }
             if (++column < columns) continue;
@@ -159,14 +154,26 @@ internal readonly unsafe struct BlockPatches(Pixels pixels, MinimalFilter filter
         }
     }
 
+    /// <summary>
+    /// What two lines of patches, the second perhaps null, hold at a place and, if there is one, at another beside it, and the rows of
+    /// <paramref name="edge"/> that belong to some taps, a bit each.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add<V>(float** sources, int count, float* start, float* target, int channels) where V : struct, ILanes<V>
+    private static void Add<V>(float* own, float* next, nint at, bool hasBeside, nint beside, float* edge, int taps, int row, float* start, float* target, int channels)
+        where V : struct, ILanes<V>
     {
         for (int c = 0; c < channels; c += V.Count)
         {
             int n = Math.Min(channels - c, V.Count);
             V sum = start is not null ? V.Load(start + c) : n == V.Count ? V.Load(target + c) : V.LoadFirst(target + c, n);
-            for (int s = 0; s < count; s++) sum += V.Load(sources[s] + c);
+            sum += V.Load(own + at + c);
+            if (hasBeside) sum += V.Load(own + beside + c);
+            if (next is not null)
+            {
+                sum += V.Load(next + at + c);
+                if (hasBeside) sum += V.Load(next + beside + c);
+            }
+            for (int left = taps; left != 0; left &= left - 1) sum += V.Load(edge + BitOperations.TrailingZeroCount(left) * row + c);
             if (n == V.Count) sum.Store(target + c);
             else sum.StoreFirst(target + c, n);
         }
