@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Text;
 using GlowGpu.Kernels;
@@ -119,6 +120,7 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
     }
 
     /// <summary>Four pairs of N(0, deviation²), each pair side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> BoxMuller(Vector256<double> u, Vector256<double> v, double deviation)
     {
         // 1 − u lies in (0, 1]: the logarithm is finite.
@@ -129,6 +131,7 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
     }
 
     /// <summary>Their upper 53 bits as a number in [0, 1).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> ToUnit(Vector256<ulong> words) =>
         Vector256.ConvertToDouble(words >>> 11) * Vector256.Create(1.0 / (1UL << 53));
 }

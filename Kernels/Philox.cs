@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -65,6 +66,7 @@ public static class Philox
     public static float ToUnit(uint word) => (int)(word >> 8) * (1f / 16777216f);
 
     // A word in the lower half of each lane; the upper half is 0.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector256<ulong> First, Vector256<ulong> Second) FourBlocks(ulong key, Vector256<ulong> counter)
     {
         Vector256<uint> m0 = Vector256.Create((ulong)M0).AsUInt32(), m1 = Vector256.Create((ulong)M1).AsUInt32();
@@ -84,6 +86,7 @@ public static class Philox
         return (c0 | c1 << 32, c2 | c3 << 32);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector512<ulong> First, Vector512<ulong> Second) EightBlocks(ulong key, Vector512<ulong> counter)
     {
         Vector512<uint> m0 = Vector512.Create((ulong)M0).AsUInt32(), m1 = Vector512.Create((ulong)M1).AsUInt32();
