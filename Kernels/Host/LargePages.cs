@@ -12,6 +12,7 @@ internal sealed unsafe class LargePages
 
     private static readonly Lock Gate = new();
     private static LargePages? open;
+    private static int count;
 
     private readonly byte* start;
     private nuint used;
@@ -21,6 +22,16 @@ internal sealed unsafe class LargePages
     {
         start = (byte*)NativeMemory.AlignedAlloc(BlockBytes, Linux.HugePage);
         Linux.AdviseHuge(start, BlockBytes);
+        count++;
+    }
+
+    /// <summary>Blocks that are in use.</summary>
+    public static int Count
+    {
+        get
+        {
+            lock (Gate) return count;
+        }
     }
 
     /// <summary>Memory of arbitrary contents, aligned to a cache line, and the block that it is to be given back to.</summary>
@@ -49,6 +60,7 @@ internal sealed unsafe class LargePages
             if (--users > 0) return;
             if (open == this) open = null;
             NativeMemory.AlignedFree(start);
+            count--;
         }
     }
 }

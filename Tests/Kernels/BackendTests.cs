@@ -39,6 +39,24 @@ public sealed class BackendTests
     }
 
     [TestCaseSource(nameof(Alone))]
+    public void EveryPartOfTheProcessorsWorkIsDoneOnce(TestDevice device)
+    {
+        foreach (int parts in new[] { 0, 1, 2, 7, 1000 })
+        {
+            Counts counts = new(parts);
+            device.Backend.RunOnHost(parts, counts);
+            Assert.That(counts.OfPart, Is.All.EqualTo(1));
+        }
+    }
+
+    private sealed class Counts(int parts) : IHostWork
+    {
+        public int[] OfPart { get; } = new int[parts];
+
+        public void Run(int part) => Interlocked.Increment(ref OfPart[part]);
+    }
+
+    [TestCaseSource(nameof(Alone))]
     public void AccessOutsideABufferIsRefused(TestDevice device)
     {
         using IBuffer buffer = device.Backend.Allocate(10);
