@@ -46,6 +46,17 @@ public readonly record struct View(IBuffer Buffer, long Offset, int Rows, int Co
         return this with { Rows = rows, Cols = cols, Stride = cols };
     }
 
+    /// <summary>The elements of a dense view themselves where they are memory of the host, else empty (<see cref="IBuffer.Elements"/>).</summary>
+    public Span<float> Elements
+    {
+        get
+        {
+            if (!IsDense) throw new ArgumentException("view: the elements of a view with gaps are no single block");
+            Span<float> all = Buffer.Elements;
+            return all.IsEmpty ? all : all.Slice((int)Offset, (int)Count);
+        }
+    }
+
     /// <summary>Copies a dense view to a new host array.</summary>
     public float[] ToArray()
     {

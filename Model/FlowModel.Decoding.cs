@@ -15,7 +15,7 @@ public abstract partial class FlowModel
         private readonly Replay<Key> replay;
         private readonly Action work;
         private View[] eps = [];
-        private View labels, pixels;
+        private View latents, labels, pixels;
         private int count;
 
         /// <summary>What is fixed in a recorded pass; the latents, temperature included, are not.</summary>
@@ -28,21 +28,30 @@ public abstract partial class FlowModel
             work = Queue;
         }
 
-        /// <summary>Decodes into <paramref name="x"/>; the only wait is for the pixels, and once per change of the parameters for their state.</summary>
-        public void Run(Latents latents, float[]? labels, Span<float> x)
+        /// <summary>
+        /// Decodes the latents that <paramref name="fill"/> puts into the memory it is given, level by level. Returns where the images are until
+        /// <see cref="End"/>; the only wait is for them, and once per change of the parameters for their state.
+        /// </summary>
+        public View Run(int images, Action<View[]> fill, float[]? labels)
         {
-            count = latents.Count;
+            count = images;
             model.Begin(count);
-            Arena arena = model.Device.Arena;
             this.labels = model.RentLabels(labels, count);
-            View memory = model.RentLatents(count);
-            eps = model.LatentsOf(memory, count);
-            for (int l = 0; l < eps.Length; l++) eps[l].Write(latents.Eps[l].AsSpan(0, checked((int)eps[l].Count)));
+            latents = model.RentLatents(count);
+            eps = model.LatentsOf(latents, count);
+            fill(eps);
             model.flow.Prepare(model.Parameters.Version);
-            replay.Run(new Key(count, memory, this.labels), work);
-            pixels.Read(x);
-            arena.Return(memory);
-            arena.Return(this.labels);
+            replay.Run(new Key(count, latents, this.labels), work);
+            return pixels;
+        }
+
+        /// <summary>Gives the memory back.</summary>
+        /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its step.</exception>
+        public void End()
+        {
+            Arena arena = model.Device.Arena;
+            arena.Return(latents);
+            arena.Return(labels);
             arena.EndStep();
             model.Check();
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Buffers;
 using GlowGpu.Engine;
 using GlowGpu.Kernels;
 using GlowGpu.Model.Layers;
@@ -163,7 +164,28 @@ public abstract partial class FlowModel : IDisposable
     {
         if (x.Length != (long)latents.Count * Config.Dimensions)
             throw new ArgumentException($"decode: {latents.Count} images of {Config.Dimensions} values do not fill {x.Length}", nameof(x));
-        decoding.Run(latents, labels, x);
+        decoding.Run(latents.Count, Write, labels).Read(x);
+        decoding.End();
+
+        void Write(View[] eps)
+        {
+            for (int l = 0; l < eps.Length; l++) eps[l].Write(latents.Eps[l].AsSpan(0, checked((int)eps[l].Count)));
+        }
+    }
+
+    /// <summary>Decodes latents that are put into the model's memory straight away, into bytes. Where that is memory of the host, neither are copied.</summary>
+    internal void Decode(int count, Action<View[]> fill, float[]? labels, Span<byte> images)
+    {
+        View x = decoding.Run(count, fill, labels);
+        if (x.Elements is { IsEmpty: false } elements) ToBytes(elements, Config.NBits, images);
+        else
+        {
+            float[] values = ArrayPool<float>.Shared.Rent(images.Length);
+            x.Read(values.AsSpan(0, images.Length));
+            ToBytes(values.AsSpan(0, images.Length), Config.NBits, images);
+            ArrayPool<float>.Shared.Return(values);
+        }
+        decoding.End();
     }
 
     /// <summary>

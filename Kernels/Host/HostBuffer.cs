@@ -37,6 +37,9 @@ public sealed unsafe class HostBuffer : IBuffer
     /// <summary>First element.</summary>
     public float* Pointer => data is not null ? data : throw new ObjectDisposedException(nameof(HostBuffer));
 
+    /// <inheritdoc/>
+    public Span<float> Elements => Length <= int.MaxValue ? new(Pointer, (int)Length) : [];
+
     /// <summary>Address of a view's first element.</summary>
     public static float* Address(View view) => ((HostBuffer)view.Buffer).Pointer + view.Offset;
 

@@ -20,8 +20,8 @@ public static class Sampler
         CheckTemperature(temperature);
         float[][] eps = new float[config.Levels][];
         for (int l = 0; l < eps.Length; l++) eps[l] = new float[checked(count * Length(config, l))];
-        Draws draws = new(config, eps, new float[config.Dimensions], temperature, seed);
-        for (int i = 0; i < count; i++) draws.Draw(i, 0);
+        Draws draws = new(config, temperature, seed) { Arrays = eps };
+        for (int i = 0; i < count; i++) draws.Run(i);
         return new Latents(count, eps);
     }
 
@@ -35,23 +35,13 @@ public static class Sampler
         float[]? labels = Labels(config, count, label);
         byte[] images = new byte[checked(count * config.Dimensions)];
         int chunk = ChunkOf(config, count);
-
-        // Latents and images of a chunk are large enough to be given back to the system after every call, and every page of theirs costs as much as its values.
-        float[][] eps = new float[config.Levels][];
-        for (int l = 0; l < eps.Length; l++) eps[l] = ArrayPool<float>.Shared.Rent(chunk * Length(config, l));
-        float[] x = ArrayPool<float>.Shared.Rent(chunk * config.Dimensions);
-        Draws draws = new(config, eps, x, temperature, seed);
+        Draws draws = new(config, temperature, seed);
         for (int first = 0; first < count; first += chunk)
         {
             int part = Math.Min(chunk, count - first);
-            draws.First = first;
-            model.Device.Backend.RunOnHost(part, draws);
-            Span<float> values = x.AsSpan(0, part * config.Dimensions);
-            model.Decode(new Latents(part, eps), labels?.AsSpan(first, part).ToArray(), values);
-            FlowModel.ToBytes(values, config.NBits, images.AsSpan(first * config.Dimensions, values.Length));
+            model.Decode(part, eps => draws.Fill(model.Device.Backend, first, part, eps), labels?.AsSpan(first, part).ToArray(),
+                images.AsSpan(first * config.Dimensions, part * config.Dimensions));
         }
-        foreach (float[] level in eps) ArrayPool<float>.Shared.Return(level);
-        ArrayPool<float>.Shared.Return(x);
         return images;
     }
 
@@ -144,43 +134,52 @@ public static class Sampler
     }
 
     /// <summary>Draws the latents of images, a part for each.</summary>
-    /// <param name="config">of the model</param>
-    /// <param name="eps">where they go: of each level as many images one after the other as are drawn</param>
-    /// <param name="room">for the values of an image; for those of all of them where several are drawn at the same time</param>
-    /// <param name="temperature">what they are multiplied by</param>
-    /// <param name="seed">of the stream</param>
-    private sealed class Draws(FlowConfig config, float[][] eps, float[] room, double temperature, ulong seed) : IHostWork
+    private sealed class Draws(FlowConfig config, double temperature, ulong seed) : IHostWork
     {
         private readonly ulong key = CounterRandom.DeriveKey(seed, "sample");
+        private View[] views = [];
+        private int first;
 
-        /// <summary>Number of the first image.</summary>
-        public int First { get; set; }
+        /// <summary>Where the values of each level go, image after image; null: into the views.</summary>
+        public float[][]? Arrays { get; set; }
 
-        public void Run(int part) => Draw(part, part * config.Dimensions);
-
-        /// <summary>Draws image First + <paramref name="i"/>, which passes through the room at an offset.</summary>
-        public void Draw(int i, int offset)
+        /// <summary>Fills the memory of a device with the latents of so many images from one on.</summary>
+        public void Fill(IBackend backend, int firstImage, int count, View[] eps)
         {
-            Span<float> image = room.AsSpan(offset, config.Dimensions);
-            ulong index = (ulong)(First + i);
-            if (config.LatentDensity == PriorKind.Logistic) Logistic(index, image);
-            else new CounterRandom(key, index * CounterRandom.NormalBlocks(image.Length)).Normal(image, temperature);
-            for (int l = 0; l < eps.Length; l++)
+            (first, views) = (firstImage, eps);
+            Arrays = eps[0].Elements.IsEmpty ? [.. eps.Select(static level => ArrayPool<float>.Shared.Rent((int)level.Count))] : null;
+            backend.RunOnHost(count, this);
+            for (int l = 0; Arrays is not null && l < eps.Length; l++)
+            {
+                eps[l].Write(Arrays[l].AsSpan(0, (int)eps[l].Count));
+                ArrayPool<float>.Shared.Return(Arrays[l]);
+            }
+        }
+
+        /// <summary>Draws one image's: its levels follow one another in its part of the stream.</summary>
+        public void Run(int part)
+        {
+            ulong image = (ulong)(first + part);
+            for (int l = 0, begin = 0; l < config.Levels; l++)
             {
                 int length = Length(config, l);
-                image[..length].CopyTo(eps[l].AsSpan(i * length));
-                image = image[length..];
+                Span<float> level = (Arrays is null ? views[l].Elements : Arrays[l]).Slice(part * length, length);
+                if (config.LatentDensity == PriorKind.Logistic)
+                    Logistic(image * CounterRandom.UniformBlocks(config.Dimensions) + CounterRandom.UniformBlocks(begin), level);
+                else
+                    new CounterRandom(key, image * CounterRandom.NormalBlocks(config.Dimensions) + CounterRandom.NormalBlocks(begin)).Normal(level, temperature);
+                begin += length;
             }
         }
 
         // The quantile function ln(u/(1 − u)) of uniform values, moved off 0 by half of their spacing.
-        private void Logistic(ulong index, Span<float> image)
+        private void Logistic(ulong block, Span<float> values)
         {
-            new CounterRandom(key, index * CounterRandom.UniformBlocks(image.Length)).Uniform(image);
-            for (int i = 0; i < image.Length; i++)
+            new CounterRandom(key, block).Uniform(values);
+            for (int i = 0; i < values.Length; i++)
             {
-                double u = image[i] + 1.0 / (1 << 25);
-                image[i] = (float)(temperature * Math.Log(u / (1 - u)));
+                double u = values[i] + 1.0 / (1 << 25);
+                values[i] = (float)(temperature * Math.Log(u / (1 - u)));
             }
         }
     }
