@@ -31,10 +31,10 @@ internal readonly unsafe struct Filter4 : IFilter
         Kronecker.Apply<V, Et, TEnd>(count, Panels.Width, from, to, operand);
 
     public static void Transform<V, TEnd>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> where TEnd : struct, IEnd =>
-        Kronecker.Apply<V, G, TEnd>(count, Panels.Width, from, to, default);
+        Kronecker.ApplyByColumns<V, G, TEnd>(count, Panels.Width, from, to, default);
 
     public static void Fold<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> =>
-        Kronecker.Apply<V, Gt, Plain>(count, Panels.Width, from, to, default);
+        Kronecker.ApplyByColumns<V, Gt, Plain>(count, Panels.Width, from, to, default);
 
     public static void Shift<V>(int count, int lanes, in Grid from, in Grid to) where V : struct, ILanes<V> =>
         Kronecker.Apply<V, S, Plain>(count, lanes, from, to, default);

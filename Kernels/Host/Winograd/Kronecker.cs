@@ -60,6 +60,49 @@ internal readonly struct Mask : IEnd
         V.Where(V.Less(default, V.Load(operand)), x, default).Store(target);
 }
 
+/// <summary>Two columns of a result, or one.</summary>
+internal interface IPair
+{
+    static abstract int First { get; }
+
+    static abstract int Second { get; }
+}
+
+internal readonly struct ZeroAndFive : IPair
+{
+    public static int First => 0;
+
+    public static int Second => 5;
+}
+
+internal readonly struct OneAndTwo : IPair
+{
+    public static int First => 1;
+
+    public static int Second => 2;
+}
+
+internal readonly struct ThreeAndFour : IPair
+{
+    public static int First => 3;
+
+    public static int Second => 4;
+}
+
+internal readonly struct ZeroAndTwo : IPair
+{
+    public static int First => 0;
+
+    public static int Second => 2;
+}
+
+internal readonly struct One : IPair
+{
+    public static int First => 1;
+
+    public static int Second => 1;
+}
+
 /// <summary>
 /// Applies a map to both dimensions of matrices of vectors: to[i] = end(M·from[i]·Mᵀ) for so many matrices, each element so many
 /// lanes. Whole vectors are read and written.
@@ -132,6 +175,71 @@ internal static unsafe class Kronecker
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// With a map of three values to six or the other way round: in a pass over all matrices for every two columns of the results, so that what lies between
+    /// the two maps stays in registers. Where a value that is read makes several, or several make one, storing and loading these takes longer than reading again;
+    /// with four values or more on either side it does not.
+    /// </summary>
+    public static void ApplyByColumns<V, TMap, TEnd>(int count, int lanes, in Grid from, in Grid to, in Grid operand)
+        where V : struct, ILanes<V>
+        where TMap : struct, IMap
+        where TEnd : struct, IEnd
+    {
+        if (TMap.To == 3)
+        {
+            ApplyTwoColumns<V, TMap, TEnd, ZeroAndTwo>(count, lanes, from, to, operand);
+            ApplyTwoColumns<V, TMap, TEnd, One>(count, lanes, from, to, operand);
+            return;
+        }
+        ApplyTwoColumns<V, TMap, TEnd, ZeroAndFive>(count, lanes, from, to, operand);
+        ApplyTwoColumns<V, TMap, TEnd, OneAndTwo>(count, lanes, from, to, operand);
+        ApplyTwoColumns<V, TMap, TEnd, ThreeAndFour>(count, lanes, from, to, operand);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ApplyTwoColumns<V, TMap, TEnd, TPair>(int count, int lanes, in Grid from, in Grid to, in Grid operand)
+        where V : struct, ILanes<V>
+        where TMap : struct, IMap
+        where TEnd : struct, IEnd
+        where TPair : struct, IPair
+    {
+        nint row = from.Row, column = from.Column, toRow = to.Row, atRow = operand.Row;
+        nint first = TPair.First * to.Column, second = TPair.Second * to.Column, atFirst = TPair.First * operand.Column, atSecond = TPair.Second * operand.Column;
+        int step = V.Count;
+        for (int i = 0; i < count; i++)
+        {
+            float* x = from.At + i * from.Next, y = to.At + i * to.Next, at = operand.At + i * operand.Next;
+            for (int lane = 0; lane < lanes; lane += step, x += step, y += step, at += step)
+            {
+                V d0 = default, d1 = default, e0 = default, e1 = default, f0 = default, f1 = default;
+                TwoColumns<V, TMap, TPair>(x, column, out V a0, out V a1);
+                TwoColumns<V, TMap, TPair>(x + row, column, out V b0, out V b1);
+                TwoColumns<V, TMap, TPair>(x + 2 * row, column, out V c0, out V c1);
+                if (TMap.From > 3)
+                {
+                    TwoColumns<V, TMap, TPair>(x + 3 * row, column, out d0, out d1);
+                    TwoColumns<V, TMap, TPair>(x + 4 * row, column, out e0, out e1);
+                    TwoColumns<V, TMap, TPair>(x + 5 * row, column, out f0, out f1);
+                }
+                Map<V, TMap, TEnd>(a0, b0, c0, d0, e0, f0, y + first, toRow, at + atFirst, atRow);
+                if (TPair.Second > TPair.First) Map<V, TMap, TEnd>(a1, b1, c1, d1, e1, f1, y + second, toRow, at + atSecond, atRow);
+            }
+        }
+    }
+
+    /// <summary>Two of the values that a map makes of a line.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TwoColumns<V, TMap, TPair>(float* x, nint column, out V first, out V second)
+        where V : struct, ILanes<V>
+        where TMap : struct, IMap
+        where TPair : struct, IPair
+    {
+        Load<V, TMap>(x, column, out V x0, out V x1, out V x2, out V x3, out V x4, out V x5);
+        TMap.Of(x0, x1, x2, x3, x4, x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5);
+        first = TPair.First == 0 ? y0 : TPair.First == 1 ? y1 : y3;
+        second = TPair.Second == 5 ? y5 : TPair.Second == 4 ? y4 : y2;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
