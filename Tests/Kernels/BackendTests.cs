@@ -1,4 +1,5 @@
 using GlowGpu.Kernels;
+using GlowGpu.Kernels.Host;
 using GlowGpu.Tests.Checks;
 using NUnit.Framework;
 
@@ -54,6 +55,19 @@ public sealed class BackendTests
         public int[] OfPart { get; } = new int[parts];
 
         public void Run(int part) => Interlocked.Increment(ref OfPart[part]);
+    }
+
+    [TestCaseSource(nameof(Alone))]
+    public void ElementsAreTheMemoryItselfOrNone(TestDevice device)
+    {
+        using IBuffer buffer = device.Backend.Allocate(60);
+        View view = View.Dense(buffer, 12, 4, 3);
+        Assert.That(view.Elements.IsEmpty, Is.EqualTo(buffer is not HostBuffer));
+        if (buffer is not HostBuffer) return;
+        view.Elements.Fill(2);
+        view.Columns(0, 3).Elements[11] = 3;
+        Assert.That(View.Dense(buffer, 11, 1, 14).ToArray(), Is.EqualTo(new float[] { 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 0 }));
+        Assert.That(() => view.Columns(0, 2).Elements.Length, Throws.ArgumentException.With.Message.StartsWith("view: the elements of a view with gaps"));
     }
 
     [TestCaseSource(nameof(Alone))]

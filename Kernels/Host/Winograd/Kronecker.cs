@@ -178,9 +178,9 @@ internal static unsafe class Kronecker
     }
 
     /// <summary>
-    /// With a map of three values to six or the other way round: in a pass over all matrices for every two columns of the results, so that what lies between
-    /// the two maps stays in registers. Where a value that is read makes several, or several make one, storing and loading these takes longer than reading again;
-    /// with four values or more on either side it does not.
+    /// With a map of three values to six or the other way round: in one pass over all matrices for every two columns of the results, so that what lies between
+    /// the two maps stays in registers. To store it and load it again takes longer here than to read the matrices two or three times; between four values
+    /// and six it does not.
     /// </summary>
     public static void ApplyByColumns<V, TMap, TEnd>(int count, int lanes, in Grid from, in Grid to, in Grid operand)
         where V : struct, ILanes<V>
