@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Buffers;
+using System.Globalization;
 using GlowGpu.Engine;
 using GlowGpu.Kernels;
 using GlowGpu.Model.Layers;
