@@ -72,10 +72,13 @@ public sealed unsafe partial class HostCouplingNet
         context.Groups = (context.Tiles.Count + context.GroupTiles - 1) / context.GroupTiles;
         int tileBytes = 4 * sizeof(float) * context.Width * context.Tiles.Rows;
         int chunk = Math.Max(ChunkBytes / tileBytes, 1);
-        bool takesGroups = context.Groups > (context.Apart ? 1 : FewGroups) && context.DividesEvenly;
-        context.ChunkTiles = Math.Min(context.GroupTiles, context.Divides ? context.Tiles.Count : takesGroups ? chunk : chunk * workers.Count);
-        context.Slots = takesGroups ? context.ChunkTiles * workers.Count : context.ChunkTiles;
-        long length = context.Place(null);
+        bool mayTakeGroups = context.Groups > 1 && context.DividesEvenly, takesGroups = mayTakeGroups && context.Groups > (context.Apart ? 1 : FewGroups);
+
+        // Where cores lie changes while a model is trained; the memory should not.
+        long length = 0;
+        if (mayTakeGroups && context.Groups <= FewGroups) length = context.Arrange(!takesGroups, chunk).Place(null);
+        context = context.Arrange(takesGroups, chunk);
+        length = Math.Max(length, context.Place(null));
         context.Place(scratch.Take(length));
         context.Scales.Compute(parameters);
         new Span<double>(context.Totals, context.Groups * context.SumCount).Clear();
@@ -202,6 +205,15 @@ public sealed unsafe partial class HostCouplingNet
 
         /// <summary>The same for weights that nobody else reads where the workers divide them.</summary>
         public readonly bool StreamsDivided => Streams && !Divides;
+
+        /// <summary>The same with workers that take whole groups, each by chunks of so many tiles, or divide chunks that are as many times larger.</summary>
+        public readonly BackwardContext Arrange(bool takesGroups, int chunk)
+        {
+            BackwardContext arranged = this;
+            arranged.ChunkTiles = Math.Min(GroupTiles, Divides ? Tiles.Count : takesGroups ? chunk : chunk * Parts);
+            arranged.Slots = takesGroups ? arranged.ChunkTiles * Parts : arranged.ChunkTiles;
+            return arranged;
+        }
 
         /// <summary>Whether runs of whole groups are about equal shares of the tiles.</summary>
         public readonly bool DividesEvenly

@@ -1,4 +1,5 @@
 using GlowGpu.Kernels;
+using GlowGpu.Kernels.Host;
 using NUnit.Framework;
 
 namespace GlowGpu.Tests.Kernels.Host;
@@ -22,6 +23,33 @@ public sealed partial class HostOperationsTests
                 for (int i = 0; i < one.Length; i++)
                     Assert.That(many[i].AsSpan().SequenceEqual(one[i]), $"{threads} threads, apart {apart}, buffer {i}");
             }
+    }
+
+    [Test]
+    public void Cores_that_lie_apart_take_as_much_memory()
+    {
+        CouplingNetShape shape = new(6, 256, 12, true);
+        Pixels pixels = new(8, 16, 16);
+        Scratch(false);
+        long together = Scratch(false), apart = Scratch(true);
+        Assert.That(together, Is.GreaterThan(1 << 20), "what is compared is the scratch memory of a backward pass");
+        Assert.That(apart, Is.EqualTo(together).Within(1).Percent);
+
+        // Managed bytes of a first backward pass.
+        long Scratch(bool apart)
+        {
+            using HostBackend backend = new(2, SimdLevels.Best, apart);
+            using HostViews v = new(1);
+            ICouplingNet net = backend.CouplingNet;
+            CouplingNetParameters parameters = Parameters(v, shape), gradients = Parameters(v, shape);
+            View z1 = v.Normal(pixels.Count, shape.In), h = v.Zeros(pixels.Count, shape.Out), dh = v.Normal(pixels.Count, shape.Out), dz1 = v.Zeros(pixels.Count, shape.In);
+            View packed = v.Zeros(1, (int)net.PackedLength(shape, pixels)), saved = v.Zeros(1, (int)net.SavedLength(shape, pixels));
+            net.Pack(shape, pixels, parameters, packed);
+            net.Forward(shape, pixels, z1, packed, h, saved);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            net.Backward(shape, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
     }
 
     private static IEnumerable<(string Name, Example Example)> Networks()
