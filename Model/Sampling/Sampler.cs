@@ -159,6 +159,7 @@ public static class Sampler
         /// <summary>Draws one image's: its levels follow one another in its part of the stream.</summary>
         public void Run(int part)
         {
+            // Channels are quadrupled before they are halved: all levels but the last have even numbers of values, so that none begins within a pair.
             ulong image = (ulong)(first + part);
             for (int l = 0, begin = 0; l < config.Levels; l++)
             {

@@ -143,7 +143,7 @@ internal readonly unsafe struct BlockPatches(Pixels pixels, MinimalFilter filter
                     int x = block * column + v;
                     if (x >= width) break;
                     int right = v == block - 1 && column + 1 < columns ? 1 : v == 0 && column > 0 ? -1 : 0;
-                    nint at = (nint)(v + 1) * row, beside = right == 0 ? -1 : right * patch + (nint)(right > 0 ? 0 : side - 1) * row;
+                    nint at = (nint)(v + 1) * row, beside = right * patch + (nint)(right > 0 ? 0 : side - 1) * row;
                     int outside = above | (x == 0 ? LeftTaps : 0) | (x == width - 1 ? RightTaps : 0);
                     Add<V>(ownLine, nextLine, at, right != 0, beside, edge, edge is null ? 0 : outside, row, start, to, channels);
                 }
