@@ -33,19 +33,12 @@ public static class Philox
     }
 
     /// <summary>
-    /// Blocks <paramref name="counter"/> + i: first[i] has the first word below the second, second[i] the third below the fourth. Eight or four at a
-    /// time where the processor can.
+    /// Blocks <paramref name="counter"/> + i: first[i] has the first word below the second, second[i] the third below the fourth. Four at a time
+    /// where the processor can.
     /// </summary>
     public static void Blocks(ulong key, ulong counter, Span<ulong> first, Span<ulong> second)
     {
         int i = 0;
-        if (Avx512F.IsSupported)
-            for (; i + Vector512<ulong>.Count <= first.Length; i += Vector512<ulong>.Count)
-            {
-                (Vector512<ulong> a, Vector512<ulong> b) = EightBlocks(key, Vector512.Create(counter + (ulong)i) + Vector512<ulong>.Indices);
-                a.CopyTo(first[i..]);
-                b.CopyTo(second[i..]);
-            }
         if (Avx2.IsSupported)
             for (; i + Vector256<ulong>.Count <= first.Length; i += Vector256<ulong>.Count)
             {
@@ -78,26 +71,6 @@ public static class Philox
             Vector256<ulong> p0 = Avx2.Multiply(m0, c0.AsUInt32()), p1 = Avx2.Multiply(m1, c2.AsUInt32());
             c0 = (p1 >>> 32) ^ c1 ^ Vector256.Create((ulong)k0);
             c2 = (p0 >>> 32) ^ c3 ^ Vector256.Create((ulong)k1);
-            c1 = p1 & word;
-            c3 = p0 & word;
-            k0 += W0;
-            k1 += W1;
-        }
-        return (c0 | c1 << 32, c2 | c3 << 32);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector512<ulong> First, Vector512<ulong> Second) EightBlocks(ulong key, Vector512<ulong> counter)
-    {
-        Vector512<uint> m0 = Vector512.Create((ulong)M0).AsUInt32(), m1 = Vector512.Create((ulong)M1).AsUInt32();
-        Vector512<ulong> word = Vector512.Create((ulong)uint.MaxValue);
-        uint k0 = (uint)key, k1 = (uint)(key >> 32);
-        Vector512<ulong> c0 = counter & word, c1 = counter >>> 32, c2 = Vector512<ulong>.Zero, c3 = c2;
-        for (int round = 0; round < 10; round++)
-        {
-            Vector512<ulong> p0 = Avx512F.Multiply(m0, c0.AsUInt32()), p1 = Avx512F.Multiply(m1, c2.AsUInt32());
-            c0 = (p1 >>> 32) ^ c1 ^ Vector512.Create((ulong)k0);
-            c2 = (p0 >>> 32) ^ c3 ^ Vector512.Create((ulong)k1);
             c1 = p1 & word;
             c3 = p0 & word;
             k0 += W0;

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using GlowGpu.Engine;
 using GlowGpu.Kernels;
@@ -146,46 +145,6 @@ public abstract partial class FlowModel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(optimizer);
         return training.Run(batch, noise, TapeOf(memory), classWeight, optimizer, rate, clipNorm);
-    }
-
-    /// <summary>x <c>[N,H,W,C]</c> in [−½, ½) units, not clipped. labels <c>[N]</c> or null.</summary>
-    /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its step.</exception>
-    public float[] Decode(Latents latents, float[]? labels)
-    {
-        float[] x = new float[checked(latents.Count * Config.Dimensions)];
-        Decode(latents, labels, x);
-        return x;
-    }
-
-    /// <summary>The same, into <paramref name="x"/>. A level's latents may be followed by others, which are not read.</summary>
-    /// <exception cref="ArgumentException">x is not of the images' length.</exception>
-    /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its step.</exception>
-    public void Decode(Latents latents, float[]? labels, Span<float> x)
-    {
-        if (x.Length != (long)latents.Count * Config.Dimensions)
-            throw new ArgumentException($"decode: {latents.Count} images of {Config.Dimensions} values do not fill {x.Length}", nameof(x));
-        decoding.Run(latents.Count, Write, labels).Read(x);
-        decoding.End();
-
-        void Write(View[] eps)
-        {
-            for (int l = 0; l < eps.Length; l++) eps[l].Write(latents.Eps[l].AsSpan(0, checked((int)eps[l].Count)));
-        }
-    }
-
-    /// <summary>Decodes latents that are put into the model's memory straight away, into bytes. Where that is memory of the host, neither are copied.</summary>
-    internal void Decode(int count, Action<View[]> fill, float[]? labels, Span<byte> images)
-    {
-        View x = decoding.Run(count, fill, labels);
-        if (x.Elements is { IsEmpty: false } elements) ToBytes(elements, Config.NBits, images);
-        else
-        {
-            float[] values = ArrayPool<float>.Shared.Rent(images.Length);
-            x.Read(values.AsSpan(0, images.Length));
-            ToBytes(values.AsSpan(0, images.Length), Config.NBits, images);
-            ArrayPool<float>.Shared.Return(values);
-        }
-        decoding.End();
     }
 
     /// <summary>
