@@ -60,49 +60,6 @@ internal readonly struct Mask : IEnd
         V.Where(V.Less(default, V.Load(operand)), x, default).Store(target);
 }
 
-/// <summary>Two columns of a result, or one.</summary>
-internal interface IPair
-{
-    static abstract int First { get; }
-
-    static abstract int Second { get; }
-}
-
-internal readonly struct ZeroAndFive : IPair
-{
-    public static int First => 0;
-
-    public static int Second => 5;
-}
-
-internal readonly struct OneAndTwo : IPair
-{
-    public static int First => 1;
-
-    public static int Second => 2;
-}
-
-internal readonly struct ThreeAndFour : IPair
-{
-    public static int First => 3;
-
-    public static int Second => 4;
-}
-
-internal readonly struct ZeroAndTwo : IPair
-{
-    public static int First => 0;
-
-    public static int Second => 2;
-}
-
-internal readonly struct One : IPair
-{
-    public static int First => 1;
-
-    public static int Second => 1;
-}
-
 /// <summary>
 /// Applies a map to both dimensions of matrices of vectors: to[i] = end(M·from[i]·Mᵀ) for so many matrices, each element so many
 /// lanes. Whole vectors are read and written.
@@ -196,6 +153,49 @@ internal static unsafe class Kronecker
         ApplyTwoColumns<V, TMap, TEnd, ZeroAndFive>(count, lanes, from, to, operand);
         ApplyTwoColumns<V, TMap, TEnd, OneAndTwo>(count, lanes, from, to, operand);
         ApplyTwoColumns<V, TMap, TEnd, ThreeAndFour>(count, lanes, from, to, operand);
+    }
+
+    /// <summary>Two columns of a result, or one.</summary>
+    private interface IPair
+    {
+        static abstract int First { get; }
+
+        static abstract int Second { get; }
+    }
+
+    private readonly struct ZeroAndFive : IPair
+    {
+        public static int First => 0;
+
+        public static int Second => 5;
+    }
+
+    private readonly struct OneAndTwo : IPair
+    {
+        public static int First => 1;
+
+        public static int Second => 2;
+    }
+
+    private readonly struct ThreeAndFour : IPair
+    {
+        public static int First => 3;
+
+        public static int Second => 4;
+    }
+
+    private readonly struct ZeroAndTwo : IPair
+    {
+        public static int First => 0;
+
+        public static int Second => 2;
+    }
+
+    private readonly struct One : IPair
+    {
+        public static int First => 1;
+
+        public static int Second => 1;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -22,6 +22,20 @@ public sealed class SamplerTests
     }
 
     [Test]
+    public void The_levels_of_an_image_follow_one_another_in_its_part_of_the_stream()
+    {
+        GlowConfig config = new() { ImageSize = [16, 32], Channels = 3, Levels = 3, Depth = 1, Width = 4 };
+        Latents latents = Sampler.Draw(config, 3, 0.5, 9);
+        for (int image = 0; image < 3; image++)
+        {
+            float[] stream = new float[config.Dimensions];
+            new CounterRandom(CounterRandom.DeriveKey(9, "sample"), (ulong)image * CounterRandom.NormalBlocks(stream.Length)).Normal(stream, 0.5);
+            IEnumerable<float> levels = latents.Eps.SelectMany(level => level.Skip(image * level.Length / 3).Take(level.Length / 3));
+            Assert.That(levels, Is.EqualTo(stream), $"image {image}");
+        }
+    }
+
+    [Test]
     public void Latents_have_the_temperature_as_deviation_and_the_shapes_of_the_levels()
     {
         GlowConfig config = new() { ImageSize = [16, 32], Channels = 3, Levels = 3, Depth = 1, Width = 4 };
