@@ -28,13 +28,15 @@ public static class Curve
                 validationSteps.Add(step);
                 validationBits.Add(validation.GetDouble());
             }
-            else if (row.RootElement.TryGetProperty("bits_per_dim", out JsonElement value) && value.ValueKind == JsonValueKind.Number)
+            else if (row.RootElement.TryGetProperty("bits_per_dim", out JsonElement value)
+                && value.ValueKind == JsonValueKind.Number)
             {
                 steps.Add(step);
                 bits.Add(value.GetDouble());
             }
         }
-        double[] smooth = [.. bits.Select((_, i) => bits.Skip(Math.Max(0, i - Smoothing + 1)).Take(Math.Min(i + 1, Smoothing)).Average())];
+        double[] smooth = [.. bits.Select((_, i) => bits.Skip(Math.Max(0, i - Smoothing + 1))
+            .Take(Math.Min(i + 1, Smoothing)).Average())];
         string? lacks = PlotText.Prepare();
         Plot plot = new();
         var each = plot.Add.Scatter(steps.ToArray(), bits.ToArray(), Colors.LightSteelBlue);

@@ -25,7 +25,8 @@ try
             return HostReport.Run(rest);
         case ["ops", .. string[] rest]:
 #if BUNDLE
-            throw new GlowException("ops: BenchmarkDotNet builds programs as it runs, so that a bundle goes without it; use a checkout and the .NET SDK");
+            throw new GlowException("ops: BenchmarkDotNet builds programs as it runs, so that a bundle goes without "
+                + "it; use a checkout and the .NET SDK");
 #else
             return GlowGpu.Bench.Ops.OpsCommand.Run(rest);
 #endif
@@ -40,7 +41,8 @@ try
         case ["curve", string run, string picture]:
             return Curve.Draw(run, picture);
         case ["attributes", string model, string attributes, string alpha, string count]
-            when double.TryParse(alpha, CultureInfo.InvariantCulture, out double strength) && int.TryParse(count, CultureInfo.InvariantCulture, out int images):
+            when double.TryParse(alpha, CultureInfo.InvariantCulture, out double strength) && int.TryParse(count,
+                CultureInfo.InvariantCulture, out int images):
             return FactorEffects.Print(model, attributes, strength, images);
         case ["child", string request]:
             Console.Out.WriteLine(ChildRun.Execute(request));

@@ -30,10 +30,12 @@ public static partial class AtomicFile
 
     /// <summary>Writes a text file in one step, as UTF-8.</summary>
     /// <exception cref="GlowException">The file cannot be written; the sentence names it.</exception>
-    public static void WriteText(string path, string text) => Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+    public static void WriteText(string path, string text) => Write(path,
+        stream => stream.Write(Encoding.UTF8.GetBytes(text)));
 
     /// <summary>
-    /// First half of <see cref="Write"/>: the new contents lie complete and flushed beside the old file; returns their path.
+    /// First half of <see cref="Write"/>: the new contents lie complete and flushed beside the old file; returns
+    /// their path.
     /// </summary>
     /// <exception cref="GlowException">The file cannot be written; the sentence names it.</exception>
     public static string Stage(string path, Action<Stream> write)
@@ -59,8 +61,8 @@ public static partial class AtomicFile
     }
 
     /// <summary>
-    /// Second half: puts the staged contents in place. With <paramref name="keepAs"/> the file that was there before, if any, stays under
-    /// that path; the file itself is there at every moment.
+    /// Second half: puts the staged contents in place. With <paramref name="keepAs"/> the file that was there before,
+    /// if any, stays under that path; the file itself is there at every moment.
     /// </summary>
     /// <exception cref="GlowException">The file cannot be replaced; the sentence names it.</exception>
     public static void Commit(string path, string? keepAs = null)
@@ -119,8 +121,8 @@ public static partial class AtomicFile
         }
     }
 
-    // A rename is durable only once the folder itself is on the disk. Some file systems refuse this; nothing is lost then
-    // but the guarantee against a power cut.
+    // A rename is durable only once the folder itself is on the disk. Some file systems refuse this; nothing is lost
+    // then but the guarantee against a power cut.
     private static void FlushFolder(string folder)
     {
         if (OperatingSystem.IsWindows()) return;

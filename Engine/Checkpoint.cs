@@ -6,7 +6,8 @@ public sealed record CheckpointPair(string ModelPath, string StatePath, long Ste
 /// <summary>
 /// The two files of a training checkpoint: <c>model.safetensors</c> and <c>state.safetensors</c>, both carrying
 /// <c>__metadata__.step</c>. Two files cannot be renamed at once, so each keeps its previous generation beside it
-/// (<c>….previous.safetensors</c>) and <see cref="Recover"/> picks the newest step that both a model and a state file carry.
+/// (<c>….previous.safetensors</c>) and <see cref="Recover"/> picks the newest step that both a model and a state file
+/// carry.
 /// </summary>
 /// <remarks>
 /// From generation s to t, with r before s. M, S are the current files, m, s the previous ones; after each rename:
@@ -38,11 +39,14 @@ public sealed class Checkpoint(string folder)
 
     private string PreviousStatePath => Path.Combine(folder, "state.previous" + Extension);
 
-    /// <summary>Writes both files; a kill at any moment leaves an agreeing pair, the new one or the one before.</summary>
+    /// <summary>
+    /// Writes both files; a kill at any moment leaves an agreeing pair, the new one or the one before.
+    /// </summary>
     /// <exception cref="GlowException">A file cannot be written; the previous pair is still there.</exception>
     public void Save(SafeTensorsWriter model, SafeTensorsWriter state, long step)
     {
-        // After a save that failed half-way the agreeing pair may rest on a previous file, which another save would replace.
+        // After a save that failed half-way the agreeing pair may rest on a previous file, which another save would
+        // replace.
         if (unfinished) Recover();
         unfinished = true;
         foreach (string _ in SaveSteps(model, state, step)) { }
@@ -66,7 +70,8 @@ public sealed class Checkpoint(string folder)
     /// <summary>
     /// The newest agreeing pair, which afterwards is the current one; null when no checkpoint was ever completed.
     /// </summary>
-    /// <exception cref="GlowException">There are files, but no two of them agree; the sentence says what each holds.</exception>
+    /// <exception cref="GlowException">There are files, but no two of them agree; the sentence says what each
+    /// holds.</exception>
     public CheckpointPair? Recover()
     {
         CheckpointPair? pair = null;
@@ -92,8 +97,11 @@ public sealed class Checkpoint(string folder)
         ];
         if (pairs.Length == 0)
             throw new GlowException(
-                $"{folder}: no model and state file agree on a step ({string.Join(", ", models.Concat(states).Select(Describe))}); the files of one checkpoint are needed");
-        // The next save keeps only what is current then, so the chosen files must be it. Either rename alone leaves the pair findable.
+                $"{folder}: no model and state file agree on a step "
+                    + $"({string.Join(", ", models.Concat(states).Select(Describe))}); the files of one checkpoint "
+                    + "are needed");
+        // The next save keeps only what is current then, so the chosen files must be it. Either rename alone leaves
+        // the pair findable.
         (string chosenModel, string chosenState, long step) = pairs[0];
         if (chosenModel != ModelPath)
         {
@@ -114,7 +122,8 @@ public sealed class Checkpoint(string folder)
         try
         {
             using SafeTensorsReader reader = SafeTensorsReader.Open(path);
-            return (path, long.TryParse(reader.Metadata.GetValueOrDefault(StepKey), out long step) && step >= 0 ? step : null);
+            return (path, long.TryParse(reader.Metadata.GetValueOrDefault(StepKey), out long step) && step >= 0
+                ? step : null);
         }
         catch (GlowException)
         {
@@ -124,5 +133,6 @@ public sealed class Checkpoint(string folder)
     }
 
     private static string Describe((string Path, long? Step) file) =>
-        $"{Path.GetFileName(file.Path)}: {(file.Step is long step ? $"step {step}" : File.Exists(file.Path) ? "not readable" : "absent")}";
+        $"{Path.GetFileName(file.Path)}: "
+            + $"{(file.Step is long step ? $"step {step}" : File.Exists(file.Path) ? "not readable" : "absent")}";
 }

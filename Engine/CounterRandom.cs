@@ -6,9 +6,9 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Engine;
 
 /// <summary>
-/// A stream of random numbers over <see cref="Philox"/>. Its whole state is a key and the number of the next block, so a
-/// resumed run continues where it stopped and any part of a stream can be drawn on its own. Every call starts at a fresh
-/// block. Streams of different seeds or purposes are independent.
+/// A stream of random numbers over <see cref="Philox"/>. Its whole state is a key and the number of the next block,
+/// so a resumed run continues where it stopped and any part of a stream can be drawn on its own. Every call starts at
+/// a fresh block. Streams of different seeds or purposes are independent.
 /// </summary>
 public sealed class CounterRandom(ulong key, ulong counter = 0)
 {
@@ -54,8 +54,8 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
     }
 
     /// <summary>
-    /// Fills with N(0, <paramref name="deviation"/>²): Box &amp; Muller (1958) in double, two values a block, 53-bit uniforms, so
-    /// that the tails reach beyond 8 standard deviations.
+    /// Fills with N(0, <paramref name="deviation"/>²): Box &amp; Muller (1958) in double, two values a block, 53-bit
+    /// uniforms, so that the tails reach beyond 8 standard deviations.
     /// </summary>
     public void Normal(Span<float> target, double deviation = 1)
     {
@@ -70,7 +70,8 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
             Counter += (ulong)pairs;
             for (int i = 0; i < pairs; i += Vector256<double>.Count)
             {
-                Vector256<float> values = BoxMuller(ToUnit(Vector256.Create<ulong>(first[i..])), ToUnit(Vector256.Create<ulong>(second[i..])), deviation);
+                Vector256<float> values = BoxMuller(ToUnit(Vector256.Create<ulong>(first[i..])),
+                    ToUnit(Vector256.Create<ulong>(second[i..])), deviation);
                 int count = Math.Min(Vector256<float>.Count, target.Length);
                 if (count == Vector256<float>.Count) values.CopyTo(target);
                 else
@@ -127,7 +128,8 @@ public sealed class CounterRandom(ulong key, ulong counter = 0)
         Vector256<double> log = Vector256.Log(Vector256<double>.One - u);
         Vector256<double> radius = Vector256.Create(deviation) * Vector256.Sqrt(Vector256.Create(-2.0) * log);
         (Vector256<double> sin, Vector256<double> cos) = Vector256.SinCos(Vector256.Create(2 * Math.PI) * v);
-        return Vector256.Shuffle(Vector256.Narrow(radius * cos, radius * sin), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7));
+        return Vector256.Shuffle(Vector256.Narrow(radius * cos, radius * sin),
+            Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7));
     }
 
     /// <summary>Their upper 53 bits as a number in [0, 1).</summary>

@@ -20,7 +20,9 @@ public sealed class Device(IBackend backend) : IDisposable
     /// <summary>Whether repeated work may be replayed as a graph where the device can.</summary>
     public bool UsesGraphs { get; init; } = true;
 
-    /// <summary>Why it no longer is although it may, as a sentence for people; null while nothing was refused.</summary>
+    /// <summary>
+    /// Why it no longer is although it may, as a sentence for people; null while nothing was refused.
+    /// </summary>
     public string? GraphRefusal { get; private set; }
 
     /// <summary>Hears <see cref="GraphRefusal"/> when there is one.</summary>
@@ -32,7 +34,8 @@ public sealed class Device(IBackend backend) : IDisposable
     /// <summary>Ends the recording of work for good.</summary>
     internal void RefuseGraphs(string reason)
     {
-        GraphRefusal = $"steps are no longer replayed as a CUDA graph, because {reason}; they run launch by launch, with the same results";
+        GraphRefusal = $"steps are no longer replayed as a CUDA graph, because {reason}; they run launch by launch, "
+            + "with the same results";
         GraphRefused?.Invoke(GraphRefusal);
     }
 

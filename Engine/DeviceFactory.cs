@@ -11,7 +11,8 @@ namespace GlowGpu.Engine;
 /// A device of this machine, as <c>glow devices</c> lists it: the <c>--device</c> it goes by, its name, its memory, and
 /// what else is worth knowing. A device that cannot be used has the reason under <c>unusable</c>.
 /// </summary>
-public sealed record DeviceInfo(string Kind, string Name, long MemoryBytes, IReadOnlyDictionary<string, string> Properties);
+public sealed record DeviceInfo(string Kind, string Name, long MemoryBytes,
+    IReadOnlyDictionary<string, string> Properties);
 
 /// <summary>Finds and opens devices.</summary>
 public static class DeviceFactory
@@ -19,12 +20,15 @@ public static class DeviceFactory
     private const string Cpu = "cpu", Cuda = "cuda", OpenCl = "opencl", Auto = "auto";
 
     /// <summary>
-    /// Opens <c>auto</c> (CUDA, then an OpenCL GPU, then the host), <c>cuda</c>, <c>opencl</c> (a GPU if there is one, else
-    /// any device with a usable driver) or <c>cpu</c>. <paramref name="threads"/> is for the host; a GPU has its own.
-    /// <paramref name="precision"/> is that of coupling networks: tf32 on tensor cores and fp32 elsewhere if none is given. With
+    /// Opens <c>auto</c> (CUDA, then an OpenCL GPU, then the host), <c>cuda</c>, <c>opencl</c> (a GPU if there is
+    /// one, else any device with a usable driver) or <c>cpu</c>. <paramref name="threads"/> is for the host; a GPU
+    /// has its own.
+    /// <paramref name="precision"/> is that of coupling networks: tf32 on tensor cores and fp32 elsewhere if none is
+    /// given. With
     /// <paramref name="graphs"/> repeated work is replayed as a graph where the device can.
     /// </summary>
-    /// <exception cref="GlowException">There is no such device, or it lacks that precision; the sentence says why.</exception>
+    /// <exception cref="GlowException">There is no such device, or it lacks that precision; the sentence says
+    /// why.</exception>
     public static Device Open(string kind, int? threads = null, Precision? precision = null, bool graphs = true)
     {
         ArgumentNullException.ThrowIfNull(kind);
@@ -32,7 +36,8 @@ public static class DeviceFactory
         return kind switch
         {
             Auto => Usable(DeviceProbe.Cuda()) is { } cuda ? Open(Cuda, cuda, precision, graphs)
-                : Usable(DeviceProbe.OpenCl().Where(static d => d.IsGpu)) is { } openCl ? Open(OpenCl, openCl, precision, graphs)
+                : Usable(DeviceProbe.OpenCl().Where(static d => d.IsGpu)) is { } openCl ? Open(OpenCl, openCl,
+                precision, graphs)
                 : OpenHost(threads, precision),
             Cuda => Open(Cuda, FindCuda(DeviceProbe.Cuda(), NativeLibraries.HasCuda), precision, graphs),
             OpenCl => Open(OpenCl, FindOpenCl(DeviceProbe.OpenCl(), NativeLibraries.HasOpenCl), precision, graphs),
@@ -54,7 +59,9 @@ public static class DeviceFactory
         }),
     ];
 
-    /// <summary>The GPU kernels on ILGPU's emulator, which is for tests: it takes seconds for what a GPU does in microseconds.</summary>
+    /// <summary>
+    /// The GPU kernels on ILGPU's emulator, which is for tests: it takes seconds for what a GPU does in microseconds.
+    /// </summary>
     internal static Device OpenEmulated(int groupSize = 4) => new(DeviceProbe.Emulated(groupSize).Open());
 
     /// <summary>The first usable CUDA device of those found, or the sentence why there is none.</summary>
@@ -63,7 +70,8 @@ public static class DeviceFactory
         if (Usable(found) is { } device) return device;
         throw new GlowException(
             found.Count > 0 ? $"device cuda: {found[0].Name} cannot be used: {found[0].Obstacle}"
-            : hasDriver ? "device cuda: the NVIDIA driver reports no device that this process may use; check nvidia-smi, or choose --device auto or cpu"
+            : hasDriver ? "device cuda: the NVIDIA driver reports no device that this process may use; check "
+            + "nvidia-smi, or choose --device auto or cpu"
             : "device cuda: no NVIDIA driver was found; install it, or choose --device auto or cpu");
     }
 
@@ -73,8 +81,10 @@ public static class DeviceFactory
         if (Usable(found) is { } device) return device;
         throw new GlowException(
             found.Count > 0 ? $"device opencl: {found[0].Name} cannot be used: {found[0].Obstacle}"
-            : hasLoader ? "device opencl: no OpenCL driver reports a device; install the driver of your GPU, or choose --device auto or cpu"
-            : "device opencl: no OpenCL loader (libOpenCL.so.1) was found; install it and a driver, or choose --device auto or cpu");
+            : hasLoader ? "device opencl: no OpenCL driver reports a device; install the driver of your GPU, or "
+            + "choose --device auto or cpu"
+            : "device opencl: no OpenCL loader (libOpenCL.so.1) was found; install it and a driver, or choose "
+            + "--device auto or cpu");
     }
 
     private static ProbedDevice? Usable(IEnumerable<ProbedDevice> devices) =>
@@ -91,7 +101,8 @@ public static class DeviceFactory
     {
         if (precision is not (Precision.Tf32 or Precision.Bf16) || hasTensorCores) return;
         throw new GlowException(
-            $"precision {Word(precision.Value)}: device {kind} ({name}) has no tensor cores for it; choose --precision fp32 or a CUDA device of compute capability 8.0 or later");
+            $"precision {Word(precision.Value)}: device {kind} ({name}) has no tensor cores for it; choose "
+                + "--precision fp32 or a CUDA device of compute capability 8.0 or later");
     }
 
     /// <summary>The word for a precision, as options and files have it.</summary>
@@ -107,7 +118,8 @@ public static class DeviceFactory
         catch (Exception e) when (e is AcceleratorException or NotSupportedException)
         {
             throw new GlowException(
-                $"device {kind}: {device.Name} could not be opened ({e.Message}); free it or mend its driver, or choose --device cpu", e);
+                $"device {kind}: {device.Name} could not be opened ({e.Message}); free it or mend its driver, or "
+                    + "choose --device cpu", e);
         }
     }
 
@@ -122,6 +134,7 @@ public static class DeviceFactory
         string? line = File.Exists(CpuInfo)
             ? File.ReadLines(CpuInfo).FirstOrDefault(static l => l.StartsWith(Key, StringComparison.Ordinal))
             : null;
-        return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : line[(line.IndexOf(':') + 1)..].Trim();
+        return line is null ? RuntimeInformation.ProcessArchitecture.ToString()
+            : line[(line.IndexOf(':') + 1)..].Trim();
     }
 }

@@ -1,7 +1,8 @@
 namespace GlowGpu.Engine;
 
 /// <summary>
-/// A failure the user can understand and mend. The message is one sentence: what was wrong, where, and what would be right.
+/// A failure the user can understand and mend. The message is one sentence: what was wrong, where, and what would be
+/// right.
 /// </summary>
 public sealed class GlowException : Exception
 {

@@ -11,18 +11,23 @@ public interface IOptimizer : IDisposable
     /// <summary>Number of updates so far.</summary>
     long Updates { get; }
 
-    /// <summary>Everything it remembers, by name; each view <c>[1,n]</c> has the layout of <see cref="ParameterSet.Values"/>.</summary>
+    /// <summary>
+    /// Everything it remembers, by name; each view <c>[1,n]</c> has the layout of <see cref="ParameterSet.Values"/>.
+    /// </summary>
     IReadOnlyList<(string Name, View View)> State { get; }
 
     /// <summary>Running average of the parameters, or null when none is kept.</summary>
     PolyakAverage? Average { get; }
 
     /// <summary>
-    /// One update with the gradients times <paramref name="gradientScale"/>; touches the parameters and moves the average.
+    /// One update with the gradients times <paramref name="gradientScale"/>; touches the parameters and moves the
+    /// average.
     /// </summary>
     void Step(double rate, double gradientScale);
 
-    /// <summary>Values of the next update that change from one to the next, for <see cref="OptimizerControl.Dials"/>.</summary>
+    /// <summary>
+    /// Values of the next update that change from one to the next, for <see cref="OptimizerControl.Dials"/>.
+    /// </summary>
     void SetDials(double rate, Span<float> dials);
 
     /// <summary>

@@ -22,7 +22,8 @@ public abstract class Optimizer : IOptimizer
     /// <param name="epsilon">keeps the division finite</param>
     /// <param name="averageDecay">Polyak decay, [0, 1); null: no average</param>
     /// <exception cref="ArgumentOutOfRangeException">A decay lies outside [0, 1).</exception>
-    protected Optimizer(string name, IBackend backend, ParameterSet parameters, double beta1, double beta2, double epsilon,
+    protected Optimizer(string name, IBackend backend, ParameterSet parameters, double beta1,
+        double beta2, double epsilon,
         double? averageDecay)
     {
         Name = name;
@@ -65,7 +66,8 @@ public abstract class Optimizer : IOptimizer
     /// <inheritdoc/>
     public void Step(double rate, double gradientScale)
     {
-        Apply(parameters.Values, parameters.Gradients, Average?.View ?? View.None, Settings(rate) with { GradientScale = (float)gradientScale }, default);
+        Apply(parameters.Values, parameters.Gradients, Average?.View ?? View.None,
+            Settings(rate) with { GradientScale = (float)gradientScale }, default);
         Accept();
     }
 
@@ -101,7 +103,8 @@ public abstract class Optimizer : IOptimizer
     }
 
     /// <summary>The pass over all parameters.</summary>
-    protected abstract void Apply(View values, View gradients, View average, OptimizerSettings settings, OptimizerControl control);
+    protected abstract void Apply(View values, View gradients, View average, OptimizerSettings settings,
+        OptimizerControl control);
 
     /// <summary>Those of the next update.</summary>
     private OptimizerSettings Settings(double rate) =>
@@ -109,7 +112,8 @@ public abstract class Optimizer : IOptimizer
 
     private static float Decay(double value, string name)
     {
-        // The backends compute in float32, where a decay close to 1 may round to it: bias correction would divide by zero.
+        // The backends compute in float32, where a decay close to 1 may round to it: bias correction would divide by
+        // zero.
         float decay = (float)value;
         if (!(decay >= 0 && decay < 1))
             throw new ArgumentOutOfRangeException(name, value, "optimizer: a decay must lie in [0, 1) as a float32");

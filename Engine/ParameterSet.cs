@@ -8,14 +8,15 @@ namespace GlowGpu.Engine;
 /// <param name="Offset">of its first element</param>
 /// <param name="Count">elements</param>
 /// <param name="IsStatistic">
-/// true when it is measured, not trained: its gradient stays 0, so that no optimizer moves it, while checkpoints and the Polyak average
-/// take it along with the weights it belongs to
+/// true when it is measured, not trained: its gradient stays 0, so that no optimizer moves it, while checkpoints and
+/// the Polyak average take it along with the weights it belongs to
 /// </param>
 public sealed record Parameter(string Name, int[] Shape, long Offset, int Count, bool IsStatistic = false);
 
 /// <summary>
-/// All trainable parameters and running statistics of a model in one flat device buffer, and their gradients in a second of the same layout, so
-/// that the optimizer is one pass. Tensors start at multiples of 16 elements; the gaps stay zero.
+/// All trainable parameters and running statistics of a model in one flat device buffer, and their gradients in a
+/// second of the same layout, so that the optimizer is one pass. Tensors start at multiples of 16 elements; the gaps
+/// stay zero.
 /// </summary>
 public sealed class ParameterSet : IDisposable
 {
@@ -24,8 +25,11 @@ public sealed class ParameterSet : IDisposable
     private readonly IBuffer values;
     private readonly IBuffer gradients;
 
-    /// <summary>Lays out the parameters in the order given; <paramref name="isStatistic"/> says which names are measured.</summary>
-    public ParameterSet(IBackend backend, IEnumerable<(string Name, int[] Shape)> layout, Predicate<string>? isStatistic = null)
+    /// <summary>
+    /// Lays out the parameters in the order given; <paramref name="isStatistic"/> says which names are measured.
+    /// </summary>
+    public ParameterSet(IBackend backend, IEnumerable<(string Name, int[] Shape)> layout,
+        Predicate<string>? isStatistic = null)
     {
         List<Parameter> list = [];
         long offset = 0;
@@ -51,7 +55,9 @@ public sealed class ParameterSet : IDisposable
     /// <summary>Number of trainable values; gaps and statistics excluded.</summary>
     public long Count => All.Where(static p => !p.IsStatistic).Sum(static p => (long)p.Count);
 
-    /// <summary>Rises whenever values change, so that what is derived from them (packed weights, inverses) knows.</summary>
+    /// <summary>
+    /// Rises whenever values change, so that what is derived from them (packed weights, inverses) knows.
+    /// </summary>
     public long Version { get; private set; }
 
     /// <summary>All values <c>[1, Length]</c>.</summary>

@@ -4,8 +4,8 @@ namespace GlowGpu.Engine;
 
 /// <summary>
 /// Exponential moving average of the parameters, started at zero: <c>a ← d_t·a + (1 − d_t)·p</c> after update t, with
-/// <c>d_t = min(d, (1 + t)/(10 + t))</c>, so that a young run averages over about its last tenth and not over its first,
-/// worst weights. What it stands for is <c>a / (1 − Π d_t)</c>: the zero it started from is divided out.
+/// <c>d_t = min(d, (1 + t)/(10 + t))</c>, so that a young run averages over about its last tenth and not over its
+/// first, worst weights. What it stands for is <c>a / (1 − Π d_t)</c>: the zero it started from is divided out.
 /// </summary>
 public sealed class PolyakAverage : IDisposable
 {
@@ -36,8 +36,8 @@ public sealed class PolyakAverage : IDisposable
     public View View { get; }
 
     /// <summary>
-    /// Puts the unbiased average in place of the parameters until the scope is disposed, which brings the parameters back bit
-    /// for bit. Before the first update there is no average and the parameters stay.
+    /// Puts the unbiased average in place of the parameters until the scope is disposed, which brings the parameters
+    /// back bit for bit. Before the first update there is no average and the parameters stay.
     /// </summary>
     public IDisposable Use()
     {

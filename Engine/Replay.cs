@@ -3,13 +3,15 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Engine;
 
 /// <summary>
-/// Runs the same work again and again, on a device that can record it: the first two times as it is, so that memory is allocated and
-/// kernels are loaded; the third time recorded; from then on as a replay, until <typeparamref name="TKey"/> (whatever is fixed in the
-/// recording: shapes, addresses, constants) changes or device memory is released. A refusal of the device costs no work and ends the
-/// recording for good (<see cref="Device.GraphRefusal"/>). On other devices, and with graphs turned off, the work is simply run.
+/// Runs the same work again and again, on a device that can record it: the first two times as it is, so that memory
+/// is allocated and kernels are loaded; the third time recorded; from then on as a replay, until
+/// <typeparamref name="TKey"/> (whatever is fixed in the recording: shapes, addresses, constants) changes or device
+/// memory is released. A refusal of the device costs no work and ends the recording for good
+/// (<see cref="Device.GraphRefusal"/>). On other devices, and with graphs turned off, the work is simply run.
 /// </summary>
 /// <remarks>
-/// What the work does on the host must leave everything there as it found it, because a replay does nothing on the host.
+/// What the work does on the host must leave everything there as it found it, because a replay does nothing on the
+/// host.
 /// </remarks>
 public sealed class Replay<TKey>(Device device) : IDisposable where TKey : struct, IEquatable<TKey>
 {

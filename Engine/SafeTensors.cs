@@ -63,8 +63,8 @@ public sealed record TensorEntry(string Name, TensorType Type, long[] Shape, lon
 }
 
 /// <summary>
-/// The safetensors format: an 8-byte little-endian header length, a JSON header that gives each tensor's type, shape and
-/// byte range, and the raw little-endian tensors, without gaps.
+/// The safetensors format: an 8-byte little-endian header length, a JSON header that gives each tensor's type, shape
+/// and byte range, and the raw little-endian tensors, without gaps.
 /// </summary>
 public static class SafeTensors
 {

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace GlowGpu.Engine;
 
-/// <summary>Reads the JSON header of a safetensors file and checks every claim in it against the size of the file.</summary>
+/// <summary>
+/// Reads the JSON header of a safetensors file and checks every claim in it against the size of the file.
+/// </summary>
 internal sealed class SafeTensorsHeader
 {
     private readonly string file;
@@ -18,7 +20,8 @@ internal sealed class SafeTensorsHeader
     public IReadOnlyList<TensorEntry> Tensors => tensors;
 
     /// <summary>Parses a header that <paramref name="dataBytes"/> of tensors follow.</summary>
-    /// <exception cref="GlowException">Something in it is wrong; the sentence names <paramref name="file"/>.</exception>
+    /// <exception cref="GlowException">Something in it is wrong; the sentence names
+    /// <paramref name="file"/>.</exception>
     public static SafeTensorsHeader Parse(string file, ReadOnlySpan<byte> json, long dataBytes)
     {
         SafeTensorsHeader header = new(file);
@@ -29,7 +32,8 @@ internal sealed class SafeTensorsHeader
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // InvalidOperationException: a string holds bytes that are not UTF-8.
-            throw new GlowException($"{file}: its header is not valid JSON ({e.Message.TrimEnd('.')}); a safetensors file is needed", e);
+            throw new GlowException(
+                $"{file}: its header is not valid JSON ({e.Message.TrimEnd('.')}); a safetensors file is needed", e);
         }
         header.CheckRanges(dataBytes);
         return header;
@@ -39,7 +43,8 @@ internal sealed class SafeTensorsHeader
     {
         HashSet<string> names = [];
         Utf8JsonReader reader = new(json);
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw Wrong("its header is not a JSON object");
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            throw Wrong("its header is not a JSON object");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             string name = reader.GetString()!;
@@ -66,7 +71,8 @@ internal sealed class SafeTensorsHeader
 
     private TensorEntry ReadEntry(ref Utf8JsonReader reader, string name)
     {
-        if (reader.TokenType != JsonTokenType.StartObject) throw Wrong($"tensor '{name}' is not described by a JSON object");
+        if (reader.TokenType != JsonTokenType.StartObject)
+            throw Wrong($"tensor '{name}' is not described by a JSON object");
         string? dtype = null;
         long[]? shape = null, offsets = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -84,12 +90,15 @@ internal sealed class SafeTensorsHeader
         if (dtype is null || shape is null || offsets is null)
             throw Wrong($"tensor '{name}' lacks one of dtype, shape and data_offsets");
         TensorType type = SafeTensors.Parse(dtype)
-            ?? throw Wrong($"tensor '{name}' has the unknown dtype '{dtype}'; {string.Join(", ", Enum.GetValues<TensorType>().Select(SafeTensors.Name))} are known");
+            ?? throw Wrong($"tensor '{name}' has the unknown dtype '{dtype}'; "
+            + $"{string.Join(", ", Enum.GetValues<TensorType>().Select(SafeTensors.Name))} are known");
         if (offsets.Length != 2 || offsets[1] < offsets[0])
-            throw Wrong($"tensor '{name}' has data_offsets [{string.Join(",", offsets)}]; a begin and an end not before it are needed");
+            throw Wrong($"tensor '{name}' has data_offsets [{string.Join(",", offsets)}]; a begin and an end not "
+                + "before it are needed");
         long? bytes = SafeTensors.ByteCount(type, shape);
         if (bytes != offsets[1] - offsets[0])
-            throw Wrong($"tensor '{name}' spans {offsets[1] - offsets[0]} bytes, but {dtype} [{string.Join(",", shape)}] takes {bytes?.ToString() ?? "more than 2^63"}");
+            throw Wrong($"tensor '{name}' spans {offsets[1] - offsets[0]} bytes, but {dtype} "
+                + $"[{string.Join(",", shape)}] takes {bytes?.ToString() ?? "more than 2^63"}");
         return new TensorEntry(name, type, shape, offsets[0], offsets[1]);
     }
 
@@ -113,8 +122,10 @@ internal sealed class SafeTensorsHeader
         foreach (TensorEntry tensor in tensors)
         {
             if (tensor.End > dataBytes)
-                throw Wrong($"tensor '{tensor.Name}' ends at byte {tensor.End} of the tensor data, but the file holds only {dataBytes}; it is truncated or its header is wrong");
-            if (tensor.Begin < end) throw Wrong($"tensor '{tensor.Name}' overlaps another one at byte {tensor.Begin} of the tensor data");
+                throw Wrong($"tensor '{tensor.Name}' ends at byte {tensor.End} of the tensor data, but the file "
+                    + $"holds only {dataBytes}; it is truncated or its header is wrong");
+            if (tensor.Begin < end)
+                throw Wrong($"tensor '{tensor.Name}' overlaps another one at byte {tensor.Begin} of the tensor data");
             if (tensor.Begin > end) throw Wrong($"no tensor owns the bytes {end} to {tensor.Begin} of the tensor data");
             end = tensor.End;
         }

@@ -7,9 +7,9 @@ using Microsoft.Win32.SafeHandles;
 namespace GlowGpu.Engine;
 
 /// <summary>
-/// Reads a safetensors file tensor by tensor, or any part of a tensor. Opening reads the header only, and nothing is ever
-/// allocated on the file's word alone: every claim is checked against the size of the file first. Reads may come from several
-/// threads at once.
+/// Reads a safetensors file tensor by tensor, or any part of a tensor. Opening reads the header only, and nothing is
+/// ever allocated on the file's word alone: every claim is checked against the size of the file first. Reads may come
+/// from several threads at once.
 /// </summary>
 public sealed class SafeTensorsReader : IDisposable
 {
@@ -39,7 +39,8 @@ public sealed class SafeTensorsReader : IDisposable
     public IReadOnlyList<TensorEntry> Tensors { get; }
 
     /// <summary>Opens a file and checks its header.</summary>
-    /// <exception cref="GlowException">There is no such file, or it is not a whole safetensors file; the sentence names it.</exception>
+    /// <exception cref="GlowException">There is no such file, or it is not a whole safetensors file; the sentence
+    /// names it.</exception>
     public static SafeTensorsReader Open(string path)
     {
         SafeFileHandle? handle = null;
@@ -49,14 +50,17 @@ public sealed class SafeTensorsReader : IDisposable
             handle = File.OpenHandle(path);
             long length = RandomAccess.GetLength(handle);
             if (length < SafeTensors.PrefixBytes)
-                throw new GlowException($"{path}: has only {length} bytes; a safetensors file begins with an 8-byte header length");
+                throw new GlowException(
+                    $"{path}: has only {length} bytes; a safetensors file begins with an 8-byte header length");
             byte[] prefix = new byte[SafeTensors.PrefixBytes];
             Fill(path, handle, prefix, 0);
             ulong claimed = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
             long room = length - SafeTensors.PrefixBytes;
             if (claimed > (ulong)room || claimed > SafeTensors.MaxHeaderBytes)
                 throw new GlowException(
-                    $"{path}: claims a header of {claimed} bytes, but only {Math.Min(room, SafeTensors.MaxHeaderBytes)} are possible; it is truncated or not a safetensors file");
+                    $"{path}: claims a header of {claimed} bytes, but only "
+                        + $"{Math.Min(room, SafeTensors.MaxHeaderBytes)} are possible; it is truncated or not a "
+                        + "safetensors file");
             byte[] json = new byte[(int)claimed];
             Fill(path, handle, json, SafeTensors.PrefixBytes);
             SafeTensorsHeader header = SafeTensorsHeader.Parse(path, json, room - json.Length);
@@ -90,7 +94,8 @@ public sealed class SafeTensorsReader : IDisposable
     public double[] ReadDoubles(string name) => ReadAll<double>(name);
 
     /// <summary>All elements of an integer tensor.</summary>
-    /// <exception cref="GlowException">There is no such tensor, it does not hold integers, one does not fit 32 bits, or the file ends early.</exception>
+    /// <exception cref="GlowException">There is no such tensor, it does not hold integers, one does not fit 32 bits,
+    /// or the file ends early.</exception>
     public int[] ReadInts(string name)
     {
         TensorEntry entry = Get(name);
@@ -127,7 +132,8 @@ public sealed class SafeTensorsReader : IDisposable
     {
         TensorEntry entry = Get(name);
         if (entry.Count > Array.MaxLength)
-            throw new GlowException($"{Path}: tensor '{name}' has {entry.Count} elements; at most {Array.MaxLength} can be read at once");
+            throw new GlowException($"{Path}: tensor '{name}' has {entry.Count} elements; at most {Array.MaxLength} "
+                + "can be read at once");
         T[] values = new T[entry.Count];
         Read<T>(entry, 0, values);
         return values;
@@ -175,7 +181,8 @@ public sealed class SafeTensorsReader : IDisposable
         _ => false,
     };
 
-    private static void Convert<T>(TensorType type, ReadOnlySpan<byte> bytes, Span<T> target) where T : unmanaged, INumberBase<T>
+    private static void Convert<T>(TensorType type, ReadOnlySpan<byte> bytes, Span<T> target) where T : unmanaged,
+        INumberBase<T>
     {
         for (int i = 0; i < target.Length; i++)
         {

@@ -7,9 +7,9 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Engine;
 
 /// <summary>
-/// Gathers tensors and writes them as one safetensors file. Nothing is copied before the file is written, and device memory
-/// passes through the host in pieces. The same contents always give the same bytes: wide types first, so that every tensor is
-/// aligned, then by name.
+/// Gathers tensors and writes them as one safetensors file. Nothing is copied before the file is written, and device
+/// memory passes through the host in pieces. The same contents always give the same bytes: wide types first, so that
+/// every tensor is aligned, then by name.
 /// </summary>
 public sealed class SafeTensorsWriter
 {
@@ -41,7 +41,8 @@ public sealed class SafeTensorsWriter
     public void Add(string name, int[] shape, byte[] values) => AddArray(name, TensorType.U8, shape, values);
 
     /// <summary>Adds a float32 tensor that is read from a dense view when the file is written.</summary>
-    /// <exception cref="ArgumentException">The name is taken, shape and count differ, or the view is not dense.</exception>
+    /// <exception cref="ArgumentException">The name is taken, shape and count differ, or the view is not
+    /// dense.</exception>
     public void Add(string name, int[] shape, View values)
     {
         if (!values.IsDense) throw new ArgumentException($"safetensors: '{name}' is a view with gaps between its rows");
@@ -118,7 +119,8 @@ public sealed class SafeTensorsWriter
     {
         long product = shape.Aggregate(1L, static (a, b) => checked(a * b));
         if (name == SafeTensors.MetadataKey || shape.Any(static d => d < 0) || product != count)
-            throw new ArgumentException($"safetensors: {count} values do not fill '{name}' [{string.Join(",", shape)}]");
+            throw new ArgumentException(
+                $"safetensors: {count} values do not fill '{name}' [{string.Join(",", shape)}]");
         if (!items.TryAdd(name, new Item(type, shape, count * SafeTensors.Size(type), write)))
             throw new ArgumentException($"safetensors: there are two tensors '{name}'");
     }
@@ -126,7 +128,8 @@ public sealed class SafeTensorsWriter
     // Host arrays are written as they lie in memory; the format is little-endian.
     private static void WriteElements<T>(Stream stream, ReadOnlySpan<T> values) where T : unmanaged
     {
-        if (!BitConverter.IsLittleEndian) throw new PlatformNotSupportedException("safetensors: a little-endian machine is needed");
+        if (!BitConverter.IsLittleEndian)
+            throw new PlatformNotSupportedException("safetensors: a little-endian machine is needed");
         stream.Write(MemoryMarshal.AsBytes(values));
     }
 }

@@ -1,8 +1,8 @@
 namespace GlowGpu.Engine;
 
 /// <summary>
-/// One recorded operation. Its <see cref="Backward"/> finds the gradient of its output filled, fills those of its inputs
-/// and of its parameters, and releases what it no longer needs.
+/// One recorded operation. Its <see cref="Backward"/> finds the gradient of its output filled, fills those of its
+/// inputs and of its parameters, and releases what it no longer needs.
 /// </summary>
 public interface ITapeNode
 {
@@ -30,9 +30,9 @@ public enum MemoryMode
 }
 
 /// <summary>
-/// Minimal reverse mode: forward records nodes in order, <see cref="Backward"/> walks them once from the last to the first and
-/// leaves the tape empty, ready for the next step. A layer keeps its node and fills it anew in each.
-/// In <see cref="MemoryMode.Reversible"/> a reversible node is differentiated from its output and rebuilds its input for
+/// Minimal reverse mode: forward records nodes in order, <see cref="Backward"/> walks them once from the last to the
+/// first and leaves the tape empty, ready for the next step. A layer keeps its node and fills it anew in each. In
+/// <see cref="MemoryMode.Reversible"/> a reversible node is differentiated from its output and rebuilds its input for
 /// the node before it.
 /// </summary>
 public sealed class Tape(MemoryMode mode)
@@ -53,7 +53,8 @@ public sealed class Tape(MemoryMode mode)
     {
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
-            if (Mode == MemoryMode.Reversible && nodes[i] is IReversibleNode reversible) reversible.BackwardFromOutput();
+            if (Mode == MemoryMode.Reversible
+                && nodes[i] is IReversibleNode reversible) reversible.BackwardFromOutput();
             else nodes[i].Backward();
         }
         nodes.Clear();

@@ -36,12 +36,13 @@ public sealed class Tensor
     }
 
     /// <summary>
-    /// The tensor that <paramref name="kept"/> holds if it has this shape, else a new one, kept there: a layer makes the same
-    /// tensor in every pass, and a steady training step allocates none.
+    /// The tensor that <paramref name="kept"/> holds if it has this shape, else a new one, kept there: a layer makes
+    /// the same tensor in every pass, and a steady training step allocates none.
     /// </summary>
     public static Tensor Reuse(ref Tensor? kept, Device device, Pixels pixels, int channels)
     {
-        if (kept is null || kept.Pixels != pixels || kept.Channels != channels) kept = new Tensor(device, pixels, channels);
+        if (kept is null || kept.Pixels != pixels || kept.Channels != channels) kept = new Tensor(device,
+            pixels, channels);
         return kept;
     }
 
@@ -82,10 +83,13 @@ public sealed class Tensor
     /// <summary>The channels <c>[first, first + count)</c> as a tensor that shares this one's memory.</summary>
     public Tensor Window(int first, int count) => new(this, first, count);
 
-    /// <summary>As <see cref="Window(int, int)"/>, the tensor that <paramref name="kept"/> holds if it is that window.</summary>
+    /// <summary>
+    /// As <see cref="Window(int, int)"/>, the tensor that <paramref name="kept"/> holds if it is that window.
+    /// </summary>
     public Tensor Window(int first, int count, ref Tensor? kept)
     {
-        if (kept is null || kept.parent != this || kept.firstChannel != first || kept.Channels != count) kept = Window(first, count);
+        if (kept is null || kept.parent != this || kept.firstChannel != first || kept.Channels != count) kept = Window(
+            first, count);
         return kept;
     }
 

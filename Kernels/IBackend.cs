@@ -34,8 +34,8 @@ public interface IBackend : IDisposable
     void Copy(View source, View target);
 
     /// <summary>
-    /// Does work of the processor, all of it before this returns: random numbers, whose bits no device may change. A backend with threads of its own
-    /// does several parts at a time.
+    /// Does work of the processor, all of it before this returns: random numbers, whose bits no device may change. A
+    /// backend with threads of its own does several parts at a time.
     /// </summary>
     void RunOnHost(int parts, IHostWork work)
     {
@@ -48,7 +48,9 @@ public interface IBackend : IDisposable
     /// <summary>Number of blocks of device memory allocated so far; 0 for a device that is the host.</summary>
     long Allocations => 0;
 
-    /// <summary>Number of blocks of device memory released so far: recorded work that used them must not run again.</summary>
+    /// <summary>
+    /// Number of blocks of device memory released so far: recorded work that used them must not run again.
+    /// </summary>
     long Releases => 0;
 
     IChannelAffine ChannelAffine { get; }

@@ -1,8 +1,9 @@
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// Records work instead of running it, so that it can be queued again as a whole at next to no cost for the host. Work in between may
-/// neither read nor write from the host, nor allocate, nor load a kernel: whoever records has run the same work before.
+/// Records work instead of running it, so that it can be queued again as a whole at next to no cost for the host.
+/// Work in between may neither read nor write from the host, nor allocate, nor load a kernel: whoever records has run
+/// the same work before.
 /// </summary>
 public interface IWorkRecorder
 {
@@ -18,6 +19,9 @@ public interface IWorkRecorder
 /// <summary>Recorded work.</summary>
 public interface IRecordedWork : IDisposable
 {
-    /// <summary>Queues it, with the addresses and arguments it was recorded with. Null, or why the device refuses; then it does not run.</summary>
+    /// <summary>
+    /// Queues it, with the addresses and arguments it was recorded with. Null, or why the device refuses; then it
+    /// does not run.
+    /// </summary>
     string? Run();
 }

@@ -13,7 +13,9 @@ public static class Philox
 {
     private const uint M0 = 0xD2511F53, M1 = 0xCD9E8D57, W0 = 0x9E3779B9, W1 = 0xBB67AE85;
 
-    /// <summary>The four words of block <paramref name="counter"/> (high 64 bits zero) under <paramref name="key"/>.</summary>
+    /// <summary>
+    /// The four words of block <paramref name="counter"/> (high 64 bits zero) under <paramref name="key"/>.
+    /// </summary>
     public static (uint X0, uint X1, uint X2, uint X3) Block(ulong key, ulong counter)
     {
         uint k0 = (uint)key, k1 = (uint)(key >> 32);
@@ -33,8 +35,8 @@ public static class Philox
     }
 
     /// <summary>
-    /// Blocks <paramref name="counter"/> + i: first[i] has the first word below the second, second[i] the third below the fourth. Four at a time
-    /// where the processor can.
+    /// Blocks <paramref name="counter"/> + i: first[i] has the first word below the second, second[i] the third below
+    /// the fourth. Four at a time where the processor can.
     /// </summary>
     public static void Blocks(ulong key, ulong counter, Span<ulong> first, Span<ulong> second)
     {
@@ -42,7 +44,8 @@ public static class Philox
         if (Avx2.IsSupported)
             for (; i + Vector256<ulong>.Count <= first.Length; i += Vector256<ulong>.Count)
             {
-                (Vector256<ulong> a, Vector256<ulong> b) = FourBlocks(key, Vector256.Create(counter + (ulong)i) + Vector256<ulong>.Indices);
+                (Vector256<ulong> a, Vector256<ulong> b) = FourBlocks(key,
+                    Vector256.Create(counter + (ulong)i) + Vector256<ulong>.Indices);
                 a.CopyTo(first[i..]);
                 b.CopyTo(second[i..]);
             }

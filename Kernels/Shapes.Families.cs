@@ -4,7 +4,8 @@ namespace GlowGpu.Kernels;
 internal static partial class Shapes
 {
     /// <summary>Arguments of <see cref="IConvolution.Pack"/>.</summary>
-    public static void CheckConvolutionPack(ConvolutionShape shape, ConvolutionParameters parameters, View packed, long packedLength)
+    public static void CheckConvolutionPack(ConvolutionShape shape, ConvolutionParameters parameters,
+        View packed, long packedLength)
     {
         const string Op = "convolution pack";
         CheckParameters(Op, "", shape, parameters);
@@ -12,7 +13,8 @@ internal static partial class Shapes
     }
 
     /// <summary>Arguments of <see cref="IConvolution.Forward"/>.</summary>
-    public static void CheckConvolution(ConvolutionShape shape, Pixels pixels, View x, View packed, View y, long packedLength)
+    public static void CheckConvolution(ConvolutionShape shape, Pixels pixels, View x, View packed,
+        View y, long packedLength)
     {
         const string Op = "convolution";
         CheckPixels(Op, pixels);
@@ -22,7 +24,8 @@ internal static partial class Shapes
     }
 
     /// <summary>Arguments of <see cref="IConvolution.Backward"/>.</summary>
-    public static void CheckConvolutionBackward(ConvolutionShape shape, Pixels pixels, View x, View y, View packed, View dy, View dx,
+    public static void CheckConvolutionBackward(ConvolutionShape shape, Pixels pixels, View x, View y,
+        View packed, View dy, View dx,
         ConvolutionParameters gradients, long packedLength)
     {
         const string Op = "convolution backward";
@@ -45,7 +48,9 @@ internal static partial class Shapes
         Row(Op, "variance", variance, x.Cols);
     }
 
-    /// <summary>Arguments of <see cref="IBatchNorm.Apply"/>, and with x for y of <see cref="IBatchNorm.Invert"/>.</summary>
+    /// <summary>
+    /// Arguments of <see cref="IBatchNorm.Apply"/>, and with x for y of <see cref="IBatchNorm.Invert"/>.
+    /// </summary>
     public static void CheckBatchNorm(View x, View mean, View variance, BatchNormAffine affine, View y)
     {
         const string Op = "batch norm";
@@ -65,7 +70,8 @@ internal static partial class Shapes
     }
 
     /// <summary>Arguments of <see cref="IBatchNorm.Backward"/>.</summary>
-    public static void CheckBatchNormBackward(View x, View mean, View variance, BatchNormAffine affine, View dy, View dx,
+    public static void CheckBatchNormBackward(View x, View mean, View variance, BatchNormAffine affine, View dy,
+        View dx,
         BatchNormAffine gradients)
     {
         const string Op = "batch norm backward";
@@ -76,7 +82,8 @@ internal static partial class Shapes
         Dense(Op, "dx", dx, x.Rows, x.Cols);
         CheckAffine(Op, "gradient of ", x.Cols, gradients);
         if (affine.IsNone != gradients.IsNone)
-            throw new ArgumentException($"{Op}: parameters and gradients differ in what they hold; each parameter needs its gradient");
+            throw new ArgumentException(
+                $"{Op}: parameters and gradients differ in what they hold; each parameter needs its gradient");
     }
 
     /// <summary>Arguments of <see cref="IBatchNorm.Blend"/>.</summary>
@@ -86,7 +93,8 @@ internal static partial class Shapes
         Row(Op, "running", running, batch.Count);
         Row(Op, "batch", batch, running.Count);
         if (!scale.IsNone) Row(Op, "scale", scale, 1);
-        if (!(momentum >= 0 && momentum <= 1)) throw new ArgumentException($"{Op}: momentum is {momentum}; it must be 0 to 1");
+        if (!(momentum >= 0 && momentum <= 1))
+            throw new ArgumentException($"{Op}: momentum is {momentum}; it must be 0 to 1");
     }
 
     /// <summary>Arguments of <see cref="IMaskedCouple.Forward"/> and <see cref="IMaskedCouple.Inverse"/>.</summary>
@@ -101,7 +109,8 @@ internal static partial class Shapes
     }
 
     /// <summary>Arguments of <see cref="IMaskedCouple.Backward"/>.</summary>
-    public static void CheckMaskedCoupleBackward(Pixels pixels, View z, View h, View factor, View dz, View dh, View dfactor)
+    public static void CheckMaskedCoupleBackward(Pixels pixels, View z, View h, View factor, View dz,
+        View dh, View dfactor)
     {
         const string Op = "masked couple backward";
         CheckPixels(Op, pixels);
@@ -113,7 +122,9 @@ internal static partial class Shapes
         Row(Op, "dfactor", dfactor, z.Cols);
     }
 
-    /// <summary>Arguments of <see cref="IMaskedCouple.Condition"/> and <see cref="IMaskedCouple.AddCondition"/>.</summary>
+    /// <summary>
+    /// Arguments of <see cref="IMaskedCouple.Condition"/> and <see cref="IMaskedCouple.AddCondition"/>.
+    /// </summary>
     public static void CheckCondition(Pixels pixels, View z, View target)
     {
         const string Op = "masked couple condition";
@@ -166,7 +177,8 @@ internal static partial class Shapes
 
     private static void CheckParameters(string op, string of, ConvolutionShape shape, ConvolutionParameters p)
     {
-        if (shape.Size is not (1 or 3)) throw new ArgumentException($"{op}: kernel size is {shape.Size}; it must be 1 or 3");
+        if (shape.Size is not (1 or 3))
+            throw new ArgumentException($"{op}: kernel size is {shape.Size}; it must be 1 or 3");
         if (shape.In < 1 || shape.Out < 1)
             throw new ArgumentException($"{op}: channels are {shape.In} → {shape.Out}; each must be at least 1");
         Row(op, "weight", p.W, (long)shape.Rows * shape.Out, of);

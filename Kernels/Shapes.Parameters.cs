@@ -1,6 +1,8 @@
 namespace GlowGpu.Kernels;
 
-/// <summary>Checks of the operations that take parameters: the networks, the prior, the class head and the channel maps.</summary>
+/// <summary>
+/// Checks of the operations that take parameters: the networks, the prior, the class head and the channel maps.
+/// </summary>
 internal static partial class Shapes
 {
     /// <summary>Arguments of <see cref="ICouplingNet.Pack"/>.</summary>
@@ -25,7 +27,8 @@ internal static partial class Shapes
     }
 
     /// <summary>Arguments of <see cref="ICouplingNet.Backward"/>.</summary>
-    public static void CheckCouplingNetBackward(CouplingNetShape shape, Pixels pixels, View z1, View h, View saved, View packed,
+    public static void CheckCouplingNetBackward(CouplingNetShape shape, Pixels pixels, View z1, View h,
+        View saved, View packed,
         CouplingNetParameters parameters, View dh, View dz1, CouplingNetParameters gradients,
         long packedLength, long savedLength, bool mayLackPacked = false)
     {
@@ -52,7 +55,8 @@ internal static partial class Shapes
     }
 
     /// <summary>Arguments of <see cref="IZeroConv.Pack"/>.</summary>
-    public static void CheckZeroConvPack(ZeroConvShape shape, ZeroConvParameters parameters, View packed, long packedLength)
+    public static void CheckZeroConvPack(ZeroConvShape shape, ZeroConvParameters parameters,
+        View packed, long packedLength)
     {
         const string Op = "zero convolution pack";
         CheckParameters(Op, "", shape, parameters);
@@ -94,7 +98,8 @@ internal static partial class Shapes
     }
 
     /// <summary>Arguments of <see cref="IPrior.Backward"/>.</summary>
-    public static void CheckPriorBackward(bool edgeBias, Pixels pixels, PriorParameters parameters, View labels, View dstats,
+    public static void CheckPriorBackward(bool edgeBias, Pixels pixels, PriorParameters parameters,
+        View labels, View dstats,
         PriorParameters gradients)
     {
         const string Op = "prior backward";
@@ -103,10 +108,12 @@ internal static partial class Shapes
         CheckParameters(Op, "", edgeBias, pixels, parameters, labels, dstats.Cols);
         CheckParameters(Op, "gradient of ", edgeBias, pixels, gradients, labels, dstats.Cols);
         if (parameters.ClassW.IsNone != gradients.ClassW.IsNone || parameters.Conv.W.IsNone != gradients.Conv.W.IsNone)
-            throw new ArgumentException($"{Op}: parameters and gradients differ in what they hold; each parameter needs its gradient");
+            throw new ArgumentException(
+                $"{Op}: parameters and gradients differ in what they hold; each parameter needs its gradient");
         if (parameters.ClassW.Count != gradients.ClassW.Count)
             throw new ArgumentException(
-                $"{Op}: gradient of class weight holds {gradients.ClassW.Count} values; it must hold {parameters.ClassW.Count}");
+                $"{Op}: gradient of class weight holds {gradients.ClassW.Count} values; it must hold "
+                    + $"{parameters.ClassW.Count}");
     }
 
     /// <summary>Arguments of <see cref="IClassHead.Forward"/>.</summary>
@@ -124,7 +131,8 @@ internal static partial class Shapes
     }
 
     /// <summary>Arguments of <see cref="IClassHead.Backward"/>.</summary>
-    public static void CheckClassHeadBackward(Pixels pixels, ClassHeadParameters parameters, View labels, View mean, View logits,
+    public static void CheckClassHeadBackward(Pixels pixels, ClassHeadParameters parameters, View labels,
+        View mean, View logits,
         View dz, ClassHeadParameters gradients)
     {
         const string Op = "class head backward";
@@ -172,13 +180,16 @@ internal static partial class Shapes
         Row(name, "gradient of b'", step.Maps.DB, step.Channels);
     }
 
-    /// <summary>Class indices held as floats; only a backend that has them in host memory can check their values.</summary>
+    /// <summary>
+    /// Class indices held as floats; only a backend that has them in host memory can check their values.
+    /// </summary>
     public static void CheckLabels(string op, ReadOnlySpan<float> labels, int classes)
     {
         for (int n = 0; n < labels.Length; n++)
             if (!(labels[n] >= 0 && labels[n] < classes && labels[n] == MathF.Floor(labels[n])))
                 throw new ArgumentException(
-                    $"{op}: label {labels[n]} of image {n} is not a class; labels must be whole numbers from 0 to {classes - 1}");
+                    $"{op}: label {labels[n]} of image {n} is not a class; labels must be whole numbers from 0 to "
+                        + $"{classes - 1}");
     }
 
     private static void CheckParameters(string op, string of, CouplingNetShape shape, CouplingNetParameters p)
@@ -222,7 +233,8 @@ internal static partial class Shapes
 
     private static void CheckParameters(string op, string of, ClassHeadParameters p, int channels, long classes)
     {
-        if (classes < 1) throw new ArgumentException($"{op}: {of}bias is missing or empty; it must hold a value for every class");
+        if (classes < 1)
+            throw new ArgumentException($"{op}: {of}bias is missing or empty; it must hold a value for every class");
         Row(op, "weight", p.W, channels * classes, of);
         Row(op, "bias", p.Bias, classes, of);
         Row(op, "logs", p.Logs, classes, of);
@@ -251,7 +263,8 @@ internal static partial class Shapes
         {
             if (channel < 0 || channel >= c || seen[channel])
                 throw new ArgumentException(
-                    $"{op}: the permutation names channel {channel} twice or outside of its {c}; it must name each from 0 to {c - 1} once");
+                    $"{op}: the permutation names channel {channel} twice or outside of its {c}; it must name each "
+                        + $"from 0 to {c - 1} once");
             seen[channel] = true;
         }
     }

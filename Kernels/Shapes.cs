@@ -11,10 +11,12 @@ internal static partial class Shapes
     /// <summary>Arguments of <see cref="IBackend.Copy"/>.</summary>
     public static void CheckCopy(View source, View target)
     {
-        if (source.IsNone || target.IsNone) throw new ArgumentException("copy: source or target is missing; both must be given");
+        if (source.IsNone || target.IsNone)
+            throw new ArgumentException("copy: source or target is missing; both must be given");
         if (source.Rows != target.Rows || source.Cols != target.Cols)
             throw new ArgumentException(
-                $"copy: source is [{source.Rows},{source.Cols}] and target [{target.Rows},{target.Cols}]; they must have one shape");
+                $"copy: source is [{source.Rows},{source.Cols}] and target [{target.Rows},{target.Cols}]; they must "
+                    + "have one shape");
     }
 
     /// <summary>Arguments of <see cref="IBackend.Fill"/>.</summary>
@@ -98,7 +100,9 @@ internal static partial class Shapes
         Dense(Op, "dstats", dstats, pixels.Count, 2 * z.Cols);
     }
 
-    /// <summary>Arguments of both directions of <see cref="ISqueeze"/>: x is the large image, y the squeezed one.</summary>
+    /// <summary>
+    /// Arguments of both directions of <see cref="ISqueeze"/>: x is the large image, y the squeezed one.
+    /// </summary>
     public static void CheckSqueeze(Pixels pixels, View x, View y)
     {
         const string Op = "squeeze";
@@ -107,7 +111,8 @@ internal static partial class Shapes
         {
             (string side, int size) = pixels.H % 2 != 0 ? ("height", pixels.H) : ("width", pixels.W);
             throw new ArgumentException(
-                $"squeeze: input [{pixels.N},{pixels.H},{pixels.W},{x.Cols}] has odd {side} {size}; height and width must be even");
+                $"squeeze: input [{pixels.N},{pixels.H},{pixels.W},{x.Cols}] has odd {side} {size}; height and "
+                    + "width must be even");
         }
         Window(Op, "x", x, pixels.Count, x.Cols);
         Dense(Op, "y", y, pixels.Count / 4, 4 * x.Cols);
@@ -135,7 +140,8 @@ internal static partial class Shapes
 
     /// <summary>Arguments of <see cref="IOptimizerStep.Adam"/> and <see cref="IOptimizerStep.Adamax"/>.</summary>
     public static void CheckOptimizer(
-        View parameters, View gradients, View m, View v, View average, OptimizerSettings settings, OptimizerControl control)
+        View parameters, View gradients, View m, View v, View average, OptimizerSettings settings,
+            OptimizerControl control)
     {
         const string Op = "optimizer";
         Row(Op, "parameters", parameters, parameters.Count);
@@ -147,7 +153,8 @@ internal static partial class Shapes
         if (!control.Dials.IsNone) Row(Op, "dials", control.Dials, OptimizerControl.DialCount);
         if (settings.Step < 1) throw new ArgumentException($"{Op}: step is {settings.Step}; the first step is 1");
         if (!(settings.Epsilon > 0))
-            throw new ArgumentException($"{Op}: epsilon is {settings.Epsilon}; it must be positive to keep the division finite");
+            throw new ArgumentException(
+                $"{Op}: epsilon is {settings.Epsilon}; it must be positive to keep the division finite");
         if (!(settings.Beta1 >= 0 && settings.Beta1 < 1 && settings.Beta2 >= 0 && settings.Beta2 < 1))
             throw new ArgumentException(
                 $"{Op}: beta1 is {settings.Beta1} and beta2 {settings.Beta2}; both must be at least 0 and below 1");
@@ -160,7 +167,8 @@ internal static partial class Shapes
         Row(Op, "values", values, values.Count);
         Row(Op, "sum of squares", squares, 1);
         Row(Op, "scale", scale, 1);
-        if (!(clipNorm >= 0)) throw new ArgumentException($"{Op}: the norm to clip to is {clipNorm}; it must be at least 0");
+        if (!(clipNorm >= 0))
+            throw new ArgumentException($"{Op}: the norm to clip to is {clipNorm}; it must be at least 0");
     }
 
     /// <summary>Arguments of <see cref="IOptimizerStep.SumOfSquares"/>.</summary>
@@ -171,7 +179,8 @@ internal static partial class Shapes
         Row(Op, "result", result, 1);
     }
 
-    private static int CoupledChannels(CouplingKind kind, View z2) => kind == CouplingKind.Affine ? 2 * z2.Cols : z2.Cols;
+    private static int CoupledChannels(CouplingKind kind, View z2) => kind == CouplingKind.Affine
+        ? 2 * z2.Cols : z2.Cols;
 
     private static void CheckPixels(string op, Pixels pixels)
     {
@@ -180,7 +189,8 @@ internal static partial class Shapes
                 $"{op}: pixels are [{pixels.N},{pixels.H},{pixels.W}]; images, height and width must be at least 1");
         if ((long)pixels.N * pixels.H * pixels.W > int.MaxValue)
             throw new ArgumentException(
-                $"{op}: pixels are [{pixels.N},{pixels.H},{pixels.W}], more than {int.MaxValue} in all; the batch must be smaller");
+                $"{op}: pixels are [{pixels.N},{pixels.H},{pixels.W}], more than {int.MaxValue} in all; the batch "
+                    + "must be smaller");
     }
 
     /// <summary>A view of that shape, its rows any distance apart.</summary>

@@ -19,7 +19,9 @@ public readonly record struct View(IBuffer Buffer, long Offset, int Rows, int Co
     /// <summary>Number of elements, gaps not counted.</summary>
     public long Count => (long)Rows * Cols;
 
-    /// <summary>A dense view of <paramref name="rows"/> × <paramref name="cols"/> elements from <paramref name="offset"/> on.</summary>
+    /// <summary>
+    /// A dense view of <paramref name="rows"/> × <paramref name="cols"/> elements from <paramref name="offset"/> on.
+    /// </summary>
     public static View Dense(IBuffer buffer, long offset, int rows, int cols)
     {
         ArgumentNullException.ThrowIfNull(buffer);
@@ -42,11 +44,15 @@ public readonly record struct View(IBuffer Buffer, long Offset, int Rows, int Co
     public View Reshape(int rows, int cols)
     {
         if (!IsDense || (long)rows * cols != Count)
-            throw new ArgumentException($"view: [{Rows}, {Cols}] (row stride {Stride}) cannot be read as [{rows}, {cols}]");
+            throw new ArgumentException(
+                $"view: [{Rows}, {Cols}] (row stride {Stride}) cannot be read as [{rows}, {cols}]");
         return this with { Rows = rows, Cols = cols, Stride = cols };
     }
 
-    /// <summary>The elements of a dense view themselves where they are memory of the host, else empty (<see cref="IBuffer.Elements"/>).</summary>
+    /// <summary>
+    /// The elements of a dense view themselves where they are memory of the host, else empty
+    /// (<see cref="IBuffer.Elements"/>).
+    /// </summary>
     public Span<float> Elements
     {
         get
@@ -70,7 +76,8 @@ public readonly record struct View(IBuffer Buffer, long Offset, int Rows, int Co
     public void Read(Span<float> values)
     {
         if (!IsDense || values.Length != Count)
-            throw new ArgumentException($"view: [{Rows}, {Cols}] (row stride {Stride}) does not fill {values.Length} values");
+            throw new ArgumentException(
+                $"view: [{Rows}, {Cols}] (row stride {Stride}) does not fill {values.Length} values");
         Buffer.Read(Offset, values);
     }
 
@@ -86,7 +93,8 @@ public readonly record struct View(IBuffer Buffer, long Offset, int Rows, int Co
     public void Write(ReadOnlySpan<float> values)
     {
         if (!IsDense || values.Length != Count)
-            throw new ArgumentException($"view: {values.Length} values do not fill [{Rows}, {Cols}] (row stride {Stride})");
+            throw new ArgumentException(
+                $"view: {values.Length} values do not fill [{Rows}, {Cols}] (row stride {Stride})");
         Buffer.Write(Offset, values);
     }
 }

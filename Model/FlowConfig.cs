@@ -7,8 +7,8 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Model;
 
 /// <summary>
-/// Everything that shapes a model, whatever its family; stored with every checkpoint under <c>__metadata__.config</c>. The
-/// JSON's <c>family</c> says which kind it is; where it is missing, a Glow.
+/// Everything that shapes a model, whatever its family; stored with every checkpoint under
+/// <c>__metadata__.config</c>. The JSON's <c>family</c> says which kind it is; where it is missing, a Glow.
 /// </summary>
 [JsonConverter(typeof(Converter))]
 public abstract record FlowConfig
@@ -75,7 +75,9 @@ public abstract record FlowConfig
     [JsonIgnore]
     public virtual PriorKind LatentDensity => PriorKind.Gaussian;
 
-    /// <summary>Whether backward can rebuild what it needs (<see cref="MemoryMode.Reversible"/>) instead of keeping it.</summary>
+    /// <summary>
+    /// Whether backward can rebuild what it needs (<see cref="MemoryMode.Reversible"/>) instead of keeping it.
+    /// </summary>
     [JsonIgnore]
     public virtual bool CanRebuild => false;
 
@@ -91,7 +93,9 @@ public abstract record FlowConfig
     /// <summary>Every tensor of the flat parameter buffer in layout order, by its checkpoint name.</summary>
     public abstract IEnumerable<(string Name, int[] Shape)> Layout();
 
-    /// <summary>Names and lengths of the fixed tensors that a checkpoint carries: int32 orders, float32 signs.</summary>
+    /// <summary>
+    /// Names and lengths of the fixed tensors that a checkpoint carries: int32 orders, float32 signs.
+    /// </summary>
     public virtual IEnumerable<(string Name, int Length, bool Integer)> ConstantLayout() => [];
 
     /// <summary>A model of this shape with freshly drawn parameters.</summary>
@@ -104,7 +108,8 @@ public abstract record FlowConfig
         "glow" => new GlowConfig(),
         "realnvp" => new RealNvpConfig(),
         "nice" => new NiceConfig(),
-        _ => throw new GlowException($"config: {FamilyKey} is '{family}'; it must be one of {string.Join(", ", Families)}"),
+        _ => throw new GlowException(
+            $"config: {FamilyKey} is '{family}'; it must be one of {string.Join(", ", Families)}"),
     };
 
     /// <summary>Checks every value and their fit.</summary>
@@ -115,7 +120,8 @@ public abstract record FlowConfig
             throw new GlowException("config: image_size must be two positive numbers, [height, width]");
         if (Channels < 1) throw new GlowException($"config: channels is {Channels}; it must be at least 1");
         if ((long)Height * ImageWidth > int.MaxValue / Channels)
-            throw new GlowException($"config: image_size is [{Height}, {ImageWidth}] and channels {Channels}; an image may have at most {int.MaxValue} values");
+            throw new GlowException($"config: image_size is [{Height}, {ImageWidth}] and channels {Channels}; an "
+                + $"image may have at most {int.MaxValue} values");
         if (Levels is < 1 or > 12) throw new GlowException($"config: levels is {Levels}; it must be 1 to 12");
         if (Depth < 1) throw new GlowException($"config: depth is {Depth}; it must be at least 1");
         if (Width < 1) throw new GlowException($"config: width is {Width}; it must be at least 1");
@@ -134,7 +140,8 @@ public abstract record FlowConfig
     {
         try
         {
-            JsonNode node = JsonNode.Parse(json) ?? throw new GlowException("config: it is null; a JSON object is needed");
+            JsonNode node = JsonNode.Parse(json)
+                ?? throw new GlowException("config: it is null; a JSON object is needed");
             return Of(node).Validate();
         }
         catch (JsonException e)
@@ -154,7 +161,8 @@ public abstract record FlowConfig
         int unit = 1 << squeezes;
         if (Height % unit != 0 || ImageWidth % unit != 0)
             throw new GlowException(
-                $"config: images of {Height}×{ImageWidth} cannot be squeezed {squeezes} times; height and width must be multiples of {unit}");
+                $"config: images of {Height}×{ImageWidth} cannot be squeezed {squeezes} times; height and width "
+                    + $"must be multiples of {unit}");
     }
 
     /// <summary>Checks a value that is one of a few words.</summary>
@@ -170,7 +178,8 @@ public abstract record FlowConfig
         if (node is not JsonObject values) throw new JsonException("it is not an object");
         string family = Families[0];
         if (values.TryGetPropertyValue(FamilyKey, out JsonNode? given))
-            family = given is JsonValue word && word.TryGetValue(out string? name) ? name : throw new JsonException($"its {FamilyKey} is not a word");
+            family = given is JsonValue word && word.TryGetValue(out string? name) ? name
+                : throw new JsonException($"its {FamilyKey} is not a word");
         return (FlowConfig)node.Deserialize(OfFamily(family).GetType(), Options)!;
     }
 

@@ -10,7 +10,8 @@ public abstract partial class FlowModel
     private readonly DecodingPass decoding;
 
     /// <summary>x <c>[N,H,W,C]</c> in [−½, ½) units, not clipped. labels <c>[N]</c> or null.</summary>
-    /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its step.</exception>
+    /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its
+    /// step.</exception>
     public float[] Decode(Latents latents, float[]? labels)
     {
         float[] x = new float[checked(latents.Count * Config.Dimensions)];
@@ -18,13 +19,17 @@ public abstract partial class FlowModel
         return x;
     }
 
-    /// <summary>The same, into <paramref name="x"/>. A level's latents may be followed by others, which are not read.</summary>
+    /// <summary>
+    /// The same, into <paramref name="x"/>. A level's latents may be followed by others, which are not read.
+    /// </summary>
     /// <exception cref="ArgumentException">x is not of the images' length.</exception>
-    /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its step.</exception>
+    /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its
+    /// step.</exception>
     public void Decode(Latents latents, float[]? labels, Span<float> x)
     {
         if (x.Length != (long)latents.Count * Config.Dimensions)
-            throw new ArgumentException($"decode: {latents.Count} images of {Config.Dimensions} values do not fill {x.Length}", nameof(x));
+            throw new ArgumentException(
+                $"decode: {latents.Count} images of {Config.Dimensions} values do not fill {x.Length}", nameof(x));
         decoding.Run(latents.Count, Write, labels).Read(x);
         decoding.End();
 
@@ -34,7 +39,10 @@ public abstract partial class FlowModel
         }
     }
 
-    /// <summary>Decodes latents that are put into the model's memory straight away, into bytes. Where that is memory of the host, neither are copied.</summary>
+    /// <summary>
+    /// Decodes latents that are put into the model's memory straight away, into bytes. Where that is memory of the
+    /// host, neither are copied.
+    /// </summary>
     internal void Decode(int count, Action<View[]> fill, float[]? labels, Span<byte> images)
     {
         View x = decoding.Run(count, fill, labels);
@@ -49,7 +57,9 @@ public abstract partial class FlowModel
         decoding.End();
     }
 
-    /// <summary>The way from latents to images; the same work for every batch of a size, so it can be replayed.</summary>
+    /// <summary>
+    /// The way from latents to images; the same work for every batch of a size, so it can be replayed.
+    /// </summary>
     private sealed class DecodingPass : IDisposable
     {
         private readonly FlowModel model;
@@ -70,7 +80,8 @@ public abstract partial class FlowModel
         }
 
         /// <summary>
-        /// Decodes the latents that <paramref name="fill"/> puts into the memory it is given, level by level. Returns where the images are until
+        /// Decodes the latents that <paramref name="fill"/> puts into the memory it is given, level by level. Returns
+        /// where the images are until
         /// <see cref="End"/>; the only wait is for them, and once per change of the parameters for their state.
         /// </summary>
         public View Run(int images, Action<View[]> fill, float[]? labels)
@@ -87,7 +98,8 @@ public abstract partial class FlowModel
         }
 
         /// <summary>Gives the memory back.</summary>
-        /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its step.</exception>
+        /// <exception cref="ArithmeticException">A channel mixing matrix cannot be inverted; the message names its
+        /// step.</exception>
         public void End()
         {
             Arena arena = model.Device.Arena;

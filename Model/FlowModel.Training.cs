@@ -14,8 +14,8 @@ public abstract partial class FlowModel
     private readonly TrainingPass training;
 
     /// <summary>
-    /// The work of a training step. What changes from step to step (images, labels, noise, learning rate, corrections) is written to device
-    /// memory before it, so that the queued work is the same every time.
+    /// The work of a training step. What changes from step to step (images, labels, noise, learning rate,
+    /// corrections) is written to device memory before it, so that the queued work is the same every time.
     /// </summary>
     private sealed class TrainingPass : IDisposable
     {
@@ -34,7 +34,8 @@ public abstract partial class FlowModel
         private IOptimizer optimizer = null!;
 
         /// <summary>What is fixed in a recorded step.</summary>
-        private readonly record struct Key(View Bytes, View Labels, View Report, Dequantization Noise, MemoryMode Memory,
+        private readonly record struct Key(View Bytes, View Labels, View Report, Dequantization Noise,
+            MemoryMode Memory,
             double ClassWeight, double ClipNorm, IOptimizer Optimizer);
 
         public TrainingPass(FlowModel model)
@@ -51,7 +52,8 @@ public abstract partial class FlowModel
         public TrainingResult Run(
             Batch batch, Noise noise, Tape tape, double classWeight, IOptimizer optimizer, double rate, double clipNorm)
         {
-            (this.noise, this.tape, this.classWeight, this.clipNorm, this.optimizer) = (noise, tape, classWeight, clipNorm, optimizer);
+            (this.noise, this.tape, this.classWeight, this.clipNorm, this.optimizer) = (noise, tape, classWeight,
+                clipNorm, optimizer);
             model.Begin(batch.Count);
             labels = model.RentLabels(batch.Labels, batch.Count);
             bytes = model.Upload(batch.Bytes, batch.Count);
@@ -62,14 +64,16 @@ public abstract partial class FlowModel
             optimizer.SetDials(rate, values[DialsAt..]);
             DequantizeNoise.Set(values[NoiseAt..], noise.Key, noise.Counter);
             ConstantView.Write(values);
-            replay.Run(new Key(bytes.Data, labels, report.Memory, noise.Mode, tape.Mode, classWeight, clipNorm, optimizer), work);
+            replay.Run(new Key(bytes.Data, labels, report.Memory, noise.Mode, tape.Mode, classWeight, clipNorm,
+                optimizer), work);
             // Not by the work itself, which may have to be queued once more after it could not be recorded.
             bytes.ReleaseData();
             BatchResult result = model.ReadReport(batch.Labels, classWeight, Kept(ref model.trainingNats, batch.Count));
             model.Device.Arena.Return(labels);
             model.Device.Arena.EndStep();
             if (report.Updated) optimizer.Accept();
-            return new TrainingResult(result, double.IsNaN(report.Shared[0]) ? double.NaN : report.GradientNorm, report.Updated);
+            return new TrainingResult(result, double.IsNaN(report.Shared[0]) ? double.NaN : report.GradientNorm,
+                report.Updated);
         }
 
         public void Dispose()
@@ -80,7 +84,8 @@ public abstract partial class FlowModel
 
         private void Queue()
         {
-            // Also after a step that changed nothing: a recorded step prepares whatever the parameters are when it runs.
+            // Also after a step that changed nothing: a recorded step prepares whatever the parameters are when it
+            // runs.
             model.flow.Invalidate();
             PassReport report = model.report;
             Tensor x = model.Dequantize(bytes, noise, ConstantView.Columns(NoiseAt, DequantizeNoise.Length));
@@ -89,7 +94,8 @@ public abstract partial class FlowModel
             step.SumOfSquares(model.Parameters.Gradients, report.Squares);
             step.Judge(report.Loss, report.Squares, clipNorm, report.Scale);
             model.flow.AcceptStatistics(report.Scale);
-            optimizer.Queue(new OptimizerControl(report.Scale, ConstantView.Columns(DialsAt, OptimizerControl.DialCount)));
+            optimizer.Queue(new OptimizerControl(report.Scale,
+                ConstantView.Columns(DialsAt, OptimizerControl.DialCount)));
         }
     }
 }

@@ -36,11 +36,12 @@ public readonly record struct Noise(Dequantization Mode, ulong Key, ulong Counte
 /// <param name="LogLikelihoods">
 /// nats per image, the −D·ln n_bins term included; those of a training step are overwritten by the next one
 /// </param>
-public readonly record struct BatchResult(double Loss, double BitsPerDim, double ClassBits, double ClassErrors, double[] LogLikelihoods);
+public readonly record struct BatchResult(double Loss, double BitsPerDim, double ClassBits, double ClassErrors,
+    double[] LogLikelihoods);
 
 /// <summary>
-/// A normalising flow of any family on one device: exact log-likelihoods, their gradients, latents and back. Not safe for use
-/// by several threads at once.
+/// A normalising flow of any family on one device: exact log-likelihoods, their gradients, latents and back. Not safe
+/// for use by several threads at once.
 /// </summary>
 public abstract partial class FlowModel : IDisposable
 {
@@ -53,7 +54,9 @@ public abstract partial class FlowModel : IDisposable
     private long checkedVersion = -1;
     private int lastCount;
 
-    /// <summary>Builds a model: parameters as the config lays them out, filled by a draw, and the layers on top of them.</summary>
+    /// <summary>
+    /// Builds a model: parameters as the config lays them out, filled by a draw, and the layers on top of them.
+    /// </summary>
     /// <exception cref="GlowException">The config does not fit together.</exception>
     private protected FlowModel(FlowConfig config, Device device, Action<ParameterSet, Dictionary<string, Array>> draw,
         Func<ParameterSet, IReadOnlyDictionary<string, Array>, IFlow> build)
@@ -89,25 +92,30 @@ public abstract partial class FlowModel : IDisposable
     /// <exception cref="ArgumentException">No such tensor, or another type or length.</exception>
     public void SetConstant(string name, Array value)
     {
-        if (!constants.TryGetValue(name, out Array? own) || own.GetType() != value.GetType() || own.Length != value.Length)
-            throw new ArgumentException($"model: there is no fixed tensor '{name}' of {value.Length} {value.GetType().GetElementType()?.Name}");
+        if (!constants.TryGetValue(name, out Array? own) || own.GetType() != value.GetType()
+            || own.Length != value.Length)
+            throw new ArgumentException($"model: there is no fixed tensor '{name}' of {value.Length} "
+                + $"{value.GetType().GetElementType()?.Name}");
         Array.Copy(value, own, own.Length);
         Parameters.Touch();
     }
 
-    /// <summary>Data-dependent initialisation of every normalising layer from one batch; sets <see cref="Initialized"/>.</summary>
+    /// <summary>
+    /// Data-dependent initialisation of every normalising layer from one batch; sets <see cref="Initialized"/>.
+    /// </summary>
     public void Initialize(Batch batch, Noise noise)
     {
         Begin(batch.Count);
-        flow.Initialize(Dequantize(batch, noise), new FlowPass(Device, null, View.None, 0) { IsOnly = true }, Parameters.Version);
+        flow.Initialize(Dequantize(batch, noise), new FlowPass(Device, null, View.None, 0) { IsOnly = true },
+            Parameters.Version);
         Parameters.Touch();
         Initialized = true;
         Device.Arena.EndStep();
     }
 
     /// <summary>
-    /// Lets the statistics of the last batch differentiated enter the running ones that evaluation uses; called when that
-    /// batch leads to an update. Families without batch normalisation have none.
+    /// Lets the statistics of the last batch differentiated enter the running ones that evaluation uses; called when
+    /// that batch leads to an update. Families without batch normalisation have none.
     /// </summary>
     public void AcceptStatistics()
     {
@@ -137,19 +145,20 @@ public abstract partial class FlowModel : IDisposable
     }
 
     /// <summary>
-    /// A whole training step, with one wait for the device at its end: forward, backward, and, unless loss or gradient is not finite, the
-    /// optimizer's update with the gradient clipped to <paramref name="clipNorm"/> (0: not clipped). From the third step of a kind on it
-    /// is replayed where the device can.
+    /// A whole training step, with one wait for the device at its end: forward, backward, and, unless loss or
+    /// gradient is not finite, the optimizer's update with the gradient clipped to <paramref name="clipNorm"/> (0:
+    /// not clipped). From the third step of a kind on it is replayed where the device can.
     /// </summary>
-    public TrainingResult Train(Batch batch, Noise noise, MemoryMode memory, double classWeight, IOptimizer optimizer, double rate, double clipNorm)
+    public TrainingResult Train(Batch batch, Noise noise, MemoryMode memory, double classWeight, IOptimizer optimizer,
+        double rate, double clipNorm)
     {
         ArgumentNullException.ThrowIfNull(optimizer);
         return training.Run(batch, noise, TapeOf(memory), classWeight, optimizer, rate, clipNorm);
     }
 
     /// <summary>
-    /// After a loss or gradient that was not finite: the first layer whose output is not finite on this batch, or null when
-    /// every output is finite.
+    /// After a loss or gradient that was not finite: the first layer whose output is not finite on this batch, or
+    /// null when every output is finite.
     /// </summary>
     public string? FirstNonFiniteLayer(Batch batch, Noise noise)
     {
@@ -187,7 +196,9 @@ public abstract partial class FlowModel : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>As <see cref="LossAndGradients(Batch, Noise, MemoryMode, double)"/> for continuous x <c>[N,H,W,C]</c>.</summary>
+    /// <summary>
+    /// As <see cref="LossAndGradients(Batch, Noise, MemoryMode, double)"/> for continuous x <c>[N,H,W,C]</c>.
+    /// </summary>
     internal BatchResult LossAndGradients(float[] x, int count, float[]? labels, MemoryMode memory, double classWeight)
     {
         Begin(count);
@@ -202,8 +213,8 @@ public abstract partial class FlowModel : IDisposable
     }
 
     /// <summary>
-    /// max|x| over what the layers of each level make of continuous x <c>[N,H,W,C]</c> on its way to the latents, NaN where a value is
-    /// not finite: what a decode of those latents passes through in the other direction.
+    /// max|x| over what the layers of each level make of continuous x <c>[N,H,W,C]</c> on its way to the latents, NaN
+    /// where a value is not finite: what a decode of those latents passes through in the other direction.
     /// </summary>
     internal double[] LevelMaxima(float[] x, int count, float[]? labels)
     {
@@ -246,7 +257,8 @@ public abstract partial class FlowModel : IDisposable
         {
             BatchResult result = Run(x, labels, null, 0, eps);
             float[] all = memory.ToArray();
-            return (new Latents(n, Array.ConvertAll(eps, view => all.AsSpan((int)(view.Offset - memory.Offset), (int)view.Count).ToArray())), result);
+            return (new Latents(n, Array.ConvertAll(eps, view => all.AsSpan((int)(view.Offset - memory.Offset),
+                (int)view.Count).ToArray())), result);
         }
         finally
         {
@@ -277,7 +289,8 @@ public abstract partial class FlowModel : IDisposable
         report.Clear();
         FlowPass pass = new(Device, tape, report.LogLikelihood, (float)(-1 / perImage));
         Tensor z = flow.Forward(x, pass, eps);
-        if (!report.Logits.IsNone) flow.Classifier!.Forward(z, labels, pass, report.Logits, report.ClassBits, (float)(classWeight / n));
+        if (!report.Logits.IsNone) flow.Classifier!.Forward(z, labels, pass, report.Logits, report.ClassBits,
+            (float)(classWeight / n));
         flow.ScoreTop(z, labels, pass, eps is null ? View.None : eps[^1]);
         if (tape is null) z.ReleaseData();
         else tape.Backward();
@@ -300,7 +313,9 @@ public abstract partial class FlowModel : IDisposable
         Check();
     }
 
-    /// <summary>Whether the preparation of these parameters went well; waits for the device once per change of them.</summary>
+    /// <summary>
+    /// Whether the preparation of these parameters went well; waits for the device once per change of them.
+    /// </summary>
     private void Check()
     {
         if (checkedVersion == Parameters.Version) return;
@@ -312,7 +327,8 @@ public abstract partial class FlowModel : IDisposable
     {
         if (memory == MemoryMode.Reversible && !Config.CanRebuild)
             throw new GlowException(
-                $"memory is reversible, but the layers of a {Config.Family} model are not rebuilt from their outputs; it must be stored");
+                $"memory is reversible, but the layers of a {Config.Family} model are not rebuilt from their "
+                    + "outputs; it must be stored");
         Tape tape = memory == MemoryMode.Stored ? stored : reversible;
         // Of a step that an exception ended.
         tape.Clear();
@@ -335,7 +351,8 @@ public abstract partial class FlowModel : IDisposable
 
     private Tensor Upload(ReadOnlySpan<float> x, int count)
     {
-        Tensor tensor = Tensor.Reuse(ref bytesTensor, Device, new Pixels(count, Config.Height, Config.ImageWidth), Config.Channels).Allocate();
+        Tensor tensor = Tensor.Reuse(ref bytesTensor, Device, new Pixels(count, Config.Height, Config.ImageWidth),
+            Config.Channels).Allocate();
         tensor.Data.Write(x[..checked(count * Config.Dimensions)]);
         return tensor;
     }
@@ -347,7 +364,10 @@ public abstract partial class FlowModel : IDisposable
         return x;
     }
 
-    /// <summary>With <paramref name="drawn"/> the noise's key and counter are read from there when the work runs. The bytes stay.</summary>
+    /// <summary>
+    /// With <paramref name="drawn"/> the noise's key and counter are read from there when the work runs. The bytes
+    /// stay.
+    /// </summary>
     private Tensor Dequantize(Tensor bytes, Noise noise, View drawn)
     {
         Tensor x = Tensor.Reuse(ref inputTensor, Device, bytes.Pixels, bytes.Channels).Allocate();
@@ -356,7 +376,9 @@ public abstract partial class FlowModel : IDisposable
         return x;
     }
 
-    /// <summary>One block for the latents of all levels, so that one transfer moves them; cut up by <see cref="LatentsOf"/>.</summary>
+    /// <summary>
+    /// One block for the latents of all levels, so that one transfer moves them; cut up by <see cref="LatentsOf"/>.
+    /// </summary>
     private View RentLatents(int n)
     {
         long length = 0;
@@ -388,11 +410,13 @@ public abstract partial class FlowModel : IDisposable
     {
         if (Config.Classes == 0) return View.None;
         if (labels is null || labels.Length < n)
-            throw new ArgumentException($"model: it is conditional on {Config.Classes} classes, so {n} labels are needed");
+            throw new ArgumentException(
+                $"model: it is conditional on {Config.Classes} classes, so {n} labels are needed");
         for (int i = 0; i < n; i++)
         {
             if (!(labels[i] >= 0 && labels[i] < Config.Classes))
-                throw new GlowException($"labels: image {i} has class {labels[i]}; the model knows classes 0 to {Config.Classes - 1}");
+                throw new GlowException(
+                    $"labels: image {i} has class {labels[i]}; the model knows classes 0 to {Config.Classes - 1}");
         }
         View view = Device.Arena.Rent(1, n);
         view.Write(labels.AsSpan(0, n));

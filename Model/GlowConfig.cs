@@ -41,9 +41,12 @@ public sealed record GlowConfig : FlowConfig
     public int LevelChannels(int level) => Channels << (level + 2);
 
     /// <inheritdoc/>
-    public override (int H, int W, int C) LevelShape(int level) => (Height >> (level + 1), ImageWidth >> (level + 1), LevelChannels(level));
+    public override (int H, int W, int C) LevelShape(int level) => (Height >> (level + 1), ImageWidth >> (level + 1),
+        LevelChannels(level));
 
-    /// <summary>[h, w, c] of the latent that leaves at level l: half of the channels, all of them at the last.</summary>
+    /// <summary>
+    /// [h, w, c] of the latent that leaves at level l: half of the channels, all of them at the last.
+    /// </summary>
     public override (int H, int W, int C) LatentShape(int level) =>
         (Height >> (level + 1), ImageWidth >> (level + 1), LevelChannels(level) / (level == Levels - 1 ? 1 : 2));
 
@@ -51,7 +54,8 @@ public sealed record GlowConfig : FlowConfig
     public override IEnumerable<(string Name, int[] Shape)> Layout() => GlowParameters.Layout(this);
 
     /// <inheritdoc/>
-    public override IEnumerable<(string Name, int Length, bool Integer)> ConstantLayout() => GlowParameters.ConstantLayout(this);
+    public override IEnumerable<(string Name, int Length, bool Integer)> ConstantLayout() =>
+        GlowParameters.ConstantLayout(this);
 
     /// <inheritdoc/>
     public override Glow Create(Device device, ulong seed) => new(this, device, seed);
@@ -61,7 +65,8 @@ public sealed record GlowConfig : FlowConfig
 
     /// <summary>Reads and validates the config of a Glow.</summary>
     /// <exception cref="GlowException">Not JSON, values that do not fit, or a model of another family.</exception>
-    public static new GlowConfig FromJson(string json) => FlowConfig.FromJson(json) is var config && config is GlowConfig glow
+    public static new GlowConfig FromJson(string json) => FlowConfig.FromJson(json) is var config
+        && config is GlowConfig glow
         ? glow
         : throw new GlowException($"config: family is '{config.Family}'; it must be glow");
 

@@ -5,7 +5,8 @@ using GlowGpu.Model.Layers;
 namespace GlowGpu.Model;
 
 /// <summary>
-/// The layers of a Glow and the order they are walked in: per level squeeze → K × (actnorm and permutation → coupling) →
+/// The layers of a Glow and the order they are walked in: per level squeeze → K × (actnorm and permutation →
+/// coupling) →
 /// split, and the prior on top.
 /// </summary>
 internal sealed class GlowFlow : IFlow
@@ -22,7 +23,8 @@ internal sealed class GlowFlow : IFlow
 
     private sealed record Level(SqueezeLayer Squeeze, IFlowLayer[] Steps, Split? Split);
 
-    public GlowFlow(GlowConfig config, Device device, ParameterSet parameters, IReadOnlyDictionary<string, Array> constants)
+    public GlowFlow(GlowConfig config, Device device, ParameterSet parameters,
+        IReadOnlyDictionary<string, Array> constants)
     {
         this.config = config;
         this.device = device;
@@ -47,7 +49,8 @@ internal sealed class GlowFlow : IFlow
                 maps.Add(map);
                 steps.Add(new ChannelMixer(device, map, LogDet, Status));
                 string name = $"{map.Name}.coupling";
-                Coupling coupling = new(device, name, config.Coupling == "affine" ? CouplingKind.Affine : CouplingKind.Additive,
+                Coupling coupling = new(device, name, config.Coupling == "affine" ? CouplingKind.Affine
+                    : CouplingKind.Additive,
                     GlowParameters.Network(config, l), new Pixels(1, height, width),
                     NetParameters(name, parameters.Value), NetParameters(name, parameters.Gradient))
                 {
@@ -61,21 +64,26 @@ internal sealed class GlowFlow : IFlow
             {
                 string name = $"levels.{l}.split";
                 split = new Split(device, name, GlowParameters.Split(config, l),
-                    ConvParameters($"{name}.conv", parameters.Value), ConvParameters($"{name}.conv", parameters.Gradient));
+                    ConvParameters($"{name}.conv", parameters.Value),
+                        ConvParameters($"{name}.conv", parameters.Gradient));
             }
             levels.Add(new Level(new SqueezeLayer(device, $"levels.{l}.squeeze"), [.. steps], split));
         }
-        prior = new TopPrior(device, config.EdgeBias, PriorParameters(config, parameters.Value), PriorParameters(config, parameters.Gradient));
+        prior = new TopPrior(device, config.EdgeBias, PriorParameters(config, parameters.Value),
+            PriorParameters(config, parameters.Gradient));
         if (config.Classes > 0)
         {
-            Classifier = new Classifier(device, config.Classes, HeadParameters(parameters.Value), HeadParameters(parameters.Gradient));
+            Classifier = new Classifier(device, config.Classes, HeadParameters(parameters.Value),
+                HeadParameters(parameters.Gradient));
         }
     }
 
     /// <inheritdoc/>
     public Classifier? Classifier { get; }
 
-    /// <summary>What actnorms and permutations add to every image's log-likelihood, and how their preparation went.</summary>
+    /// <summary>
+    /// What actnorms and permutations add to every image's log-likelihood, and how their preparation went.
+    /// </summary>
     public View Shared => View.Dense(shared, 0, 1, 1 + ChannelMapStatus.Length);
 
     private View LogDet => Shared.Columns(0, 1);
@@ -181,7 +189,8 @@ internal sealed class GlowFlow : IFlow
 
     private static long Align(long count) => (count + 15) / 16 * 16;
 
-    private ChannelMapStep MapStep(GlowConfig config, ParameterSet parameters, IReadOnlyDictionary<string, Array> constants,
+    private ChannelMapStep MapStep(GlowConfig config, ParameterSet parameters,
+        IReadOnlyDictionary<string, Array> constants,
         int level, int k, ref long offset)
     {
         int c = config.LevelChannels(level);
@@ -195,10 +204,13 @@ internal sealed class GlowFlow : IFlow
             _ => [],
         };
         float[] sign = mixing == ChannelMixing.Plu ? (float[])constants[$"{name}.invconv.sign_s"] : [];
-        ChannelMaps views = new(Map(c, c, ref offset), Map(1, c, ref offset), Map(c, c, ref offset), Map(1, c, ref offset),
+        ChannelMaps views = new(Map(c, c, ref offset), Map(1, c, ref offset), Map(c, c, ref offset),
+            Map(1, c, ref offset),
             Map(c, c, ref offset), Map(1, c, ref offset));
-        return new ChannelMapStep(c, mixing, (config.Height >> (level + 1)) * (config.ImageWidth >> (level + 1)), order, sign,
-            MapParameters(name, mixing, c, parameters.Value), MapParameters(name, mixing, c, parameters.Gradient), views)
+        return new ChannelMapStep(c, mixing, (config.Height >> (level + 1)) * (config.ImageWidth >> (level + 1)),
+            order, sign,
+            MapParameters(name, mixing, c, parameters.Value), MapParameters(name, mixing, c, parameters.Gradient),
+                views)
         {
             Name = name,
         };
@@ -211,7 +223,8 @@ internal sealed class GlowFlow : IFlow
         return view;
     }
 
-    private static ChannelMapParameters MapParameters(string step, ChannelMixing mixing, int c, Func<string, View> view) => new(
+    private static ChannelMapParameters MapParameters(string step, ChannelMixing mixing, int c,
+        Func<string, View> view) => new(
         view($"{step}.actnorm.bias"),
         view($"{step}.actnorm.logs"),
         mixing == ChannelMixing.Dense ? view($"{step}.invconv.weight").Reshape(c, c) : View.None,

@@ -4,19 +4,23 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Model;
 
 /// <summary>
-/// Draws a fresh model: random rotations for the invertible convolutions, N(0, 0.05²) for the hidden convolutions, zero for
-/// everything else (DESIGN of openai/glow). Actnorms get their values from data later.
+/// Draws a fresh model: random rotations for the invertible convolutions, N(0, 0.05²) for the hidden convolutions,
+/// zero for everything else (DESIGN of openai/glow). Actnorms get their values from data later.
 /// </summary>
 internal static class GlowInitializer
 {
     private const double HiddenDeviation = 0.05;
 
-    /// <summary>Fills parameters and fixed tensors; each tensor has a stream of its own, so that options do not shift each other's draws.</summary>
+    /// <summary>
+    /// Fills parameters and fixed tensors; each tensor has a stream of its own, so that options do not shift each
+    /// other's draws.
+    /// </summary>
     public static void Draw(GlowConfig config, ParameterSet parameters, Dictionary<string, Array> constants, ulong seed)
     {
         foreach (Parameter p in parameters.All)
         {
-            if (p.Name.EndsWith("conv1.weight", StringComparison.Ordinal) || p.Name.EndsWith("conv2.weight", StringComparison.Ordinal))
+            if (p.Name.EndsWith("conv1.weight", StringComparison.Ordinal) || p.Name.EndsWith("conv2.weight",
+                StringComparison.Ordinal))
             {
                 float[] values = new float[p.Count];
                 new CounterRandom(seed, p.Name).Normal(values, HiddenDeviation);

@@ -3,8 +3,8 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Model;
 
 /// <summary>
-/// Names, shapes and fixed tensors of a Glow, in checkpoint terms. Actnorm and channel mixing of all steps come first, so
-/// that a device which needs them on the host moves one contiguous range.
+/// Names, shapes and fixed tensors of a Glow, in checkpoint terms. Actnorm and channel mixing of all steps come
+/// first, so that a device which needs them on the host moves one contiguous range.
 /// </summary>
 public static class GlowParameters
 {
@@ -23,7 +23,8 @@ public static class GlowParameters
     public static CouplingNetShape Network(GlowConfig config, int level)
     {
         int c = config.LevelChannels(level);
-        return new CouplingNetShape(c / 2, config.Width, (c - c / 2) * (config.Coupling == "affine" ? 2 : 1), config.EdgeBias);
+        return new CouplingNetShape(c / 2, config.Width, (c - c / 2) * (config.Coupling == "affine" ? 2 : 1),
+            config.EdgeBias);
     }
 
     /// <summary>Sizes of the split's convolution at the end of a level.</summary>
@@ -98,7 +99,10 @@ public static class GlowParameters
         }
     }
 
-    /// <summary>Names and lengths of the fixed tensors that a checkpoint carries: int32 permutations and row orders, float32 signs.</summary>
+    /// <summary>
+    /// Names and lengths of the fixed tensors that a checkpoint carries: int32 permutations and row orders, float32
+    /// signs.
+    /// </summary>
     public static IEnumerable<(string Name, int Length, bool Integer)> ConstantLayout(GlowConfig config)
     {
         for (int level = 0; level < config.Levels; level++)

@@ -8,8 +8,8 @@ namespace GlowGpu.Model;
 internal interface IFlow : IDisposable
 {
     /// <summary>
-    /// What every image's log-likelihood has in common, nats, as of the last <see cref="Prepare"/>, and behind it the status of the channel
-    /// maps: <c>[1,5]</c> on the device; none for a family that has neither.
+    /// What every image's log-likelihood has in common, nats, as of the last <see cref="Prepare"/>, and behind it the
+    /// status of the channel maps: <c>[1,5]</c> on the device; none for a family that has neither.
     /// </summary>
     View Shared => View.None;
 
@@ -23,19 +23,26 @@ internal interface IFlow : IDisposable
     void Invalidate();
 
     /// <summary>Throws what the values of <see cref="Shared"/> say is wrong with the parameters.</summary>
-    /// <exception cref="ArithmeticException">A channel mixing matrix is singular or not finite; the message begins with its step.</exception>
+    /// <exception cref="ArithmeticException">A channel mixing matrix is singular or not finite; the message begins
+    /// with its step.</exception>
     void ThrowIfFailed(ReadOnlySpan<float> shared) { }
 
-    /// <summary>Data-dependent initialisation: layer by layer, each from what the ones before it make of the batch.</summary>
+    /// <summary>
+    /// Data-dependent initialisation: layer by layer, each from what the ones before it make of the batch.
+    /// </summary>
     void Initialize(Tensor x, FlowPass pass, long version);
 
     /// <summary>
-    /// Image → last latent. <paramref name="eps"/> holds a view (or None) per level for the latents that leave on the way;
-    /// <paramref name="inspect"/> sees every layer's name and what it made: its output, of a split the log-likelihoods so far.
+    /// Image → last latent. <paramref name="eps"/> holds a view (or None) per level for the latents that leave on the
+    /// way;
+    /// <paramref name="inspect"/> sees every layer's name and what it made: its output, of a split the
+    /// log-likelihoods so far.
     /// </summary>
     Tensor Forward(Tensor x, FlowPass pass, View[]? eps, Action<string, View>? inspect = null);
 
-    /// <summary>Adds the log-density of the last latent to the pass and writes it to <paramref name="eps"/> unless None.</summary>
+    /// <summary>
+    /// Adds the log-density of the last latent to the pass and writes it to <paramref name="eps"/> unless None.
+    /// </summary>
     void ScoreTop(Tensor z, View labels, FlowPass pass, View eps);
 
     /// <summary>All latents of so many images → image.</summary>

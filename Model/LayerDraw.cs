@@ -6,7 +6,8 @@ namespace GlowGpu.Model;
 internal static class LayerDraw
 {
     /// <summary>
-    /// N(0, 2/fan-in) for weights <c>[…,in,out]</c> in front of a ReLU (He et al. 2015); each tensor has a stream of its own.
+    /// N(0, 2/fan-in) for weights <c>[…,in,out]</c> in front of a ReLU (He et al. 2015); each tensor has a stream of
+    /// its own.
     /// </summary>
     public static void He(ParameterSet parameters, Parameter weight, ulong seed)
     {

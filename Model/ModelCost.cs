@@ -15,9 +15,10 @@ public static class ModelCost
         .Sum(static p => p.Shape.Aggregate(1L, static (a, b) => a * b));
 
     /// <summary>
-    /// Floating-point operations of one image's forward pass; a multiplication and an addition count as two. Convolutions,
-    /// fully connected layers and channel mixing only; element-wise work is left out. Sampling takes as many, a training step
-    /// three times as many (backward: twice forward), with <see cref="Engine.MemoryMode.Reversible"/> four times.
+    /// Floating-point operations of one image's forward pass; a multiplication and an addition count as two.
+    /// Convolutions, fully connected layers and channel mixing only; element-wise work is left out. Sampling takes as
+    /// many, a training step three times as many (backward: twice forward), with
+    /// <see cref="Engine.MemoryMode.Reversible"/> four times.
     /// </summary>
     public static long ForwardFlops(FlowConfig config) => config switch
     {
@@ -44,9 +45,11 @@ public static class ModelCost
         }
         return flops;
     }
-    private static long ForwardFlops(RealNvpConfig config) => Enumerable.Range(0, config.Levels).SelectMany(config.Couplings)
+    private static long ForwardFlops(RealNvpConfig config) => Enumerable.Range(0, config.Levels)
+        .SelectMany(config.Couplings)
         .Sum(c => 2L * c.Height * c.Width * ResidualNetwork.MultiplyAdds(c.NetworkShape(config)));
 
     private static long ForwardFlops(NiceConfig config) =>
-        2L * config.Depth * Enumerable.Range(0, config.Hidden + 1).Sum(i => (long)config.Layer(i).In * config.Layer(i).Out);
+        2L * config.Depth * Enumerable.Range(0, config.Hidden + 1)
+            .Sum(i => (long)config.Layer(i).In * config.Layer(i).Out);
 }

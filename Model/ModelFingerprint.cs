@@ -5,12 +5,14 @@ using GlowGpu.Engine;
 
 namespace GlowGpu.Model;
 
-/// <summary>Tells whether two models have the same weights: what is derived from one model's latents means nothing to another.</summary>
+/// <summary>
+/// Tells whether two models have the same weights: what is derived from one model's latents means nothing to another.
+/// </summary>
 public static class ModelFingerprint
 {
     /// <summary>
-    /// First 16 hex digits of the SHA-256 over every trainable tensor (name, then float32 values, in layout order), then every fixed tensor in
-    /// ordinal order of the names.
+    /// First 16 hex digits of the SHA-256 over every trainable tensor (name, then float32 values, in layout order),
+    /// then every fixed tensor in ordinal order of the names.
     /// </summary>
     public static string Of(FlowModel model)
     {
@@ -23,7 +25,8 @@ public static class ModelFingerprint
         foreach ((string name, Array values) in model.Constants.OrderBy(static c => c.Key, StringComparer.Ordinal))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(name));
-            hash.AppendData(values is int[] order ? MemoryMarshal.AsBytes(order.AsSpan()) : MemoryMarshal.AsBytes(((float[])values).AsSpan()));
+            hash.AppendData(values is int[] order ? MemoryMarshal.AsBytes(order.AsSpan())
+                : MemoryMarshal.AsBytes(((float[])values).AsSpan()));
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
     }

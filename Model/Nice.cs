@@ -3,13 +3,14 @@ using GlowGpu.Engine;
 namespace GlowGpu.Model;
 
 /// <summary>
-/// NICE (Dinh, Krueger &amp; Bengio 2014) on one device: the image as one vector, additive couplings with fully connected networks on its
-/// two halves in turn, a diagonal scaling and a factorised prior.
+/// NICE (Dinh, Krueger &amp; Bengio 2014) on one device: the image as one vector, additive couplings with fully
+/// connected networks on its two halves in turn, a diagonal scaling and a factorised prior.
 /// </summary>
 /// <remarks>
-/// The halves are the values at even and at odd places of the flattened <c>[H,W,C]</c> image, as in the paper: neighbours condition each
-/// other, where the upper half of a picture would say little about the lower. The published models train on images in [0, 1), or
-/// whitened; here they enter as every model here takes them, dequantised in [−½, ½).
+/// The halves are the values at even and at odd places of the flattened <c>[H,W,C]</c> image, as in the paper:
+/// neighbours condition each other, where the upper half of a picture would say little about the lower. The published
+/// models train on images in [0, 1), or whitened; here they enter as every model here takes them, dequantised in [−½,
+/// ½).
 /// </remarks>
 public sealed class Nice : FlowModel
 {

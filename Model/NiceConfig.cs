@@ -54,7 +54,8 @@ public sealed record NiceConfig : FlowConfig
     {
         for (int k = 0; k < Depth; k++)
             for (int i = 0; i <= Hidden; i++)
-                foreach ((string, int[]) parameter in ConvolutionLayer.Layout($"{Coupling(k)}.layers.{i}", Layer(i))) yield return parameter;
+                foreach ((string, int[]) parameter in ConvolutionLayer.Layout($"{Coupling(k)}.layers.{i}",
+                    Layer(i))) yield return parameter;
         yield return (NiceFlow.LogsName, [2, Half]);
     }
 
@@ -64,11 +65,14 @@ public sealed record NiceConfig : FlowConfig
     /// <inheritdoc/>
     protected override void CheckFamily()
     {
-        if (Levels != 1) throw new GlowException($"config: levels is {Levels}; a nice model has one level, so it must be 1");
+        if (Levels != 1)
+            throw new GlowException($"config: levels is {Levels}; a nice model has one level, so it must be 1");
         if (Hidden < 1) throw new GlowException($"config: hidden is {Hidden}; it must be at least 1");
-        if (Classes > 0) throw new GlowException($"config: classes is {Classes}; a nice model is unconditional, so it must be 0");
+        if (Classes > 0)
+            throw new GlowException($"config: classes is {Classes}; a nice model is unconditional, so it must be 0");
         OneOf("prior", Prior, "logistic", "gaussian");
         if (Dimensions % 2 != 0)
-            throw new GlowException($"config: images of {Height}×{ImageWidth}×{Channels} have {Dimensions} values; nice needs an even number to halve");
+            throw new GlowException($"config: images of {Height}×{ImageWidth}×{Channels} have {Dimensions} values; "
+                + "nice needs an even number to halve");
     }
 }

@@ -5,12 +5,14 @@ using GlowGpu.Model.Layers;
 namespace GlowGpu.Model;
 
 /// <summary>
-/// The layers of a NICE: even and odd values apart → couplings that change the odd and the even ones in turn → scaling and prior
-/// of both (<see cref="IScaledPrior"/>).
+/// The layers of a NICE: even and odd values apart → couplings that change the odd and the even ones in turn →
+/// scaling and prior of both (<see cref="IScaledPrior"/>).
 /// </summary>
 internal sealed class NiceFlow : IFlow
 {
-    /// <summary>Name of the logarithms of the scales <c>[2,D/2]</c>: those of the even places, then those of the odd ones.</summary>
+    /// <summary>
+    /// Name of the logarithms of the scales <c>[2,D/2]</c>: those of the even places, then those of the odd ones.
+    /// </summary>
     public const string LogsName = "levels.0.scale.logs";
 
     private readonly NiceConfig config;
@@ -41,8 +43,9 @@ internal sealed class NiceFlow : IFlow
     public void Invalidate() => prepared = -1;
 
     /// <summary>
-    /// Starts the scales where they give the batch's values the spread of the prior: place by place, as if one more image had
-    /// the spread of all values, since a pixel that is black in every image of the batch need not be so in those to come.
+    /// Starts the scales where they give the batch's values the spread of the prior: place by place, as if one more
+    /// image had the spread of all values, since a pixel that is black in every image of the batch need not be so in
+    /// those to come.
     /// </summary>
     public void Initialize(Tensor x, FlowPass pass, long version)
     {
@@ -57,7 +60,8 @@ internal sealed class NiceFlow : IFlow
         {
             CopyPlaces(x.Data, side, half, gather: true);
             norm.Measure(half, mean, variance);
-            Part(logs, side).Write(Array.ConvertAll(variance.ToArray(), v => (float)Math.Log(spread / Math.Sqrt((n * v + all) / (n + 1)))));
+            Part(logs, side).Write(Array.ConvertAll(variance.ToArray(),
+                v => (float)Math.Log(spread / Math.Sqrt((n * v + all) / (n + 1)))));
         }
         foreach (View view in new[] { half, mean, variance }) pass.Return(view);
         x.ReleaseData();
@@ -91,7 +95,8 @@ internal sealed class NiceFlow : IFlow
         {
             Tensor values = half == 0 ? even : odd;
             View latent = eps.IsNone ? View.None : pass.Rent(values.Pixels.N, config.Half);
-            device.Backend.ScaledPrior.Forward(config.LatentDensity, values.Data, Part(logs, half), pass.LogLikelihood, latent);
+            device.Backend.ScaledPrior.Forward(config.LatentDensity, values.Data, Part(logs, half),
+                pass.LogLikelihood, latent);
             if (eps.IsNone) continue;
             CopyPlaces(eps, half, latent, gather: false);
             pass.Return(latent);

@@ -5,7 +5,8 @@ namespace GlowGpu.Model;
 
 /// <summary>
 /// All that the host reads back of a pass, side by side on the device, so that one transfer and one wait bring it:
-/// scale and squared norm of the gradient, what <see cref="IFlow.Shared"/> holds, and per image log-likelihood, class bits and logits.
+/// scale and squared norm of the gradient, what <see cref="IFlow.Shared"/> holds, and per image log-likelihood, class
+/// bits and logits.
 /// </summary>
 internal sealed class PassReport(FlowConfig config, Device device)
 {
@@ -34,7 +35,8 @@ internal sealed class PassReport(FlowConfig config, Device device)
     public View ClassBits => classify ? memory.Columns(PerImageAt + Aligned(count), count) : View.None;
 
     /// <summary>[N,classes]; none when nothing is classified.</summary>
-    public View Logits => classify ? memory.Columns(LogitsAt, count * config.Classes).Reshape(count, config.Classes) : View.None;
+    public View Logits => classify ? memory.Columns(LogitsAt, count * config.Classes).Reshape(count, config.Classes)
+        : View.None;
 
     /// <summary>Everything that makes a loss: finite when and only when the loss is.</summary>
     public View Loss => memory.Columns(SharedAt, LogitsAt - SharedAt);
@@ -76,7 +78,8 @@ internal sealed class PassReport(FlowConfig config, Device device)
     }
 
     /// <summary>
-    /// The result, once read: <paramref name="nats"/> <c>[N]</c> takes the log-likelihoods, the −D·ln n_bins term included.
+    /// The result, once read: <paramref name="nats"/> <c>[N]</c> takes the log-likelihoods, the −D·ln n_bins term
+    /// included.
     /// </summary>
     public BatchResult Result(double sharedLogDet, float[]? labels, double classWeight, double[] nats)
     {

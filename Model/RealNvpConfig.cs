@@ -34,7 +34,10 @@ public sealed record RealNvpConfig : FlowConfig
     /// <inheritdoc/>
     public override int Steps(int level) => Couplings(level).Count();
 
-    /// <summary>[h, w, c] of the latent that leaves at level l: half of the channels, all of them at the last, which is not squeezed.</summary>
+    /// <summary>
+    /// [h, w, c] of the latent that leaves at level l: half of the channels, all of them at the last, which is not
+    /// squeezed.
+    /// </summary>
     public override (int H, int W, int C) LatentShape(int level)
     {
         (int h, int w, int c) = LevelShape(level);
@@ -42,17 +45,20 @@ public sealed record RealNvpConfig : FlowConfig
     }
 
     /// <summary>
-    /// The couplings of level l in order: <see cref="FlowConfig.Depth"/> on a checkerboard and as many on halves of the squeezed channels; at
-    /// the last level one more than that on a checkerboard and no others (Dinh et al. 2016, section 3.6).
+    /// The couplings of level l in order: <see cref="FlowConfig.Depth"/> on a checkerboard and as many on halves of
+    /// the squeezed channels; at the last level one more than that on a checkerboard and no others (Dinh et al. 2016,
+    /// section 3.6).
     /// </summary>
     public IEnumerable<RealNvpCoupling> Couplings(int level)
     {
         bool last = level == Levels - 1;
         int c = LevelChannels(level);
         for (int k = 0; k < Depth + (last ? 1 : 0); k++)
-            yield return new RealNvpCoupling($"levels.{level}.checkerboard.{k}", true, k % 2 == 1, c, c, Height >> level, ImageWidth >> level);
+            yield return new RealNvpCoupling($"levels.{level}.checkerboard.{k}", true, k % 2 == 1, c, c,
+                Height >> level, ImageWidth >> level);
         for (int k = 0; k < (last ? 0 : Depth); k++)
-            yield return new RealNvpCoupling($"levels.{level}.channel.{k}", false, k % 2 == 1, 4 * c, 2 * c, Height >> (level + 1), ImageWidth >> (level + 1));
+            yield return new RealNvpCoupling($"levels.{level}.channel.{k}", false, k % 2 == 1, 4 * c, 2 * c,
+                Height >> (level + 1), ImageWidth >> (level + 1));
     }
 
     /// <inheritdoc/>
@@ -62,7 +68,8 @@ public sealed record RealNvpConfig : FlowConfig
         {
             foreach (RealNvpCoupling coupling in Couplings(level))
             {
-                foreach ((string, int[]) parameter in ResidualNetwork.Layout(coupling.Network, coupling.NetworkShape(this))) yield return parameter;
+                foreach ((string, int[]) parameter in ResidualNetwork.Layout(coupling.Network,
+                    coupling.NetworkShape(this))) yield return parameter;
                 yield return ($"{coupling.Name}.factor", [coupling.Changed]);
                 yield return ($"{coupling.Name}.norm.{RunningStatistics.Mean}", [coupling.Channels]);
                 yield return ($"{coupling.Name}.norm.{RunningStatistics.Variance}", [coupling.Channels]);
@@ -77,7 +84,9 @@ public sealed record RealNvpConfig : FlowConfig
     protected override void CheckFamily()
     {
         if (Blocks < 0) throw new GlowException($"config: blocks is {Blocks}; it must not be negative");
-        if (Classes > 0) throw new GlowException($"config: classes is {Classes}; a realnvp model is unconditional, so it must be 0");
+        if (Classes > 0)
+            throw new GlowException(
+            $"config: classes is {Classes}; a realnvp model is unconditional, so it must be 0");
         CheckSqueezes(Levels - 1);
     }
 }
@@ -90,7 +99,8 @@ public sealed record RealNvpConfig : FlowConfig
 /// <param name="Changed">channels that change, as many as condition them</param>
 /// <param name="Height">of the variable</param>
 /// <param name="Width">of the variable</param>
-public sealed record RealNvpCoupling(string Name, bool Checkerboard, bool Second, int Channels, int Changed, int Height, int Width)
+public sealed record RealNvpCoupling(string Name, bool Checkerboard, bool Second, int Channels,
+    int Changed, int Height, int Width)
 {
     /// <summary>Name of the network.</summary>
     public string Network => $"{Name}.network";

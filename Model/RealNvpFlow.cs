@@ -5,7 +5,8 @@ using GlowGpu.Model.Layers;
 namespace GlowGpu.Model;
 
 /// <summary>
-/// The layers of a RealNVP in order: per level couplings on checkerboards → squeeze → couplings on halves of the channels →
+/// The layers of a RealNVP in order: per level couplings on checkerboards → squeeze → couplings on halves of the
+/// channels →
 /// factor out, each coupling with a batch normalisation behind it; at the last level checkerboards only.
 /// </summary>
 internal sealed class RealNvpFlow : IFlow
@@ -32,7 +33,8 @@ internal sealed class RealNvpFlow : IFlow
                 ILookup<bool, Step> steps = config.Couplings(level).ToLookup(static c => c.Checkerboard, c => new Step(
                     new MaskedCoupling(device, c, c.NetworkShape(config), parameters),
                     new FlowNorm(device, $"{c.Name}.norm", c.Channels, parameters)));
-                return new Level([.. steps[true]], new SqueezeLayer(device, $"levels.{level}.squeeze"), [.. steps[false]], $"levels.{level}.split");
+                return new Level([.. steps[true]], new SqueezeLayer(device, $"levels.{level}.squeeze"),
+                    [.. steps[false]], $"levels.{level}.split");
             }),
         ];
     }
@@ -115,7 +117,8 @@ internal sealed class RealNvpFlow : IFlow
         }
     }
 
-    private Tensor Walk(Tensor z, FlowPass pass, View[]? eps, Func<Tensor, Step, Tensor> step, Action<string, View> split)
+    private Tensor Walk(Tensor z, FlowPass pass, View[]? eps, Func<Tensor, Step, Tensor> step,
+        Action<string, View> split)
     {
         for (int l = 0; l < levels.Length; l++)
         {

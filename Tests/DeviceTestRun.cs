@@ -6,10 +6,16 @@ using NUnit.Framework.Internal;
 
 namespace GlowGpu.Tests;
 
-/// <summary>Runs the tests of some categories in this process, by NUnit itself: how a bundle tests a device on a machine without the .NET SDK.</summary>
+/// <summary>
+/// Runs the tests of some categories in this process, by NUnit itself: how a bundle tests a device on a machine
+/// without the .NET SDK.
+/// </summary>
 internal static class DeviceTestRun
 {
-    /// <summary>Prints failures and skips with their reasons, and counts as the last line; 0 when nothing failed and something passed, else 1.</summary>
+    /// <summary>
+    /// Prints failures and skips with their reasons, and counts as the last line; 0 when nothing failed and something
+    /// passed, else 1.
+    /// </summary>
     public static int Run(string[] categories)
     {
         if (categories.Length == 0)
@@ -24,7 +30,8 @@ internal static class DeviceTestRun
         ITestResult result = runner.Run(listener, TestFilter.FromXml(filter.ToString(SaveOptions.DisableFormatting)));
         // A fixture that cannot even be set up counts no test of its own as failed.
         int failed = Math.Max(result.FailCount, result.ResultState.Status == TestStatus.Failed ? 1 : 0);
-        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.PassCount} passed, {failed} failed, {result.SkipCount + result.InconclusiveCount} skipped"));
+        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{result.PassCount} passed, {failed} failed, {result.SkipCount + result.InconclusiveCount} skipped"));
         return failed == 0 && result.PassCount > 0 ? 0 : 1;
     }
 
@@ -37,14 +44,16 @@ internal static class DeviceTestRun
 
         public void TestFinished(ITestResult result)
         {
-            if (result.Test.IsSuite && result.ResultState.Site != FailureSite.SetUp && result.ResultState.Site != FailureSite.TearDown) return;
+            if (result.Test.IsSuite && result.ResultState.Site != FailureSite.SetUp
+                && result.ResultState.Site != FailureSite.TearDown) return;
             string? word = result.ResultState.Status switch
             {
                 TestStatus.Failed => "failed",
                 TestStatus.Skipped => "skipped",
                 _ => null,
             };
-            if (word is not null) Console.Out.WriteLine($"{word}: {result.FullName}\n{result.Message}\n{result.StackTrace}".TrimEnd());
+            if (word is not null) Console.Out.WriteLine(
+                $"{word}: {result.FullName}\n{result.Message}\n{result.StackTrace}".TrimEnd());
         }
 
         public void TestOutput(TestOutput output)

@@ -5,8 +5,8 @@ using GlowGpu.Tests.Model.Training;
 namespace GlowGpu.Tests;
 
 /// <summary>
-/// Run by the test host this assembly is a library; run on its own it is the process that a test wants to kill, or runs the tests of
-/// some categories where there is no SDK.
+/// Run by the test host this assembly is a library; run on its own it is the process that a test wants to kill, or
+/// runs the tests of some categories where there is no SDK.
 /// </summary>
 internal static class Program
 {
@@ -33,7 +33,8 @@ internal static class Program
             case ["run", .. string[] categories]:
                 return DeviceTestRun.Run(categories);
             default:
-                Console.Error.WriteLine("tests: start them with 'dotnet test', or those of some categories with 'run CATEGORY ...'");
+                Console.Error.WriteLine(
+                    "tests: start them with 'dotnet test', or those of some categories with 'run CATEGORY ...'");
                 return 2;
         }
     }

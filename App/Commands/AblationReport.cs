@@ -14,11 +14,13 @@ namespace GlowGpu.App.Commands;
 /// <param name="Seconds">training time, mean over the seeds</param>
 /// <param name="Parameters">trainable values</param>
 /// <param name="PerSeed">training bits/dim of every seed</param>
-internal sealed record AblationRow(string Permutation, string Coupling, double BitsPerDim, double? BitsPerDimDeviation, double? ValidationBitsPerDim,
+internal sealed record AblationRow(string Permutation, string Coupling, double BitsPerDim,
+    double? BitsPerDimDeviation, double? ValidationBitsPerDim,
     double Seconds, long Parameters, double[] PerSeed);
 
 /// <summary>What <c>glow ablate</c> found.</summary>
-internal sealed record AblationReport(string Out, long Steps, ulong[] Seeds, string Data, string DataHash, string? ValidationData, string? ValidationDataHash, AblationRow[] Rows)
+internal sealed record AblationReport(string Out, long Steps, ulong[] Seeds, string Data, string DataHash,
+    string? ValidationData, string? ValidationDataHash, AblationRow[] Rows)
 {
     /// <summary>Gathers runs by variant.</summary>
     public static AblationRow[] RowsOf(IReadOnlyList<AblationRun> runs) =>
@@ -27,9 +29,12 @@ internal sealed record AblationReport(string Out, long Steps, ulong[] Seeds, str
         {
             double[] bits = [.. group.Select(static r => r.Metrics.LastTenth)];
             double mean = bits.Average();
-            double? deviation = bits.Length < 2 ? null : Math.Sqrt(bits.Sum(b => (b - mean) * (b - mean)) / (bits.Length - 1));
-            double[] held = [.. group.Where(static r => r.Metrics.Validations.Count > 0).Select(static r => r.Metrics.Validations[^1].BitsPerDim)];
-            return new AblationRow(group.Key.Permutation, group.Key.Coupling, mean, deviation, held.Length > 0 ? held.Average() : null,
+            double? deviation = bits.Length < 2 ? null
+                : Math.Sqrt(bits.Sum(b => (b - mean) * (b - mean)) / (bits.Length - 1));
+            double[] held = [.. group.Where(static r => r.Metrics.Validations.Count > 0)
+                .Select(static r => r.Metrics.Validations[^1].BitsPerDim)];
+            return new AblationRow(group.Key.Permutation, group.Key.Coupling, mean, deviation,
+                held.Length > 0 ? held.Average() : null,
                 group.Average(static r => r.Metrics.Seconds), group.First().Parameters, bits);
         }),
     ];
@@ -41,16 +46,21 @@ internal sealed record AblationReport(string Out, long Steps, ulong[] Seeds, str
     {
         StringBuilder text = new($"# Permutations and couplings, {Readable.Count(Steps)} steps\n\n");
         text.Append(CultureInfo.InvariantCulture, $"{settings}\n\nTraining set {Data} #{DataHash}");
-        text.Append(ValidationData is null ? ", no validation. " : $", validation set {ValidationData} #{ValidationDataHash}. ");
-        text.Append(CultureInfo.InvariantCulture, $"Seeds {string.Join(", ", Seeds)}: a variant starts from the same seed and sees the same images in the same order as every other. ");
-        text.Append("Training bits/dim is the mean of the last tenth of the steps").Append(Seeds.Length > 1 ? " (± standard deviation over the seeds)" : "");
-        text.Append("; seconds are those of the steps alone.\n\n| permutation | coupling | training bits/dim | validation bits/dim | seconds | parameters |\n| --- | --- | ---: | ---: | ---: | ---: |\n");
+        text.Append(ValidationData is null ? ", no validation. "
+            : $", validation set {ValidationData} #{ValidationDataHash}. ");
+        text.Append(CultureInfo.InvariantCulture, $"Seeds {string.Join(", $", Seeds)}: a variant starts from the "
+            + $"same seed and sees the same images in the same order as every other. ");
+        text.Append("Training bits/dim is the mean of the last tenth of the steps").Append(Seeds.Length > 1
+            ? " (± standard deviation over the seeds)" : "");
+        text.Append("; seconds are those of the steps alone.\n\n| permutation | coupling | training bits/dim | "
+            + $"validation bits/dim | seconds | parameters |\n| --- | --- | ---: | ---: | ---: | ---: |\n");
         foreach (AblationRow row in Rows)
         {
             string spread = row.BitsPerDimDeviation is double d ? $" ± {Readable.Bits(d)}" : "";
             string held = row.ValidationBitsPerDim is double v ? Readable.Bits(v) : "–";
             text.Append(CultureInfo.InvariantCulture,
-                $"| {row.Permutation} | {row.Coupling} | {Readable.Bits(row.BitsPerDim)}{spread} | {held} | {row.Seconds:0.0} | {Readable.Count(row.Parameters)} |\n");
+                $"| {row.Permutation} | {row.Coupling} | {Readable.Bits(row.BitsPerDim)}{spread} | {held} | "
+                    + $"{row.Seconds:0.0} | {Readable.Count(row.Parameters)} |\n");
         }
         text.Append(CultureInfo.InvariantCulture, $"\n![curves]({plot})\n");
         return text.ToString();

@@ -10,7 +10,8 @@ internal static class CommandLine
     /// <summary>The whole program.</summary>
     public static RootCommand Create(Terminal terminal)
     {
-        RootCommand root = new("Exact-likelihood image flows: train, evaluate and sample Glow (Kingma & Dhariwal 2018), RealNVP and NICE.\n\n"
+        RootCommand root = new("Exact-likelihood image flows: train, evaluate and sample Glow (Kingma & Dhariwal "
+            + "2018), RealNVP and NICE.\n\n"
             + "Start with `glow train`: a small model on a built-in set of drawings, a few minutes on a plain CPU.")
         {
             HelpName = "glow",

@@ -19,8 +19,10 @@ internal static class DecodeCommand
     {
         Option<string?> model = Shared.ModelPath();
         Option<string?> latents = Value.Path("--latents", "Z.safetensors",
-            "Latents as glow encode writes them: eps0, eps1 … [N,h,w,c] and, for a conditional model, labels [N].", required: true);
-        Option<string?> output = Value.Path("--out", ImageOutput.Letter, "An array uint8 [N,H,W,C], a folder of PNG files, or one PNG grid.", required: true);
+            "Latents as glow encode writes them: eps0, eps1 … [N,h,w,c] and, for a conditional model, labels [N].",
+                required: true);
+        Option<string?> output = Value.Path("--out", ImageOutput.Letter,
+            "An array uint8 [N,H,W,C], a folder of PNG files, or one PNG grid.", required: true);
         Option<int?> columns = Shared.Columns();
         DeviceOptions device = new();
         Option<bool> json = Shared.Json();
@@ -37,11 +39,13 @@ internal static class DecodeCommand
             using Device on = device.Open(parse, terminal);
             using FlowModel glow = ModelFile.Load(path, on);
             float[]? labels = stored.Labels is null ? null : Array.ConvertAll(stored.Labels, static k => (float)k);
-            byte[] images = Sampler.Decode(glow, stored.Latents, labels, new Progress(terminal, "decoded", count).Report, terminal.Stop);
+            byte[] images = Sampler.Decode(glow, stored.Latents, labels,
+                new Progress(terminal, "decoded", count).Report, terminal.Stop);
             to.Write(images, count, config.Height, config.ImageWidth, config.Channels,
                 parse.GetValue(columns) ?? (int)Math.Ceiling(Math.Sqrt(count)));
             if (parse.GetValue(json))
-                JsonOutput.Write(terminal, new Result(to.Path, count, [config.Height, config.ImageWidth, config.Channels]));
+                JsonOutput.Write(terminal,
+                    new Result(to.Path, count, [config.Height, config.ImageWidth, config.Channels]));
             else
                 terminal.Out.WriteLine($"{Readable.Count(count)} images decoded in {to.Path}");
             return 0;

@@ -14,7 +14,8 @@ namespace GlowGpu.App.Commands;
 internal static class EncodeCommand
 {
     private sealed record Result(
-        string Out, int Count, int[][] Shapes, double BitsPerDim, double[] LogLikelihoods, string Data, string DataHash);
+        string Out, int Count, int[][] Shapes, double BitsPerDim, double[] LogLikelihoods,
+            string Data, string DataHash);
 
     /// <summary>The verb.</summary>
     public static Command Create(Terminal terminal)
@@ -43,16 +44,21 @@ internal static class EncodeCommand
             IImageSource source = data.Open(parse, config, terminal);
             using Device on = device.Open(parse, terminal);
             using FlowModel glow = ModelFile.Load(parse.GetValue(model)!, on);
-            (Latents latents, Evaluation evaluation) = Evaluator.Encode(glow, source, Shared.DequantizationOf(parse.GetValue(dequantize)),
-                parse.GetValue(seed), parse.GetValue(batch), new Progress(terminal, "encoded", source.Count).Report, terminal.Stop);
-            int[]? labels = source.Classes.Count == 0 ? null : [.. Enumerable.Range(0, source.Count).Select(source.Label)];
+            (Latents latents, Evaluation evaluation) = Evaluator.Encode(glow, source,
+                Shared.DequantizationOf(parse.GetValue(dequantize)),
+                parse.GetValue(seed), parse.GetValue(batch), new Progress(terminal, "encoded", source.Count).Report,
+                    terminal.Stop);
+            int[]? labels = source.Classes.Count == 0 ? null
+                : [.. Enumerable.Range(0, source.Count).Select(source.Label)];
             LatentsFile.Write(path, config, new StoredLatents(latents, evaluation.LogLikelihoods, labels),
                 new Dictionary<string, string> { ["data"] = source.Name, ["data_hash"] = source.Hash });
             if (parse.GetValue(json))
             {
-                int[][] shapes = [.. Enumerable.Range(0, config.Levels).Select(config.LatentShape).Select(static s => new[] { s.H, s.W, s.C })];
+                int[][] shapes = [.. Enumerable.Range(0, config.Levels).Select(config.LatentShape)
+                    .Select(static s => new[] { s.H, s.W, s.C })];
                 JsonOutput.Write(terminal, new Result(
-                    path, source.Count, shapes, evaluation.BitsPerDim, evaluation.LogLikelihoods, source.Name, source.Hash));
+                    path, source.Count, shapes, evaluation.BitsPerDim, evaluation.LogLikelihoods, source.Name,
+                        source.Hash));
             }
             else
             {

@@ -24,7 +24,8 @@ internal static class EvalCommand
         Option<int> batch = Shared.Batch();
         DeviceOptions device = new();
         Option<bool> json = Shared.Json();
-        Command command = new("eval", "Bits/dim of a model on a set of images, and the log-likelihood of each.") { model };
+        Command command = new("eval",
+            "Bits/dim of a model on a set of images, and the log-likelihood of each.") { model };
         data.AddTo(command);
         command.Add(dequantize);
         command.Add(seed);
@@ -47,8 +48,10 @@ internal static class EvalCommand
                 return 0;
             }
             double nats = evaluation.LogLikelihoods.Average();
-            terminal.Out.WriteLine($"{Readable.Bits(evaluation.BitsPerDim)} bits/dim on {Readable.Set(evaluation.Data, evaluation.DataHash)}, "
-                + $"{Readable.Count(evaluation.LogLikelihoods.Length)} images, mean log-likelihood {Readable.Exact(Math.Round(nats, 3))} nats");
+            terminal.Out.WriteLine($"{Readable.Bits(evaluation.BitsPerDim)} bits/dim on "
+                + $"{Readable.Set(evaluation.Data, evaluation.DataHash)}, "
+                + $"{Readable.Count(evaluation.LogLikelihoods.Length)} images, mean log-likelihood "
+                + $"{Readable.Exact(Math.Round(nats, 3))} nats");
             if (evaluation.ClassErrors is double errors)
                 terminal.Out.WriteLine($"class errors {Readable.Short(errors * 100)} %");
             return 0;

@@ -16,7 +16,8 @@ internal static class InfoCommand
     private static readonly int[] Batches = [1, 16, 64, 256];
 
     private sealed record Result(
-        string Model, JsonNode Config, int Dimensions, long Parameters, long ForwardFlopsPerImage, long TrainingFlopsPerImage,
+        string Model, JsonNode Config, int Dimensions, long Parameters, long ForwardFlopsPerImage,
+            long TrainingFlopsPerImage,
         Level[] Levels, MemoryRow[] PredictedTrainingMemory);
 
     private sealed record Level(int[] Shape, int[] Latent, int Steps, long Parameters);
@@ -32,7 +33,8 @@ internal static class InfoCommand
             Description = "A checkpoint file (.safetensors) or a run folder.",
         };
         Option<bool> json = Shared.Json();
-        Command command = new("info", "Config, shapes, parameters, arithmetic and predicted memory of a model.") { model, json };
+        Command command = new("info",
+            "Config, shapes, parameters, arithmetic and predicted memory of a model.") { model, json };
         command.SetAction(parse =>
         {
             Result result = Describe(parse.GetValue(model)!);
@@ -58,14 +60,16 @@ internal static class InfoCommand
             [.. Enumerable.Range(0, config.Levels).Select(level => LevelOf(config, level))],
             [.. Batches.Select(batch => new MemoryRow(batch,
                 MemoryPrediction.Of(config, batch, MemoryMode.Stored, host.CouplingNet).Total,
-                config.CanRebuild ? MemoryPrediction.Of(config, batch, MemoryMode.Reversible, host.CouplingNet).Total : null))]);
+                config.CanRebuild ? MemoryPrediction.Of(config, batch, MemoryMode.Reversible, host.CouplingNet).Total
+                    : null))]);
     }
 
     private static Level LevelOf(FlowConfig config, int level)
     {
         (int h, int w, int c) = config.LevelShape(level);
         (int latentH, int latentW, int latentC) = config.LatentShape(level);
-        return new Level([h, w, c], [latentH, latentW, latentC], config.Steps(level), ModelCost.Parameters(config, $"levels.{level}."));
+        return new Level([h, w, c], [latentH, latentW, latentC], config.Steps(level),
+            ModelCost.Parameters(config, $"levels.{level}."));
     }
 
     private static void Print(Terminal terminal, Result result)
@@ -76,14 +80,17 @@ internal static class InfoCommand
             summary.AddRow(new Text(key), new Text(value?.ToJsonString().Trim('"') ?? ""));
         summary.AddRow(new Text("parameters"), new Text(Readable.Count(result.Parameters)));
         summary.AddRow(new Text("arithmetic"), new Text(
-            $"{Readable.Scaled(result.ForwardFlopsPerImage, "FLOP")} an image forward or sampled, {Readable.Scaled(result.TrainingFlopsPerImage, "FLOP")} trained"));
+            $"{Readable.Scaled(result.ForwardFlopsPerImage, "FLOP")} an image forward or sampled, "
+                + $"{Readable.Scaled(result.TrainingFlopsPerImage, "FLOP")} trained"));
         terminal.Render(summary);
 
-        Table levels = new Table().RoundedBorder().AddColumns("level", "shape [[h,w,c]]", "steps", "latent [[h,w,c]]", "parameters");
+        Table levels = new Table().RoundedBorder().AddColumns("level", "shape [[h,w,c]]", "steps", "latent [[h,w,c]]",
+            "parameters");
         for (int i = 0; i < result.Levels.Length; i++)
         {
             Level level = result.Levels[i];
-            levels.AddRow(new Text(Readable.Count(i)), Shape(level.Shape), new Text(Readable.Count(level.Steps)), Shape(level.Latent),
+            levels.AddRow(new Text(Readable.Count(i)), Shape(level.Shape), new Text(Readable.Count(level.Steps)),
+                Shape(level.Latent),
                 new Text(Readable.Count(level.Parameters)));
         }
         terminal.Render(levels);
@@ -91,7 +98,8 @@ internal static class InfoCommand
         Table memory = new Table().RoundedBorder().Title("predicted training memory on a CPU")
             .AddColumns("--batch", "--memory stored", "--memory reversible");
         foreach (MemoryRow row in result.PredictedTrainingMemory)
-            memory.AddRow(Readable.Count(row.Batch), Readable.Bytes(row.StoredBytes), row.ReversibleBytes is long bytes ? Readable.Bytes(bytes) : "not supported");
+            memory.AddRow(Readable.Count(row.Batch), Readable.Bytes(row.StoredBytes),
+                row.ReversibleBytes is long bytes ? Readable.Bytes(bytes) : "not supported");
         terminal.Render(memory);
     }
 

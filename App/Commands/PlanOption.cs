@@ -13,7 +13,9 @@ internal enum PlanPart
     /// <summary>Data and recipe: fixed by a run.</summary>
     Run,
 
-    /// <summary>When to stop or write, and where data lies: free even when a run is resumed, since no number depends on it.</summary>
+    /// <summary>
+    /// When to stop or write, and where data lies: free even when a run is resumed, since no number depends on it.
+    /// </summary>
     Free,
 }
 
@@ -40,7 +42,8 @@ internal abstract class PlanOption(PlanPart part)
     public abstract TrainPlan Apply(ParseResult parse, TrainPlan plan);
 
     /// <summary>
-    /// When the option is given and says otherwise than a plan: both in words, e.g. <c>--batch is 16</c> and <c>with 8</c>.
+    /// When the option is given and says otherwise than a plan: both in words, e.g. <c>--batch is 16</c> and <c>with
+    /// 8</c>.
     /// </summary>
     public abstract (string Given, string Fixed)? Contradiction(ParseResult parse, TrainPlan plan);
 }
@@ -67,7 +70,8 @@ internal sealed class PlanOption<T>(
         string given = Words(get(Apply(parse, plan)));
         // "auto" fits whatever was decided.
         if (given == fixedTo || given == "auto") return null;
-        return typeof(T) == typeof(bool) ? ($"{option.Name} is given", "without it") : ($"{option.Name} is {given}", $"with {fixedTo}");
+        return typeof(T) == typeof(bool) ? ($"{option.Name} is given", "without it") : ($"{option.Name} is {given}",
+            $"with {fixedTo}");
     }
 
     private static string Words(object? value) => value switch

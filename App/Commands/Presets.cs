@@ -5,9 +5,9 @@ using GlowGpu.Model.Training;
 namespace GlowGpu.App.Commands;
 
 /// <summary>
-/// Named starting points of <c>glow train</c>; options given explicitly override them. All but <c>tiny</c> are published runs: shapes,
-/// bits and learning rate from the commands in openai/glow's README, everything else that code's defaults (Adamax at 1e-3, ten epochs
-/// of warm-up, width 512, learned top).
+/// Named starting points of <c>glow train</c>; options given explicitly override them. All but <c>tiny</c> are
+/// published runs: shapes, bits and learning rate from the commands in openai/glow's README, everything else that
+/// code's defaults (Adamax at 1e-3, ten epochs of warm-up, width 512, learned top).
 /// </summary>
 internal static class Presets
 {
@@ -16,17 +16,23 @@ internal static class Presets
 
     /// <summary>What the help says of them.</summary>
     public const string Help =
-        "tiny: a few minutes on a CPU. cifar10, imagenet32, imagenet64, lsun (64×64) and celebahq256 (5 bits): the published runs.";
+        "tiny: a few minutes on a CPU. cifar10, imagenet32, imagenet64, lsun (64×64) and celebahq256 (5 bits): the "
+            + "published runs.";
 
-    // The published batches were spread over 8 to 40 GPUs, 512 images in all at 32×32: one GPU's share of 64 is used there. At 64×64 and
-    // above the published totals (128, 128, 40) are kept, since a share of 16 or of a single image makes a poor gradient.
+    // The published batches were spread over 8 to 40 GPUs, 512 images in all at 32×32: one GPU's share of 64 is used
+    // there. At 64×64 and above the published totals (128, 128, 40) are kept, since a share of 16 or of a single
+    // image makes a poor gradient.
     private static readonly TrainPlan Published = new();
 
-    /// <summary>The plan of a preset for a family of models; null: Glow, which the presets are made for. Others have their own sizes.</summary>
+    /// <summary>
+    /// The plan of a preset for a family of models; null: Glow, which the presets are made for. Others have their own
+    /// sizes.
+    /// </summary>
     public static TrainPlan Get(string name, string? family) => (name, family) switch
     {
         (_, null or "glow") => Get(name),
-        ("tiny", "realnvp") => Get(name) with { Model = new RealNvpConfig { Depth = 2, Width = 32, Blocks = 1, NBits = 5 } },
+        ("tiny", "realnvp") =>
+            Get(name) with { Model = new RealNvpConfig { Depth = 2, Width = 32, Blocks = 1, NBits = 5 } },
         ("tiny", "nice") => Get(name) with { Model = new NiceConfig { Width = 256, Hidden = 2, NBits = 5 } },
         _ => Get(name).OfFamily(family),
     };

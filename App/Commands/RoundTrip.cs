@@ -19,7 +19,8 @@ internal sealed record RoundTrip(
         FlowConfig config = model.Config;
         int size = config.Dimensions, count = source.Count;
         if ((long)count * size > Array.MaxLength)
-            throw new UsageException($"--count is {count}, which makes {Readable.Bytes((long)count * size)} of pixels; at most {Readable.Bytes(Array.MaxLength)} fit in one call");
+            throw new UsageException($"--count is {count}, which makes {Readable.Bytes((long)count * size)} of "
+                + $"pixels; at most {Readable.Bytes(Array.MaxLength)} fit in one call");
         byte[] originals = new byte[(long)count * size], reconstructions = new byte[(long)count * size];
         double[] errors = new double[count];
         double nats = 0;
@@ -37,7 +38,8 @@ internal sealed record RoundTrip(
                 errors[start + i] = worst;
             }
             FlowModel.ToBytes(x.AsSpan(0, images.Count * size), config.NBits).CopyTo(originals, start * size);
-            FlowModel.ToBytes(decoded.AsSpan(0, images.Count * size), config.NBits).CopyTo(reconstructions, start * size);
+            FlowModel.ToBytes(decoded.AsSpan(0, images.Count * size), config.NBits).CopyTo(reconstructions,
+                start * size);
             nats += result.LogLikelihoods.Sum();
         }
         long same = 0;
@@ -46,7 +48,9 @@ internal sealed record RoundTrip(
             -nats / count / (size * Math.Log(2)));
     }
 
-    /// <summary>Rows of originals, each above the row of its reconstructions; the last rows are filled up with black.</summary>
+    /// <summary>
+    /// Rows of originals, each above the row of its reconstructions; the last rows are filled up with black.
+    /// </summary>
     public byte[] Pairs(int columns, int size)
     {
         int count = MaxErrors.Length, blocks = (count + columns - 1) / columns;

@@ -5,7 +5,9 @@ using GlowGpu.Model.Sampling;
 
 namespace GlowGpu.App.Commands;
 
-/// <summary>What the images of one row of samples have in common; the noise of image i is that of image i in every other row.</summary>
+/// <summary>
+/// What the images of one row of samples have in common; the noise of image i is that of image i in every other row.
+/// </summary>
 /// <param name="Temperature">of all levels</param>
 /// <param name="Class">the class, or null: in turn, or unconditional</param>
 internal sealed record SampleRow(double Temperature, int? Class);
@@ -20,7 +22,8 @@ internal sealed record SampleRows(byte[] Images, double[]? LogLikelihoods, Sampl
     public static double[] Published { get; } = [0, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
     /// <summary>Draws <paramref name="each"/> images a row.</summary>
-    public static SampleRows Draw(FlowModel model, IReadOnlyList<SampleRow> rows, int each, ulong seed, bool encode, Terminal terminal)
+    public static SampleRows Draw(FlowModel model, IReadOnlyList<SampleRow> rows, int each, ulong seed,
+        bool encode, Terminal terminal)
     {
         FlowConfig config = model.Config;
         int total = rows.Count * each;
@@ -32,7 +35,8 @@ internal sealed record SampleRows(byte[] Images, double[]? LogLikelihoods, Sampl
         {
             int done = row * each;
             Latents drawn = Sampler.Draw(config, each, rows[row].Temperature, seed);
-            (byte[] part, double[]? likelihoods) = Sampler.DecodeChecked(model, drawn, Sampler.Labels(config, each, rows[row].Class), statistics, encode,
+            (byte[] part, double[]? likelihoods) = Sampler.DecodeChecked(model, drawn,
+                Sampler.Labels(config, each, rows[row].Class), statistics, encode,
                 n => progress.Report(done + n), terminal.Stop);
             part.CopyTo(images, (long)done * config.Dimensions);
             likelihoods?.CopyTo(nats!, done);
@@ -42,7 +46,8 @@ internal sealed record SampleRows(byte[] Images, double[]? LogLikelihoods, Sampl
 
     /// <summary>bits/dim of each image, or null.</summary>
     public double[]? BitsPerDim(FlowConfig config) =>
-        LogLikelihoods is null ? null : Array.ConvertAll(LogLikelihoods, nats => -nats / (config.Dimensions * Math.Log(2)));
+        LogLikelihoods is null ? null : Array.ConvertAll(LogLikelihoods,
+            nats => -nats / (config.Dimensions * Math.Log(2)));
 
     /// <summary>A line for each image: temperature, class, log p(x) in nats, bits/dim.</summary>
     public void WriteCsv(TextWriter target, FlowConfig config, IReadOnlyList<SampleRow> rows)
@@ -53,16 +58,21 @@ internal sealed record SampleRows(byte[] Images, double[]? LogLikelihoods, Sampl
         for (int i = 0; i < bits.Length; i++)
         {
             SampleRow row = rows[i / each];
-            string label = config.Classes == 0 ? "" : (row.Class ?? i % each % config.Classes).ToString(CultureInfo.InvariantCulture);
-            target.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{i},{row.Temperature},{label},{LogLikelihoods![i]:R},{bits[i]:R}"));
+            string label = config.Classes == 0 ? "" : (row.Class ?? i % each % config.Classes)
+                .ToString(CultureInfo.InvariantCulture);
+            target.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{i},{row.Temperature},{label},{LogLikelihoods![i]:R},{bits[i]:R}"));
         }
     }
 
     /// <summary>The statistics for people.</summary>
     public void PrintStatistics(TextWriter target)
     {
-        target.WriteLine($"max|x| {Readable.Short(Statistics.MaxX)}, {Readable.Short(100 * Statistics.OutsideFraction)} % of the values outside [-0.5, 0.5]");
+        target.WriteLine($"max|x| {Readable.Short(Statistics.MaxX)}, "
+            + $"{Readable.Short(100 * Statistics.OutsideFraction)} % of the values outside [-0.5, 0.5]");
         for (int l = 0; l < Statistics.MaxZ.Length; l++)
-            target.WriteLine($"level {l}: max|x| {Readable.Short(Statistics.MaxVariables[l])}, max|z| {Readable.Short(Statistics.MaxZ[l])}, max|encode(decode(z)) − z| {Readable.Short(Statistics.InverseErrors[l])}");
+            target.WriteLine($"level {l}: max|x| {Readable.Short(Statistics.MaxVariables[l])}, max|z| "
+                + $"{Readable.Short(Statistics.MaxZ[l])}, max|encode(decode(z)) − z| "
+                + $"{Readable.Short(Statistics.InverseErrors[l])}");
     }
 }

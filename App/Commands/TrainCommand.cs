@@ -31,8 +31,10 @@ internal static class TrainCommand
         {
             bool resume = parse.GetValue(planner.Resume);
             TrainPlan plan = resume ? planner.Continued(parse) : planner.New(parse);
-            string folder = parse.GetValue(planner.Output) ?? OutputPath.Free(Path.Combine("runs", TrainPlan.NameOf(plan.Data!)));
-            using Device on = plan.Precision is Precision kept ? device.OpenAgain(parse, kept, folder, terminal) : device.Open(parse, terminal);
+            string folder = parse.GetValue(planner.Output)
+                ?? OutputPath.Free(Path.Combine("runs", TrainPlan.NameOf(plan.Data!)));
+            using Device on = plan.Precision is Precision kept ? device.OpenAgain(parse, kept, folder, terminal)
+                : device.Open(parse, terminal);
             TrainSummary summary = Run(plan, folder, resume, parse.GetValue(planner.Init), on, terminal);
             if (parse.GetValue(json)) JsonOutput.Write(terminal, summary);
             else summary.Print(terminal);
@@ -41,9 +43,11 @@ internal static class TrainCommand
         return command;
     }
 
-    private static TrainSummary Run(TrainPlan plan, string folder, bool resume, string? init, Device device, Terminal terminal)
+    private static TrainSummary Run(TrainPlan plan, string folder, bool resume, string? init,
+        Device device, Terminal terminal)
     {
-        // A folder that is in use already is refused before data is fetched and hashed; a new one is made once there is something to put in.
+        // A folder that is in use already is refused before data is fetched and hashed; a new one is made once there
+        // is something to put in.
         if (Path.Exists(folder)) RunFolder.Create(folder, resume);
         TrainData data = TrainData.Open(plan, terminal);
         FlowConfig config = data.Config;
@@ -59,7 +63,8 @@ internal static class TrainCommand
             data.Validation is null ? null : Readable.Set(data.Validation.Name, data.Validation.Hash),
             trainer.TotalSteps,
             options.Minutes,
-            () => MemoryPrediction.Of(config, 0, options.Memory, device.Backend.CouplingNet, options.PolyakEpochs > 0).Parameters + device.Arena.Bytes);
+            () => MemoryPrediction.Of(config, 0, options.Memory, device.Backend.CouplingNet, options.PolyakEpochs > 0)
+                .Parameters + device.Arena.Bytes);
         ITrainView view = terminal.Live is { } live ? new LiveDisplay(live) : new PlainLog(terminal);
         TrainState state = new(header, trainer.StartStep);
         observer.Begin(view, state);
@@ -69,14 +74,18 @@ internal static class TrainCommand
         return TrainSummary.Of(run, outcome!, data, observer.Samples, model.Parameters.Count);
     }
 
-    private static void Announce(Terminal terminal, TrainHeader header, TrainPlan plan, TrainOptions options, Trainer trainer, TrainData data, Device device)
+    private static void Announce(Terminal terminal, TrainHeader header, TrainPlan plan, TrainOptions options,
+        Trainer trainer, TrainData data, Device device)
     {
         terminal.Log($"{(trainer.StartStep > 0 ? $"continuing at step {Readable.Count(trainer.StartStep)} in" : "training in")} {header.Run}: {header.Title}");
         terminal.Log($"{Readable.Count(data.Train.Count)} images of {header.Train}"
-            + (data.Validation is null ? ", no validation" : $", validated on {Readable.Count(data.Validation.Count)} of {header.Validation}"));
+            + (data.Validation is null ? ", no validation"
+            : $", validated on {Readable.Count(data.Validation.Count)} of {header.Validation}"));
         int batch = Math.Min(options.Batch, data.Train.Count);
-        MemoryPrediction memory = MemoryPrediction.Of(data.Config, batch, options.Memory, device.Backend.CouplingNet, options.PolyakEpochs > 0);
+        MemoryPrediction memory = MemoryPrediction.Of(data.Config, batch, options.Memory, device.Backend.CouplingNet,
+            options.PolyakEpochs > 0);
         terminal.Log($"batch {Readable.Count(batch)}{(batch < options.Batch ? $" (every image: there are fewer than {Readable.Count(options.Batch)})" : "")}, predicted memory {Readable.Bytes(memory.Total)} (--memory {TrainPlan.Name(options.Memory)}), "
-            + (trainer.TotalSteps is long steps ? $"{Readable.Count(steps)} steps" : options.Minutes is double minutes ? $"{Readable.Exact(minutes)} minutes" : "until Ctrl-C"));
+            + (trainer.TotalSteps is long steps ? $"{Readable.Count(steps)} steps" : options.Minutes is double minutes
+            ? $"{Readable.Exact(minutes)} minutes" : "until Ctrl-C"));
     }
 }

@@ -16,8 +16,10 @@ internal sealed record TrainData(IImageSource Train, IImageSource? Validation, F
     /// <summary>Opens what a plan names.</summary>
     public static TrainData Open(TrainPlan plan, Terminal terminal)
     {
-        DataPair pair = DataSets.Open(plan.Data!, new DataOptions(plan.DataDirectory, plan.ImageSize, DownloadLog.To(terminal)));
-        IImageSource train = plan.Limit is int limit && limit < pair.Train.Count ? DataSets.Limit(pair.Train, limit) : pair.Train;
+        DataPair pair = DataSets.Open(plan.Data!, new DataOptions(plan.DataDirectory, plan.ImageSize,
+            DownloadLog.To(terminal)));
+        IImageSource train = plan.Limit is int limit && limit < pair.Train.Count ? DataSets.Limit(pair.Train, limit)
+            : pair.Train;
         IImageSource? validation = null;
         if (plan.Validation is null && pair.Test is not null)
             validation = pair.Test;
@@ -42,6 +44,7 @@ internal sealed record TrainData(IImageSource Train, IImageSource? Validation, F
         if (plan.Classes != "auto") return int.Parse(plan.Classes);
         return train.Classes.Count > 0
             ? train.Classes.Count
-            : throw new GlowException($"data '{train.Name}' has no labels, so --classes auto finds no class; use --classes 0 or labelled images");
+            : throw new GlowException($"data '{train.Name}' has no labels, so --classes auto finds no class; use "
+            + "--classes 0 or labelled images");
     }
 }

@@ -8,8 +8,8 @@ using GlowGpu.Model.Training;
 namespace GlowGpu.App.Commands;
 
 /// <summary>
-/// What <c>glow train</c> is to do, before data is opened: a preset with the user's options on top. Image size and channels
-/// of <see cref="Model"/> are filled in from the data. The defaults are the published CIFAR-10 run.
+/// What <c>glow train</c> is to do, before data is opened: a preset with the user's options on top. Image size and
+/// channels of <see cref="Model"/> are filled in from the data. The defaults are the published CIFAR-10 run.
 /// </summary>
 internal sealed record TrainPlan
 {
@@ -25,7 +25,9 @@ internal sealed record TrainPlan
     /// <summary>Use the first so many training images, or null for all.</summary>
     public int? Limit { get; init; }
 
-    /// <summary>Fraction held out for validation; 0 for none; null for the data's own test set, or a tenth where it has none.</summary>
+    /// <summary>
+    /// Fraction held out for validation; 0 for none; null for the data's own test set, or a tenth where it has none.
+    /// </summary>
     public double? Validation { get; init; }
 
     /// <summary>Number of classes in words: <c>auto</c> or a number.</summary>
@@ -50,7 +52,8 @@ internal sealed record TrainPlan
     public TrainPlan Shaped(Func<FlowConfig, FlowConfig> change) => this with { Model = change(Model) };
 
     /// <summary>The plan with a changed model, where that is of the family which has what changes.</summary>
-    public TrainPlan ShapedAs<T>(Func<T, T> change) where T : FlowConfig => Model is T model ? this with { Model = change(model) } : this;
+    public TrainPlan ShapedAs<T>(Func<T, T> change) where T : FlowConfig => Model is T model
+        ? this with { Model = change(model) } : this;
 
     /// <summary>The plan for a model of a family: of its default sizes unless it is of that family already.</summary>
     public TrainPlan OfFamily(string family) =>
@@ -61,7 +64,8 @@ internal sealed record TrainPlan
     public static TrainPlan Of(RunConfig run, string folder)
     {
         DataSource source = run.Training.Source
-            ?? throw new GlowException($"{folder}: its config.json does not say where the images come from; it must be a run of glow train");
+            ?? throw new GlowException(
+            $"{folder}: its config.json does not say where the images come from; it must be a run of glow train");
         return new TrainPlan
         {
             Data = source.Data,

@@ -9,7 +9,8 @@ internal sealed record TrainSummary(
     double? ValidationBitsPerDim, string? ValidationData, string? ValidationDataHash, long Parameters, string? Samples)
 {
     /// <summary>Gathers the summary.</summary>
-    public static TrainSummary Of(RunFolder run, TrainOutcome outcome, TrainData data, string? samples, long parameters) => new(
+    public static TrainSummary Of(RunFolder run, TrainOutcome outcome, TrainData data, string? samples,
+        long parameters) => new(
         run.Path,
         outcome.End switch
         {
@@ -29,14 +30,17 @@ internal sealed record TrainSummary(
             "time_up" => "time is up",
             _ => "done",
         };
-        terminal.Out.WriteLine($"{how} after step {Readable.Count(Step)}: {Readable.Bits(BitsPerDim)} bits/dim on {Readable.Set(Data, DataHash)} in the last batch");
+        terminal.Out.WriteLine($"{how} after step {Readable.Count(Step)}: {Readable.Bits(BitsPerDim)} bits/dim on "
+            + $"{Readable.Set(Data, DataHash)} in the last batch");
         if (ValidationBitsPerDim is double bits)
-            terminal.Out.WriteLine($"validation {Readable.Bits(bits)} bits/dim on {Readable.Set(ValidationData!, ValidationDataHash!)}");
+            terminal.Out.WriteLine($"validation {Readable.Bits(bits)} bits/dim on "
+                + $"{Readable.Set(ValidationData!, ValidationDataHash!)}");
         if (Samples is not null) terminal.Out.WriteLine($"samples: {Samples}");
         string folder = Quote(Run);
         if (End == "interrupted") terminal.Out.WriteLine($"continue with: glow train --resume --out {folder}");
         string picture = Quote(Path.Combine(Run, "temperatures.png"));
-        terminal.Out.WriteLine($"next try: glow sample --model {folder} --count 8 --temperatures 0.5,0.7,0.9,1.0 --out {picture}");
+        terminal.Out.WriteLine(
+            $"next try: glow sample --model {folder} --count 8 --temperatures 0.5,0.7,0.9,1.0 --out {picture}");
     }
 
     private static string Quote(string path) => path.Contains(' ') ? $"\"{path}\"" : path;

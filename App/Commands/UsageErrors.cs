@@ -19,7 +19,8 @@ internal static class UsageErrors
         if (error.SymbolResult is OptionResult { Tokens.Count: 0, IdentifierToken: not null } bare)
             return $"{bare.IdentifierToken.Value} needs a value: {bare.Option.HelpName}";
         if (error.SymbolResult is OptionResult { IdentifierTokenCount: > 1 } repeated)
-            return $"{repeated.Option.Name} is given {Readable.Whole(repeated.IdentifierTokenCount)} times; once is enough";
+            return $"{repeated.Option.Name} is given {Readable.Whole(repeated.IdentifierTokenCount)} times; once is "
+                + "enough";
         foreach (Option option in command.Options.Where(o => o.Required && !parse.IsGiven(o)))
             return $"{option.Name} {option.HelpName} is missing";
         foreach (Argument argument in command.Arguments)
@@ -32,7 +33,8 @@ internal static class UsageErrors
     public static string PathOf(CommandResult result)
     {
         List<string> words = [];
-        for (SymbolResult? at = result; at is CommandResult { Command: not RootCommand } command; at = at.Parent) words.Add(command.Command.Name);
+        for (SymbolResult? at = result; at is CommandResult { Command: not RootCommand } command;
+            at = at.Parent) words.Add(command.Command.Name);
         words.Add("glow");
         words.Reverse();
         return string.Join(' ', words);

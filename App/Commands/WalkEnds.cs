@@ -19,7 +19,8 @@ internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, strin
         foreach (int index in pair)
         {
             if (index >= source.Count)
-                throw new UsageException($"--pair names image {index}, but {source.Name} has images 0 to {source.Count - 1}");
+                throw new UsageException(
+                    $"--pair names image {index}, but {source.Name} has images 0 to {source.Count - 1}");
         }
         int size = model.Config.Dimensions;
         byte[] a = new byte[size], b = new byte[size];
@@ -29,10 +30,13 @@ internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, strin
         return Encode(model, a, b, classes, $"{source.Name} {pair[0]}", $"{source.Name} {pair[1]}");
     }
 
-    /// <summary>Pairs of different images, each drawn from the whole set; pair i of a seed is the same whatever their number.</summary>
+    /// <summary>
+    /// Pairs of different images, each drawn from the whole set; pair i of a seed is the same whatever their number.
+    /// </summary>
     public static int[][] RandomPairs(IImageSource source, int count, ulong seed)
     {
-        if (source.Count < 2) throw new UsageException($"--random needs two images, but {source.Name} has {source.Count}");
+        if (source.Count < 2)
+            throw new UsageException($"--random needs two images, but {source.Name} has {source.Count}");
         CounterRandom random = new(seed, "pairs");
         return [.. Enumerable.Range(0, count).Select(_ =>
         {
@@ -46,7 +50,8 @@ internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, strin
     public static WalkEnds FromFiles(FlowModel model, string from, string to, int? label)
     {
         if (model.Config.Classes > 0 && label is null)
-            throw new UsageException($"--class is missing; the model is conditional on {model.Config.Classes} classes, and image files do not say theirs");
+            throw new UsageException($"--class is missing; the model is conditional on {model.Config.Classes} "
+                + "classes, and image files do not say theirs");
         (int, int)? classes = label is int k ? (k, k) : null;
         return Encode(model, ModelImage.Read(model.Config, from), ModelImage.Read(model.Config, to), classes, from, to);
     }
@@ -60,13 +65,15 @@ internal sealed record WalkEnds(Latents Both, (int From, int To)? Classes, strin
     }
 
     /// <summary>
-    /// Class of every step, <c>[steps]</c>: that of the nearer end, since an embedding exists for whole classes only; null when unconditional.
+    /// Class of every step, <c>[steps]</c>: that of the nearer end, since an embedding exists for whole classes only;
+    /// null when unconditional.
     /// </summary>
     public float[]? Labels(int steps) => Classes is not (int a, int b)
         ? null
         : [.. Enumerable.Range(0, steps).Select(i => (float)(2 * i < steps ? a : b))];
 
-    private static WalkEnds Encode(FlowModel model, byte[] a, byte[] b, (int From, int To)? classes, string from, string to)
+    private static WalkEnds Encode(FlowModel model, byte[] a, byte[] b, (int From, int To)? classes,
+        string from, string to)
     {
         float[] values = [.. a.Concat(b).Select(static v => (float)v)];
         float[]? labels = classes is (int first, int second) ? [first, second] : null;

@@ -18,7 +18,9 @@ internal static class JsonOutput
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
-    /// <summary>Writes the public properties of <paramref name="result"/> in snake_case as one line; nulls are left out.</summary>
+    /// <summary>
+    /// Writes the public properties of <paramref name="result"/> in snake_case as one line; nulls are left out.
+    /// </summary>
     public static void Write(Terminal terminal, object result) => terminal.Out.WriteLine(Text(result));
 
     /// <summary>The same as a string.</summary>

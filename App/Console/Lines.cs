@@ -14,9 +14,12 @@ internal static class Lines
         StringBuilder line = new();
         line.Append(CultureInfo.InvariantCulture, $"step {StepOf(state)}  epoch {step.Epoch:0.00}  ");
         if (step.Skipped) line.Append("SKIPPED: loss or gradient not finite  ");
-        line.Append(CultureInfo.InvariantCulture, $"train {Readable.Bits(state.BitsPerDim)} bits/dim on {state.Header.Train}  ");
-        line.Append(CultureInfo.InvariantCulture, $"grad norm {Readable.Short(step.GradNorm)}  {Readable.Short(state.ImagesPerSecond)} images/s  ");
-        if (state.Remaining() is TimeSpan left) line.Append(CultureInfo.InvariantCulture, $"ETA {Readable.Duration(left)}  ");
+        line.Append(CultureInfo.InvariantCulture,
+            $"train {Readable.Bits(state.BitsPerDim)} bits/dim on {state.Header.Train}  ");
+        line.Append(CultureInfo.InvariantCulture,
+            $"grad norm {Readable.Short(step.GradNorm)}  {Readable.Short(state.ImagesPerSecond)} images/s  ");
+        if (state.Remaining() is TimeSpan left) line.Append(CultureInfo.InvariantCulture,
+            $"ETA {Readable.Duration(left)}  ");
         line.Append(Memory(state));
         return line.ToString();
     }
@@ -24,8 +27,10 @@ internal static class Lines
     /// <summary>One line on a validation.</summary>
     public static string Validation(TrainState state, ValidationMetrics validation) => string.Create(
         CultureInfo.InvariantCulture,
-        $"step {validation.Step}  epoch {validation.Epoch:0.00}  validation {Readable.Bits(validation.ValidationBitsPerDim)} bits/dim on "
-        + $"{state.Header.Validation}, {Readable.Count(validation.Images)} images{(validation.Best ? ", the best so far" : "")}");
+        $"step {validation.Step}  epoch {validation.Epoch:0.00}  validation "
+            + $"{Readable.Bits(validation.ValidationBitsPerDim)} bits/dim on "
+        + $"{state.Header.Validation}, {Readable.Count(validation.Images)} "
+        + $"images{(validation.Best ? ", the best so far" : "")}");
 
     /// <summary>120/1,000, or 120 when no number of steps is planned.</summary>
     public static string StepOf(TrainState state) => Readable.Count(state.Last?.Step ?? 0)

@@ -4,7 +4,9 @@ using Spectre.Console.Rendering;
 
 namespace GlowGpu.App.Console;
 
-/// <summary>A training as a panel that redraws itself at the bottom of a terminal; lines that stay scroll away above it.</summary>
+/// <summary>
+/// A training as a panel that redraws itself at the bottom of a terminal; lines that stay scroll away above it.
+/// </summary>
 internal sealed class LiveDisplay(IAnsiConsole console) : ITrainView
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(120);
@@ -44,19 +46,24 @@ internal sealed class LiveDisplay(IAnsiConsole console) : ITrainView
 
     private static Panel Draw(TrainState state)
     {
-        Grid grid = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(2)).AddColumn(new GridColumn().NoWrap().PadRight(2)).AddColumn();
+        Grid grid = new Grid().AddColumn(new GridColumn().NoWrap().PadRight(2))
+            .AddColumn(new GridColumn().NoWrap().PadRight(2)).AddColumn();
         Row(grid, "step", Lines.StepOf(state), string.Create(CultureInfo.InvariantCulture,
             $"epoch {state.Last?.Epoch ?? 0:0.00}   learning rate {Readable.Short(state.Last?.Lr ?? 0)}"));
         Row(grid, "train", $"{Readable.Bits(state.BitsPerDim)} bits/dim", state.Header.Train);
         if (state.Header.Validation is string set)
         {
-            string value = state.Validation is null ? "not yet" : $"{Readable.Bits(state.Validation.ValidationBitsPerDim)} bits/dim";
-            string best = state.Best is null ? "" : $", best {Readable.Bits(state.Best.ValidationBitsPerDim)} at step {Readable.Count(state.Best.Step)}";
+            string value = state.Validation is null ? "not yet"
+                : $"{Readable.Bits(state.Validation.ValidationBitsPerDim)} bits/dim";
+            string best = state.Best is null ? "" : $", best {Readable.Bits(state.Best.ValidationBitsPerDim)} at "
+                + $"step {Readable.Count(state.Best.Step)}";
             Row(grid, "validation", value, set + best);
         }
         string skipped = state.Skipped == 0 ? "" : $"   {state.Skipped} steps skipped (not finite)";
-        Row(grid, "speed", $"{Readable.Short(state.ImagesPerSecond)} images/s", $"gradient norm {Readable.Short(state.Last?.GradNorm ?? 0)}{skipped}");
-        Row(grid, "memory", $"{Readable.Bytes(state.PeakBytes)} model", $"{Readable.Bytes(Environment.WorkingSet)} process");
+        Row(grid, "speed", $"{Readable.Short(state.ImagesPerSecond)} images/s",
+            $"gradient norm {Readable.Short(state.Last?.GradNorm ?? 0)}{skipped}");
+        Row(grid, "memory", $"{Readable.Bytes(state.PeakBytes)} model",
+            $"{Readable.Bytes(Environment.WorkingSet)} process");
         return new Panel(new Rows(new Markup($"[bold]{Markup.Escape(state.Header.Title)}[/]"), Bar(state), grid))
             .Header($" {Markup.Escape(state.Header.Run)} ")
             .RoundedBorder();
@@ -65,10 +72,12 @@ internal sealed class LiveDisplay(IAnsiConsole console) : ITrainView
     private static IRenderable Bar(TrainState state)
     {
         string eta = state.Remaining() is TimeSpan left ? $"ETA {Readable.Duration(left)}" : "until Ctrl-C";
-        if (state.Fraction() is not double done) return new Markup(Markup.Escape($"{Readable.Duration(state.Elapsed)} so far, {eta}"));
+        if (state.Fraction() is not double done)
+            return new Markup(Markup.Escape($"{Readable.Duration(state.Elapsed)} so far, {eta}"));
         int full = (int)(done * BarCells);
         string percent = string.Create(CultureInfo.InvariantCulture, $"{done * 100,3:0} %");
-        return new Markup($"[green]{new string('━', full)}[/][grey]{new string('━', BarCells - full)}[/] {percent}   {eta}");
+        return new Markup(
+            $"[green]{new string('━', full)}[/][grey]{new string('━', BarCells - full)}[/] {percent}   {eta}");
     }
 
     private static void Row(Grid grid, string label, string value, string note) =>

@@ -1,6 +1,8 @@
 namespace GlowGpu.App.Console;
 
-/// <summary>A training as plain lines, for files, pipes and dumb terminals: the first steps, then one line every few seconds.</summary>
+/// <summary>
+/// A training as plain lines, for files, pipes and dumb terminals: the first steps, then one line every few seconds.
+/// </summary>
 internal sealed class PlainLog(Terminal terminal) : ITrainView
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);

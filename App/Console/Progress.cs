@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace GlowGpu.App.Console;
 
-/// <summary>Reports on standard error how many images of a long loop are done: nothing in the first seconds, then now and then.</summary>
+/// <summary>
+/// Reports on standard error how many images of a long loop are done: nothing in the first seconds, then now and
+/// then.
+/// </summary>
 internal sealed class Progress(Terminal terminal, string verb, int total)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);

@@ -34,7 +34,8 @@ internal static class Readable
             value /= 1000;
             i++;
         }
-        string digits = value.ToString(value >= 100 || i == 0 ? "0" : value >= 10 ? "0.0" : "0.00", CultureInfo.InvariantCulture);
+        string digits = value.ToString(value >= 100 || i == 0 ? "0" : value >= 10 ? "0.0" : "0.00",
+            CultureInfo.InvariantCulture);
         return $"{digits} {prefixes[i]}{unit}".TrimEnd();
     }
 

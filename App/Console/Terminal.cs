@@ -49,7 +49,8 @@ internal sealed class Terminal(TextWriter output, TextWriter error, IAnsiConsole
         {
             Out = new AnsiConsoleOutput(Out),
             Ansi = real && !global::System.Console.IsOutputRedirected ? AnsiSupport.Detect : AnsiSupport.No,
-            ColorSystem = real && !global::System.Console.IsOutputRedirected ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+            ColorSystem = real && !global::System.Console.IsOutputRedirected ? ColorSystemSupport.Detect
+                : ColorSystemSupport.NoColors,
         });
         // A file or pipe has no width; wrapping a path there would break it.
         if (!real || global::System.Console.IsOutputRedirected) console.Profile.Width = 200;

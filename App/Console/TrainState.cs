@@ -12,7 +12,8 @@ namespace GlowGpu.App.Console;
 /// <param name="Minutes">minutes allowed, or null</param>
 /// <param name="DeviceBytes">device memory held now</param>
 internal sealed record TrainHeader(
-    string Run, string Title, string Train, string? Validation, long? TotalSteps, double? Minutes, Func<long> DeviceBytes);
+    string Run, string Title, string Train, string? Validation, long? TotalSteps, double? Minutes,
+        Func<long> DeviceBytes);
 
 /// <summary>The numbers a display of a running training shows, gathered from its steps.</summary>
 internal sealed class TrainState(TrainHeader header, long startStep)
@@ -74,7 +75,8 @@ internal sealed class TrainState(TrainHeader header, long startStep)
     /// <summary>How much of the run is done, 0 to 1; null when nothing limits it.</summary>
     public double? Fraction()
     {
-        double? bySteps = Header.TotalSteps is long total && total > 0 ? (double)(Last?.Step ?? startStep) / total : null;
+        double? bySteps = Header.TotalSteps is long total && total > 0 ? (double)(Last?.Step ?? startStep) / total
+            : null;
         double? byTime = Header.Minutes is double minutes && minutes > 0 ? clock.Elapsed.TotalMinutes / minutes : null;
         return (bySteps, byTime) switch
         {

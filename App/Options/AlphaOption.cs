@@ -17,7 +17,8 @@ internal static class AlphaOption
         {
             string text = result.Tokens[0].Value;
             if (Parse(text) is { } values) return values;
-            result.AddError($"--alpha is '{text}'; it must be FROM:TO:N with N from 2 to {Most}, as in -2:2:9, or numbers with commas between");
+            result.AddError($"--alpha is '{text}'; it must be FROM:TO:N with N from 2 to {Most}, as in -2:2:9, or "
+                + "numbers with commas between");
             return null;
         },
     };
@@ -29,13 +30,16 @@ internal static class AlphaOption
         if (parts.Length == 3)
         {
             if (Number(parts[0]) is not double from || Number(parts[1]) is not double to
-                || !int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count is < 2 or > Most) return null;
+                || !int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+                || count is < 2 or > Most) return null;
             return [.. Enumerable.Range(0, count).Select(i => from + (to - from) * i / (count - 1))];
         }
         double?[] list = [.. text.Split(',').Select(Number)];
-        return list.Length <= Most && list.All(static v => v is not null) ? [.. list.Select(static v => v!.Value)] : null;
+        return list.Length <= Most && list.All(static v => v is not null) ? [.. list.Select(static v => v!.Value)]
+            : null;
     }
 
     private static double? Number(string text) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) ? value : null;
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+            && double.IsFinite(value) ? value : null;
 }

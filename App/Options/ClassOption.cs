@@ -19,8 +19,10 @@ internal static class ClassOption
     public static int? Index(string model, FlowConfig config, string? word)
     {
         if (word is null) return null;
-        if (config.Classes == 0) throw new UsageException($"--class is '{word}', but {model} is not conditional; leave it out");
-        if (int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int k) && k < config.Classes) return k;
+        if (config.Classes == 0)
+            throw new UsageException($"--class is '{word}', but {model} is not conditional; leave it out");
+        if (int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int k) && k < config.Classes)
+            return k;
         IReadOnlyList<string> names = Names(model);
         for (int i = 0; i < names.Count; i++)
             if (string.Equals(names[i], word, StringComparison.OrdinalIgnoreCase)) return i;

@@ -14,11 +14,13 @@ internal sealed class DataChoice
     private readonly Option<int?> limit = Value.Number<int>("--limit", "N", "Use the first N images only.", 1);
 
     /// <summary>
-    /// The options; <paramref name="required"/> says whether the verb needs data, <paramref name="standard"/> which split it takes unless told.
+    /// The options; <paramref name="required"/> says whether the verb needs data, <paramref name="standard"/> which
+    /// split it takes unless told.
     /// </summary>
     public DataChoice(bool required, bool limited = true, string standard = "test")
     {
-        split = Value.Choice("--split", $"Which part of a set that has a test split; {standard} unless given.", null, "train", "test");
+        split = Value.Choice("--split", $"Which part of a set that has a test split; {standard} unless given.",
+            null, "train", "test");
         Standard = standard;
         Data = Source(required);
         Limited = limited;
@@ -59,7 +61,8 @@ internal sealed class DataChoice
     /// <param name="most">use the first so many at most, or null</param>
     public IImageSource Open(ParseResult parse, FlowConfig model, Terminal terminal, int? most = null)
     {
-        IImageSource source = Open(parse.GetValue(Data)!, parse.GetValue(Directory), parse.GetValue(split), Standard, model, terminal);
+        IImageSource source = Open(parse.GetValue(Data)!, parse.GetValue(Directory), parse.GetValue(split),
+            Standard, model, terminal);
         int count = Math.Min(Limited && parse.GetValue(limit) is int n ? n : int.MaxValue, most ?? int.MaxValue);
         return count < source.Count ? DataSets.Limit(source, count) : source;
     }
@@ -71,7 +74,8 @@ internal sealed class DataChoice
     /// <param name="standard">which split to take unless told</param>
     /// <param name="model">config of the model that is to read it</param>
     /// <param name="terminal">hears of downloads</param>
-    public static IImageSource Open(string data, string? directory, string? split, string standard, FlowConfig model, Terminal terminal)
+    public static IImageSource Open(string data, string? directory, string? split, string standard,
+        FlowConfig model, Terminal terminal)
     {
         // Only pictures are made to fit; numbers in a file are what they are.
         bool pictures = data == "demo" || System.IO.Directory.Exists(data);
@@ -80,14 +84,17 @@ internal sealed class DataChoice
         IImageSource source = (split, pair.Test) switch
         {
             ("train", _) => pair.Train,
-            ("test", null) => throw new GlowException($"data '{data}' has no test split; leave --split out to use all of its images"),
+            ("test", null) => throw new GlowException(
+                $"data '{data}' has no test split; leave --split out to use all of its images"),
             (_, null) => pair.Train,
             (null, _) when standard == "train" => pair.Train,
             (_, IImageSource test) => test,
         };
         DataFit.Check(model, source);
-        if (source is ImageFolder { FirstSize: var (height, width) } && (height, width) != (source.Height, source.Width))
-            terminal.Log($"{source.Name}: its images are cropped and resized to {source.Height}×{source.Width} (the first is {height}×{width}); what follows is about those");
+        if (source is ImageFolder { FirstSize: var (height, width) } && (height, width) != (source.Height,
+            source.Width))
+            terminal.Log($"{source.Name}: its images are cropped and resized to {source.Height}×{source.Width} (the "
+                + $"first is {height}×{width}); what follows is about those");
         return source;
     }
 }

@@ -15,7 +15,8 @@ internal static class Shared
         "Print one JSON object on standard output and nothing else there.");
 
     /// <summary><c>--seed S</c>.</summary>
-    public static Option<ulong> Seed(string description) => Value.NumberOr<ulong>("--seed", "S", description, 0, 0, null);
+    public static Option<ulong> Seed(string description) => Value.NumberOr<ulong>("--seed", "S", description, 0, 0,
+        null);
 
     /// <summary><c>--batch N</c> of verbs that do not train.</summary>
     public static Option<int> Batch() => Value.NumberOr("--batch", "N",

@@ -7,8 +7,8 @@ using GlowGpu.App.Console;
 namespace GlowGpu.App.Options;
 
 /// <summary>
-/// Options with one value. Each knows what is allowed, reads numbers in the invariant culture, and refuses anything else with
-/// a sentence that names the option, the value and what would be right.
+/// Options with one value. Each knows what is allowed, reads numbers in the invariant culture, and refuses anything
+/// else with a sentence that names the option, the value and what would be right.
 /// </summary>
 internal static class Value
 {
@@ -19,7 +19,8 @@ internal static class Value
     /// <param name="min">smallest value allowed</param>
     /// <param name="max">largest value allowed, or null</param>
     /// <param name="above">true when <paramref name="min"/> itself is not allowed</param>
-    public static Option<T?> Number<T>(string name, string letter, string description, T min, T? max = null, bool above = false)
+    public static Option<T?> Number<T>(string name, string letter, string description, T min,
+        T? max = null, bool above = false)
         where T : struct, INumber<T> => new(name)
         {
             HelpName = letter,
@@ -28,7 +29,8 @@ internal static class Value
         };
 
     /// <summary>A number within bounds, with a default.</summary>
-    public static Option<T> NumberOr<T>(string name, string letter, string description, T standard, T min, T? max, bool above = false)
+    public static Option<T> NumberOr<T>(string name, string letter, string description, T standard, T min,
+        T? max, bool above = false)
         where T : struct, INumber<T> => new(name)
         {
             HelpName = letter,
@@ -59,22 +61,24 @@ internal static class Value
     }
 
     /// <summary>A path or other text that may not be empty; null when not given.</summary>
-    public static Option<string?> Path(string name, string letter, string description, bool required = false) => new(name)
-    {
-        HelpName = letter,
-        Description = description,
-        Required = required,
-        CustomParser = result =>
+    public static Option<string?> Path(string name, string letter, string description, bool required = false) =>
+        new(name)
         {
-            string text = result.Tokens[0].Value;
-            if (!string.IsNullOrWhiteSpace(text)) return text;
-            result.AddError($"{name} is empty; it must be {letter}");
-            return null;
-        },
-    };
+            HelpName = letter,
+            Description = description,
+            Required = required,
+            CustomParser = result =>
+            {
+                string text = result.Tokens[0].Value;
+                if (!string.IsNullOrWhiteSpace(text)) return text;
+                result.AddError($"{name} is empty; it must be {letter}");
+                return null;
+            },
+        };
 
     /// <summary>A comma-separated list of numbers within bounds; null when not given.</summary>
-    public static Option<T[]?> List<T>(string name, string letter, string description, T min, T? max = null, int? count = null)
+    public static Option<T[]?> List<T>(string name, string letter, string description, T min,
+        T? max = null, int? count = null)
         where T : struct, INumber<T> => new(name)
         {
             HelpName = letter,
@@ -85,8 +89,10 @@ internal static class Value
                 T?[] values = [.. text.Split(',').Select(part => Inside(part, min, max, above: false))];
                 if (values.All(static v => v is not null) && (count is null || values.Length == count))
                     return [.. values.Select(static v => v!.Value)];
-                string many = count is null ? "numbers" : string.Create(CultureInfo.InvariantCulture, $"{count} numbers");
-                result.AddError($"{name} is '{text}'; it must be {many} with commas between, each {Bounds(min, max, above: false)}");
+                string many = count is null ? "numbers" : string.Create(CultureInfo.InvariantCulture,
+                    $"{count} numbers");
+                result.AddError($"{name} is '{text}'; it must be {many} with commas between, each "
+                    + $"{Bounds(min, max, above: false)}");
                 return null;
             },
         };
@@ -106,7 +112,8 @@ internal static class Value
     {
         string text = result.Tokens[0].Value;
         T? value = read(text);
-        if (value is null) result.AddError($"{((OptionResult)result.Parent!).Option.Name} is '{text}'; it must be {bounds}");
+        if (value is null) result.AddError(
+            $"{((OptionResult)result.Parent!).Option.Name} is '{text}'; it must be {bounds}");
         return value;
     }
 

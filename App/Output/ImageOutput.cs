@@ -4,8 +4,9 @@ using GlowGpu.Model.Data;
 namespace GlowGpu.App.Output;
 
 /// <summary>
-/// Where images go, by the ending of <c>--out</c>: <c>.png</c> one grid, <c>.npy</c> an array <c>uint8 [N,H,W,C]</c>, no ending a
-/// folder of numbered PNG files. Checked before any work is done, so that a long run does not end in a refusal.
+/// Where images go, by the ending of <c>--out</c>: <c>.png</c> one grid, <c>.npy</c> an array <c>uint8 [N,H,W,C]</c>,
+/// no ending a folder of numbered PNG files. Checked before any work is done, so that a long run does not end in a
+/// refusal.
 /// </summary>
 internal sealed class ImageOutput
 {
@@ -36,13 +37,15 @@ internal sealed class ImageOutput
             ".npy" => Kind.Array,
             _ when directory => Kind.Folder,
             "" => Kind.Folder,
-            string other => throw new UsageException($"--out is '{path}', and '{other}' is not a kind of output; it must end in .png or .npy, or name a folder"),
+            string other => throw new UsageException($"--out is '{path}', and '{other}' is not a kind of output; it "
+                + "must end in .png or .npy, or name a folder"),
         };
         ImageOutput output = new(path, kind);
         if (kind == Kind.Folder) output.CheckFolder(count);
         else OutputPath.CheckFile(path);
         if (kind != Kind.Array && channels is not (1 or 3))
-            throw new UsageException($"--out is '{path}', but images of {channels} channels are no pictures; it must end in .npy");
+            throw new UsageException(
+                $"--out is '{path}', but images of {channels} channels are no pictures; it must end in .npy");
         return output;
     }
 
@@ -53,7 +56,8 @@ internal sealed class ImageOutput
             throw new UsageException($"{option} is '{path}'; it must end in .png");
         OutputPath.CheckFile(path, option);
         if (channels is not (1 or 3))
-            throw new UsageException($"{option} is '{path}', but images of {channels} channels are no pictures; 1 or 3 channels are needed");
+            throw new UsageException($"{option} is '{path}', but images of {channels} channels are no pictures; 1 "
+                + "or 3 channels are needed");
         return path;
     }
 
@@ -71,7 +75,8 @@ internal sealed class ImageOutput
             default:
                 int size = height * width * channels;
                 for (int i = 0; i < count; i++)
-                    ImageFile.WritePng(System.IO.Path.Combine(Path, Name(i)), images.AsSpan(i * size, size), height, width, channels);
+                    ImageFile.WritePng(System.IO.Path.Combine(Path, Name(i)), images.AsSpan(i * size, size), height,
+                        width, channels);
                 break;
         }
     }
@@ -81,12 +86,14 @@ internal sealed class ImageOutput
     // Images of an earlier, larger run would pass for this one's, and a run folder is no place for loose pictures.
     private void CheckFolder(int count)
     {
-        if (File.Exists(Path)) throw new UsageException($"--out is '{Path}', which is a file; a folder, .png or .npy is needed");
+        if (File.Exists(Path))
+            throw new UsageException($"--out is '{Path}', which is a file; a folder, .png or .npy is needed");
         if (!Directory.Exists(Path)) return;
         HashSet<string> ours = [.. Enumerable.Range(0, count).Select(Name)];
         string? other = Directory.EnumerateFileSystemEntries(Path).Select(System.IO.Path.GetFileName)
             .FirstOrDefault(name => !ours.Contains(name!));
         if (other is not null)
-            throw new UsageException($"--out is the folder '{Path}', which already holds '{other}'; an empty or new folder is needed");
+            throw new UsageException(
+                $"--out is the folder '{Path}', which already holds '{other}'; an empty or new folder is needed");
     }
 }

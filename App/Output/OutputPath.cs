@@ -15,8 +15,8 @@ internal static class OutputPath
     }
 
     /// <summary>
-    /// Checks a path that latents are to be written to: what is there already must be latents too, so that a slip cannot
-    /// replace a checkpoint.
+    /// Checks a path that latents are to be written to: what is there already must be latents too, so that a slip
+    /// cannot replace a checkpoint.
     /// </summary>
     public static string Latents(string path)
     {
@@ -24,7 +24,8 @@ internal static class OutputPath
         if (!File.Exists(path)) return path;
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         if (reader.Find("eps0") is null)
-            throw new UsageException($"--out is '{path}', which holds no latents but something else; a new file name is needed");
+            throw new UsageException(
+                $"--out is '{path}', which holds no latents but something else; a new file name is needed");
         return path;
     }
 
@@ -37,12 +38,15 @@ internal static class OutputPath
         return path;
     }
 
-    /// <summary>Checks a path that attributes are to be written to; what is there already must be attributes too.</summary>
+    /// <summary>
+    /// Checks a path that attributes are to be written to; what is there already must be attributes too.
+    /// </summary>
     public static string Attributes(string path)
     {
         SafeTensors(path);
         if (File.Exists(path) && !AttributeDirections.IsIn(path))
-            throw new UsageException($"--out is '{path}', which holds no attributes but something else; a new file name is needed");
+            throw new UsageException(
+                $"--out is '{path}', which holds no attributes but something else; a new file name is needed");
         return path;
     }
 
@@ -57,7 +61,8 @@ internal static class OutputPath
     public static string Free(string path)
     {
         string free = path;
-        for (int i = 2; Directory.Exists(free) || File.Exists(free); i++) free = FormattableString.Invariant($"{path}-{i}");
+        for (int i = 2; Directory.Exists(free) || File.Exists(free);
+            i++) free = FormattableString.Invariant($"{path}-{i}");
         return free;
     }
 }

@@ -3,7 +3,9 @@ using ScottPlot;
 
 namespace GlowGpu.App.Plots;
 
-/// <summary>Training bits/dim of the six variants over the steps: one colour a permutation, dashed for additive coupling.</summary>
+/// <summary>
+/// Training bits/dim of the six variants over the steps: one colour a permutation, dashed for additive coupling.
+/// </summary>
 internal static class AblationPlot
 {
     private const int Width = 900, Height = 550;
@@ -13,14 +15,20 @@ internal static class AblationPlot
     {
         string? lacks = PlotText.Prepare();
         Plot plot = new();
-        Dictionary<string, Color> colours = new() { ["reverse"] = Colors.IndianRed, ["shuffle"] = Colors.DarkOrange, ["invconv"] = Colors.SteelBlue };
+        Dictionary<string, Color> colours = new()
+        {
+            ["reverse"] = Colors.IndianRed,
+            ["shuffle"] = Colors.DarkOrange,
+            ["invconv"] = Colors.SteelBlue
+        };
         List<double> shown = [];
         foreach (IGrouping<AblationVariant, AblationRun> group in runs.GroupBy(static r => r.Variant))
         {
             (double[] steps, double[] bits) = Smooth([.. group]);
             if (steps.Length == 0) continue;
             var line = plot.Add.Scatter(steps, bits, colours[group.Key.Permutation]);
-            (line.MarkerSize, line.LineWidth, line.LegendText) = (0, 2, $"{group.Key.Permutation}, {group.Key.Coupling}");
+            (line.MarkerSize, line.LineWidth, line.LegendText) = (0, 2,
+                $"{group.Key.Permutation}, {group.Key.Coupling}");
             if (group.Key.Coupling == "additive") line.LinePattern = LinePattern.Dashed;
             // The first tenth falls steeply and would flatten everything after it.
             shown.AddRange(bits.Skip(bits.Length / 10));
@@ -43,7 +51,8 @@ internal static class AblationPlot
     {
         (long Step, double Bits)[] mean =
         [
-            .. runs.SelectMany(static r => r.Metrics.Steps).GroupBy(static s => s.Step).Where(g => g.Count() == runs.Count)
+            .. runs.SelectMany(static r => r.Metrics.Steps).GroupBy(static s => s.Step)
+            .Where(g => g.Count() == runs.Count)
                 .OrderBy(static g => g.Key).Select(static g => (g.Key, g.Average(static s => s.BitsPerDim))),
         ];
         int window = Math.Max(1, mean.Length / 50);

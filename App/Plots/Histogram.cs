@@ -7,7 +7,10 @@ internal static class Histogram
 {
     private const int Bins = 40, Width = 900, Height = 500;
 
-    /// <summary>Writes a PNG; returns the sentence to print when the plot has no text, else null. Values that are not finite are left out.</summary>
+    /// <summary>
+    /// Writes a PNG; returns the sentence to print when the plot has no text, else null. Values that are not finite
+    /// are left out.
+    /// </summary>
     public static string? Draw(string path, string label, params (string Name, double[] Values)[] samples)
     {
         string? lacks = PlotText.Prepare();
@@ -37,7 +40,10 @@ internal static class Histogram
         return lacks;
     }
 
-    /// <summary>Share of the values in each of <paramref name="bins"/> bins from <paramref name="low"/> on; the last bin takes its upper end too.</summary>
+    /// <summary>
+    /// Share of the values in each of <paramref name="bins"/> bins from <paramref name="low"/> on; the last bin takes
+    /// its upper end too.
+    /// </summary>
     public static double[] Shares(double[] values, double low, double width, int bins)
     {
         double[] shares = new double[bins];

@@ -10,7 +10,8 @@ using GlowGpu.Model.Training;
 namespace GlowGpu.Bench.Attributes;
 
 /// <summary>
-/// Moves demo images along attributes and estimates from the pixels how far every factor went: the one that was meant, and the others.
+/// Moves demo images along attributes and estimates from the pixels how far every factor went: the one that was
+/// meant, and the others.
 /// </summary>
 public static class FactorEffects
 {
@@ -27,15 +28,19 @@ public static class FactorEffects
         using FlowModel glow = ModelFile.Load(model, device);
         AttributeDirections attributes = AttributeDirections.Load(file);
         attributes.CheckModel(glow, file, model);
-        IImageSource images = DataSets.Limit(DataSets.Open("demo", new DataOptions(ImageSize: glow.Config.Height)).Test!, count);
+        IImageSource images = DataSets.Limit(DataSets.Open("demo", new DataOptions(ImageSize: glow.Config.Height))
+            .Test!, count);
         Latents latents = Evaluator.Encode(glow, images, Dequantization.Center, 0, 32).Latents;
         double[] spreads = Spreads(images);
-        MarkdownTable table = new(["moved along", "images kept", .. DemoEstimate.Names.Select(static n => "Δ " + n), "target ÷ mean of others", "target ÷ largest other"]);
+        MarkdownTable table = new(["moved along", "images kept", .. DemoEstimate.Names.Select(static n => "Δ " + n),
+            "target ÷ mean of others", "target ÷ largest other"]);
         AttributeDirection[] moved = [.. DemoEstimate.Names.Select(name => attributes.Get(name, file))];
-        foreach (AttributeDirection attribute in moved) Row(attribute, DemoEstimate.Names.ToList().IndexOf(attribute.Name));
+        foreach (AttributeDirection attribute in moved) Row(attribute,
+            DemoEstimate.Names.ToList().IndexOf(attribute.Name));
         Row(Control(glow.Config, moved.Average(static a => a.Norm)), -1);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{images.Count} images of {images.Name} #{images.Hash}, from −{alpha} to {alpha}; every Δ is the mean of |change| in standard deviations of that factor over the images.\n"));
+            $"{images.Count} images of {images.Name} #{images.Hash}, from −{alpha} to {alpha}; every Δ is the mean "
+                + $"of |change| in standard deviations of that factor over the images.\n"));
         Console.Out.WriteLine(table);
         return 0;
 
@@ -44,7 +49,8 @@ public static class FactorEffects
             (double[] changes, int kept) = Changes(glow, images.Count, latents, attribute, alpha, spreads);
             double[] others = [.. changes.Where((_, f) => f != target)];
             bool meant = target >= 0;
-            table.Add([attribute.Name, kept, .. changes.Cast<object>(), meant ? changes[target] / others.Average() : double.NaN, meant ? changes[target] / others.Max() : double.NaN]);
+            table.Add([attribute.Name, kept, .. changes.Cast<object>(), meant ? changes[target] / others.Average()
+                : double.NaN, meant ? changes[target] / others.Max() : double.NaN]);
         }
     }
 
@@ -80,7 +86,8 @@ public static class FactorEffects
             if (DemoEstimate.Of(ends.AsSpan(0, half), glow.Config.Height) is not { } from
                 || DemoEstimate.Of(ends.AsSpan(half), glow.Config.Height) is not { } to) continue;
             kept++;
-            for (int f = 0; f < sums.Length; f++) sums[f] += Math.Abs(DemoEstimate.Difference(f, from.Values[f], to.Values[f])) / spreads[f];
+            for (int f = 0; f < sums.Length; f++) sums[f] += Math.Abs(DemoEstimate.Difference(f, from.Values[f],
+                to.Values[f])) / spreads[f];
         }
         return (Array.ConvertAll(sums, s => s / kept), kept);
     }
@@ -90,6 +97,7 @@ public static class FactorEffects
     {
         Latents drawn = Sampler.Draw(config, 1, 1, ControlSeed);
         double length = Math.Sqrt(drawn.Eps.Sum(static level => level.Sum(static v => (double)v * v)));
-        return new AttributeDirection("random direction", 0, 0, 0, [.. drawn.Eps.Select(level => Array.ConvertAll(level, v => (float)(v * norm / length)))]);
+        return new AttributeDirection("random direction", 0, 0, 0,
+            [.. drawn.Eps.Select(level => Array.ConvertAll(level, v => (float)(v * norm / length)))]);
     }
 }

@@ -3,7 +3,9 @@ using GlowGpu.Engine;
 
 namespace GlowGpu.Bench.Gpu;
 
-/// <summary>What the report needs of NVIDIA's driver (CUDA driver API); the caller has made its context current.</summary>
+/// <summary>
+/// What the report needs of NVIDIA's driver (CUDA driver API); the caller has made its context current.
+/// </summary>
 internal static partial class CudaDriver
 {
     private const string Library = "libcuda.so.1";

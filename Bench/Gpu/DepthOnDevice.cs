@@ -7,8 +7,12 @@ namespace GlowGpu.Bench.Gpu;
 /// <summary>Device memory of training against depth, in both memory modes.</summary>
 internal static class DepthOnDevice
 {
-    /// <summary>Measures a case at each depth; where no driver tells what is free, the peak is what was counted: weights and arena.</summary>
-    public static List<DepthMemoryResult> Measure(string kind, StepCase what, IEnumerable<int> depths, List<string> failures, TextWriter log)
+    /// <summary>
+    /// Measures a case at each depth; where no driver tells what is free, the peak is what was counted: weights and
+    /// arena.
+    /// </summary>
+    public static List<DepthMemoryResult> Measure(string kind, StepCase what, IEnumerable<int> depths,
+        List<string> failures, TextWriter log)
     {
         List<DepthMemoryResult> results = [];
         foreach (int depth in depths)
@@ -27,7 +31,8 @@ internal static class DepthOnDevice
                     // The second step meets the memory of the first.
                     for (int i = 0; i < 2; i++) bits[name] = step.Run(memory).BitsPerDim;
                     double weights = step.ParameterBytes + Packed(device, at);
-                    results.Add(new DepthMemoryResult(depth, name, before - DeviceMemory.FreeBytes(device) ?? weights + step.ArenaBytes, weights, step.ArenaBytes));
+                    results.Add(new DepthMemoryResult(depth, name, before - DeviceMemory.FreeBytes(device)
+                        ?? weights + step.ArenaBytes, weights, step.ArenaBytes));
                 }
                 catch (OutOfMemoryException e)
                 {
@@ -39,11 +44,13 @@ internal static class DepthOnDevice
                 }
             }
             if (bits.Count == 2 && Math.Abs(bits["stored"] - bits["reversible"]) > 1e-2)
-                failures.Add($"{at}: after a step stored gives {bits["stored"]} bits/dim and reversible {bits["reversible"]}; they must agree");
+                failures.Add($"{at}: after a step stored gives {bits["stored"]} bits/dim and reversible "
+                    + $"{bits["reversible"]}; they must agree");
         }
         return results;
     }
 
     private static double Packed(Device device, StepCase what) => Enumerable.Range(0, what.Levels)
-        .Sum(level => (double)what.Depth * sizeof(float) * device.Backend.CouplingNet.PackedLength(GlowParameters.Network(what.Config, level), what.Image(level)));
+        .Sum(level => (double)what.Depth * sizeof(float) * device.Backend.CouplingNet.PackedLength(
+        GlowParameters.Network(what.Config, level), what.Image(level)));
 }

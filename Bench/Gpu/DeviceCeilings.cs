@@ -12,20 +12,27 @@ internal sealed record ProductCeiling(string Precision, string Who, double Tflop
 /// <summary>A big copy by one program, read and written bytes.</summary>
 internal sealed record CopyCeiling(string Who, double GigabytesPerSecond);
 
-/// <summary>What a device was measured to do at most: the best program at a product and a copy too large for any cache.</summary>
+/// <summary>
+/// What a device was measured to do at most: the best program at a product and a copy too large for any cache.
+/// </summary>
 /// <param name="Size">rows and columns of the product's matrices</param>
 /// <param name="CopyBytes">bytes copied</param>
 /// <param name="Products">products measured</param>
 /// <param name="Copies">copies measured</param>
-internal sealed record DeviceCeilings(int Size, long CopyBytes, IReadOnlyList<ProductCeiling> Products, IReadOnlyList<CopyCeiling> Copies)
+internal sealed record DeviceCeilings(int Size, long CopyBytes, IReadOnlyList<ProductCeiling> Products,
+    IReadOnlyList<CopyCeiling> Copies)
 {
     /// <summary>TFLOP/s of products in a precision; NaN if none was measured.</summary>
-    public double Tflops(string precision) => Products.Where(p => p.Precision == precision).Select(static p => p.Tflops).DefaultIfEmpty(double.NaN).Max();
+    public double Tflops(string precision) => Products.Where(p => p.Precision == precision)
+        .Select(static p => p.Tflops).DefaultIfEmpty(double.NaN).Max();
 
     /// <summary>GB/s of copies.</summary>
     public double GigabytesPerSecond => Copies.Max(static c => c.GigabytesPerSecond);
 
-    /// <summary>Least milliseconds for a piece of work: computing and moving fully overlapped. NaN where nothing was measured in that precision.</summary>
+    /// <summary>
+    /// Least milliseconds for a piece of work: computing and moving fully overlapped. NaN where nothing was measured
+    /// in that precision.
+    /// </summary>
     public double Floor(Cost cost, string precision)
     {
         double moving = cost.Bytes / GigabytesPerSecond / 1e6;
@@ -33,7 +40,8 @@ internal sealed record DeviceCeilings(int Size, long CopyBytes, IReadOnlyList<Pr
     }
 
     /// <summary>Measures them.</summary>
-    public static DeviceCeilings Measure(IReadOnlyList<DeviceUnderTest> devices, PeerMeasurement peers, PeerLibraries libraries,
+    public static DeviceCeilings Measure(IReadOnlyList<DeviceUnderTest> devices, PeerMeasurement peers,
+        PeerLibraries libraries,
         IEnumerable<string> precisions, int size, long copyBytes, int runs, List<string> notes)
     {
         ProductShape shape = new("big product", size, size, size);
@@ -61,8 +69,10 @@ internal sealed record DeviceCeilings(int Size, long CopyBytes, IReadOnlyList<Pr
     public string ToMarkdown()
     {
         MarkdownTable table = new("ceiling", "program", "measured");
-        foreach (ProductCeiling p in Products) table.Add($"product of [{Size},{Size}] matrices, {p.Precision}, TFLOP/s", p.Who, p.Tflops);
-        foreach (CopyCeiling c in Copies) table.Add($"copy of {CopyBytes >> 20} MiB, read and written, GB/s", c.Who, c.GigabytesPerSecond);
+        foreach (ProductCeiling p in Products) table.Add(
+            $"product of [{Size},{Size}] matrices, {p.Precision}, TFLOP/s", p.Who, p.Tflops);
+        foreach (CopyCeiling c in Copies) table.Add($"copy of {CopyBytes >> 20} MiB, read and written, GB/s", c.Who,
+            c.GigabytesPerSecond);
         return table.ToString();
     }
 
@@ -86,7 +96,8 @@ internal sealed record DeviceCeilings(int Size, long CopyBytes, IReadOnlyList<Pr
         {
             Timing timing = device.Clock.Measure(queue, runs);
             View last = target with { Offset = target.Offset + target.Count - 1, Cols = 1, Stride = 1 };
-            if (last.ReadScalar() != expected) throw new GlowException($"ceilings: {who} left {last.ReadScalar()} where {expected} was copied");
+            if (last.ReadScalar() != expected)
+                throw new GlowException($"ceilings: {who} left {last.ReadScalar()} where {expected} was copied");
             return new CopyCeiling(who, Cost.Copy(bytes).Bytes / timing.Median / 1e6);
         }
     }

@@ -7,8 +7,9 @@ using ILGPU.Runtime.Cuda;
 namespace GlowGpu.Bench.Gpu;
 
 /// <summary>
-/// Times work that is queued on a device, with caches that hold none of its operands: before every run a block larger than the
-/// last-level cache is written. CUDA has events on the stream; elsewhere the host's clock runs from an idle device to an idle device.
+/// Times work that is queued on a device, with caches that hold none of its operands: before every run a block larger
+/// than the last-level cache is written. CUDA has events on the stream; elsewhere the host's clock runs from an idle
+/// device to an idle device.
 /// </summary>
 internal abstract class DeviceClock : IDisposable
 {
@@ -51,7 +52,8 @@ internal abstract class DeviceClock : IDisposable
     private Timing Measure(Action queue, int runs, double warmMilliseconds)
     {
         long begin = Stopwatch.GetTimestamp();
-        for (int warm = 0; warm < LeastWarmRuns || Stopwatch.GetElapsedTime(begin).TotalMilliseconds < warmMilliseconds; warm++)
+        for (int warm = 0; warm < LeastWarmRuns || Stopwatch.GetElapsedTime(begin)
+            .TotalMilliseconds < warmMilliseconds; warm++)
         {
             queue();
             backend.Synchronize();
@@ -99,8 +101,8 @@ internal sealed class HostClock(GpuBackend backend, long flushBytes) : DeviceClo
 }
 
 /// <summary>
-/// Events on the stream. The write of the block goes on for longer than the host takes to queue the run, so that no time of
-/// the host is in the result: what a captured graph would show.
+/// Events on the stream. The write of the block goes on for longer than the host takes to queue the run, so that no
+/// time of the host is in the result: what a captured graph would show.
 /// </summary>
 internal sealed class CudaClock : DeviceClock
 {

@@ -7,7 +7,9 @@ using Device = GlowGpu.Engine.Device;
 
 namespace GlowGpu.Bench.Gpu;
 
-/// <summary>Blocks of device memory that a library is handed: their addresses, and values of two types in them.</summary>
+/// <summary>
+/// Blocks of device memory that a library is handed: their addresses, and values of two types in them.
+/// </summary>
 internal sealed class DeviceMemory(IBackend backend) : IDisposable
 {
     private readonly List<IBuffer> buffers = [];
@@ -21,7 +23,8 @@ internal sealed class DeviceMemory(IBackend backend) : IDisposable
     }
 
     /// <summary>The address of a view's first element.</summary>
-    public static nint Address(View view) => ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset, view.Count).LoadEffectiveAddressAsPtr();
+    public static nint Address(View view) => ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset,
+        view.Count).LoadEffectiveAddressAsPtr();
 
     /// <summary>A block of bytes.</summary>
     public View Bytes(long bytes)

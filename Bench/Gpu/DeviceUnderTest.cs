@@ -15,7 +15,8 @@ internal sealed class DeviceUnderTest : IDisposable
         if (Device.Backend is not GpuBackend backend)
         {
             Device.Dispose();
-            throw new GlowException($"gpu: '{kind}' is the host, which 'bench host' measures; --device must be cuda or opencl");
+            throw new GlowException(
+                $"gpu: '{kind}' is the host, which 'bench host' measures; --device must be cuda or opencl");
         }
         Backend = backend;
         Clock = DeviceClock.Of(backend, quick);

@@ -64,7 +64,8 @@ internal sealed class GpuFindings
     public void Describe(DeviceUnderTest device, PeerLibraries libraries)
     {
         Device = device.Backend.Name;
-        IEnumerable<ProbedDevice> probed = device.Backend.Accelerator is ILGPU.Runtime.Cuda.CudaAccelerator ? DeviceProbe.Cuda() : DeviceProbe.OpenCl();
+        IEnumerable<ProbedDevice> probed = device.Backend.Accelerator is ILGPU.Runtime.Cuda.CudaAccelerator
+            ? DeviceProbe.Cuda() : DeviceProbe.OpenCl();
         Properties = probed.FirstOrDefault(d => d.Name == Device)?.Properties ?? Properties;
         Clock = $"{device.Clock.Kind}; {device.Clock.FlushBytes >> 20} MiB written before every run";
         (Cublas, Cudnn) = (libraries.CublasNote, libraries.CudnnNote);
@@ -76,24 +77,31 @@ internal sealed class GpuFindings
         string properties = string.Join(", ", Properties.Select(static p => $"{p.Key} {p.Value}"));
         List<string> sections =
         [
-            $"# {Device}, measured\n\n`{Command}`\n\n{Device}: {properties}.\n\nHost: {Machine}\n\nTime: {Clock}.\n\n* cuDNN: {Cudnn}\n* cuBLASLt: {Cublas}\n* PyTorch: {Torch}\n",
+            $"# {Device}, measured\n\n`{Command}`\n\n{Device}: {properties}.\n\nHost: {Machine}\n\nTime: "
+                + $"{Clock}.\n\n* cuDNN: {Cudnn}\n* cuBLASLt: {Cublas}\n* PyTorch: {Torch}\n",
         ];
         if (Quick) sections.Add("**A quick run: shapes are tiny and runs are few. For development only.**\n");
-        sections.Add(Failures.Count == 0 ? "Nothing failed; every result was checked.\n" : $"## Failed\n\n{Bullets(Failures)}");
+        sections.Add(Failures.Count == 0 ? "Nothing failed; every result was checked.\n"
+            : $"## Failed\n\n{Bullets(Failures)}");
         sections.Add($"## Ceilings\n\n{Ceilings.ToMarkdown()}");
-        if (Operations.Count > 0) sections.Add($"## Operations\n{OperationTable.ToMarkdown(Operations, Missing("cuDNN or cuBLASLt", Cudnn))}");
-        if (Products.Count > 0) sections.Add($"## Products of the coupling network\n{OperationTable.ToMarkdown(Products, Missing("cuBLASLt", Cublas))}");
+        if (Operations.Count > 0) sections.Add(
+            $"## Operations\n{OperationTable.ToMarkdown(Operations, Missing("cuDNN or cuBLASLt", Cudnn))}");
+        if (Products.Count > 0) sections.Add("## Products of the coupling "
+            + $"network\n{OperationTable.ToMarkdown(Products, Missing("cuBLASLt", Cublas))}");
         if (StepRows.Count > 0) sections.Add($"## Whole steps\n\n{Steps!.ToMarkdown()}");
-        if (Memory.Count > 0) sections.Add($"## Memory against depth\n\n![peak memory against depth](gpu.png)\n\n{DepthMemory.ToMarkdown(Memory)}");
+        if (Memory.Count > 0) sections.Add(
+            $"## Memory against depth\n\n![peak memory against depth](gpu.png)\n\n{DepthMemory.ToMarkdown(Memory)}");
         List<string> notes = [.. Notes, .. PeerNotes()];
         if (notes.Count > 0) sections.Add($"## Notes\n\n{Bullets(notes)}");
         sections.Add("What every column means: the README of Bench in the sources.\n");
         return string.Join('\n', sections);
     }
 
-    private static string Bullets(IEnumerable<string> lines) => string.Concat(lines.Select(static l => $"* {l.ReplaceLineEndings(" ")}\n"));
+    private static string Bullets(IEnumerable<string> lines) =>
+        string.Concat(lines.Select(static l => $"* {l.ReplaceLineEndings(" ")}\n"));
 
-    private static string Missing(string who, string note) => note.StartsWith("not measured", StringComparison.Ordinal) ? $"no {who}, see above" : "–";
+    private static string Missing(string who, string note) => note.StartsWith("not measured",
+        StringComparison.Ordinal) ? $"no {who}, see above" : "–";
 
     private IEnumerable<string> PeerNotes() =>
         from row in Operations.Concat(Products)

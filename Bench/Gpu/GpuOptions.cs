@@ -8,7 +8,8 @@ namespace GlowGpu.Bench.Gpu;
 /// <param name="Parts">what to measure besides the ceilings</param>
 /// <param name="Precisions">of products</param>
 /// <param name="Folder">where the report goes</param>
-internal sealed record GpuOptions(string Device, bool Quick, IReadOnlyList<string> Parts, IReadOnlyList<string> Precisions, string Folder)
+internal sealed record GpuOptions(string Device, bool Quick, IReadOnlyList<string> Parts,
+    IReadOnlyList<string> Precisions, string Folder)
 {
     /// <summary>Every part.</summary>
     public static IReadOnlyList<string> AllParts { get; } = ["operations", "products", "steps", "pytorch", "memory"];
@@ -27,7 +28,8 @@ internal sealed record GpuOptions(string Device, bool Quick, IReadOnlyList<strin
                 continue;
             }
             if (option is not ("--device" or "--parts" or "--precision" or "--out"))
-                throw new GlowException($"gpu: '{option}' is not an option; there are --device, --quick, --parts, --precision and --out FOLDER");
+                throw new GlowException($"gpu: '{option}' is not an option; there are --device, --quick, --parts, "
+                    + "--precision and --out FOLDER");
             if (++i == arguments.Length) throw new GlowException($"gpu: {option} needs a value");
             options = option switch
             {
@@ -44,7 +46,8 @@ internal sealed record GpuOptions(string Device, bool Quick, IReadOnlyList<strin
     private static string[] List(string what, string value, IReadOnlyList<string> known)
     {
         string[] chosen = value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (chosen.Length == 0) throw new GlowException($"gpu: a {what} is missing; there are {string.Join(", ", known)}");
+        if (chosen.Length == 0)
+            throw new GlowException($"gpu: a {what} is missing; there are {string.Join(", ", known)}");
         return Array.Find(chosen, c => !known.Contains(c)) is { } unknown
             ? throw new GlowException($"gpu: '{unknown}' is not a {what}; there are {string.Join(", ", known)}")
             : chosen;

@@ -16,7 +16,8 @@ internal sealed class PeerLibraries : IDisposable
         Backend = backend;
         if (backend.Accelerator is not CudaAccelerator cuda)
         {
-            CublasNote = CudnnNote = $"not measured: it needs a CUDA device, and {backend.Name} is driven by {backend.Accelerator.AcceleratorType}";
+            CublasNote = CudnnNote = $"not measured: it needs a CUDA device, and {backend.Name} is driven by "
+                + $"{backend.Accelerator.AcceleratorType}";
             return;
         }
         accelerator = cuda;

@@ -31,16 +31,19 @@ internal sealed class PeerMeasurement(PeerLibraries libraries, Device host, Devi
             int p = shape.Pixels.Count, c = shape.Channels;
             results.Add((PeerWork.ChannelForward, Products(cublas, precision, new ProductShape("x·w", p, c, c))));
             results.Add((PeerWork.ChannelBackward, Products(cublas, precision,
-                new ProductShape("dy·wᵀ", p, c, c, TransposeB: true), new ProductShape("xᵀ·dy", c, c, p, TransposeA: true))));
+                new ProductShape("dy·wᵀ", p, c, c, TransposeB: true),
+                    new ProductShape("xᵀ·dy", c, c, p, TransposeA: true))));
         }
         if (libraries.Cudnn is { } cudnn)
         {
             CouplingNetShape net = Model.GlowParameters.Network(shape.Config, shape.Level);
-            Chains(cudnn, precision, PeerWork.NetForward, PeerWork.NetBackward, "3 convolutions", () => ConvolutionReference.Of(host, net, shape.Pixels), results);
+            Chains(cudnn, precision, PeerWork.NetForward, PeerWork.NetBackward, "3 convolutions",
+                () => ConvolutionReference.Of(host, net, shape.Pixels), results);
             if (shape.Level < shape.Config.Levels - 1)
             {
                 ZeroConvShape split = Model.GlowParameters.Split(shape.Config, shape.Level);
-                Chains(cudnn, precision, PeerWork.ConvForward, PeerWork.ConvBackward, "convolution", () => ConvolutionReference.Of(host, split, shape.Pixels), results);
+                Chains(cudnn, precision, PeerWork.ConvForward, PeerWork.ConvBackward, "convolution",
+                    () => ConvolutionReference.Of(host, split, shape.Pixels), results);
             }
         }
         return results;
@@ -57,7 +60,8 @@ internal sealed class PeerMeasurement(PeerLibraries libraries, Device host, Devi
             {
                 ProductOperands operands = new(libraries.Backend, shape, precision == "bf16");
                 libraries.Bind();
-                work.Add((operands, new CublasLtProduct(cublas, operands.Memory, libraries.Stream, shape, precision, operands.A, operands.B, operands.C)));
+                work.Add((operands, new CublasLtProduct(cublas, operands.Memory, libraries.Stream, shape, precision,
+                    operands.A, operands.B, operands.C)));
                 work[^1].Product.ChooseFastest(clock.Try);
                 work[^1].Product.Queue();
                 error = Math.Max(error, RelativeError.Accept($"cuBLASLt {shape}", precision, operands.Error()));
@@ -82,7 +86,8 @@ internal sealed class PeerMeasurement(PeerLibraries libraries, Device host, Devi
         }
     }
 
-    private void Chains(Cudnn cudnn, string precision, PeerWork forward, PeerWork backward, string what, Func<ConvolutionReference> reference, List<(PeerWork, PeerResult)> results)
+    private void Chains(Cudnn cudnn, string precision, PeerWork forward, PeerWork backward, string what,
+        Func<ConvolutionReference> reference, List<(PeerWork, PeerResult)> results)
     {
         string pointwise = what + " and pointwise";
         Best convolveForward = new($"cuDNN, {what}"), wholeForward = new($"cuDNN, {pointwise}");
@@ -97,10 +102,13 @@ internal sealed class PeerMeasurement(PeerLibraries libraries, Device host, Devi
                 libraries.Bind();
                 using CudnnChain chain = new(cudnn, memory, right, precision, padding);
                 chain.Forward();
-                double forwardError = RelativeError.Accept($"cuDNN, {what} forward, {name}", precision, chain.ForwardError());
+                double forwardError = RelativeError.Accept($"cuDNN, {what} forward, {name}", precision,
+                    chain.ForwardError());
                 chain.Backward();
-                double backwardError = RelativeError.Accept($"cuDNN, {what} backward, {name}", precision, chain.BackwardError());
-                string note = right.Layers.Count > 1 ? $"{name}; bias and ReLU {(chain.IsFused ? "in the convolutions' calls" : "in calls of their own")}" : name;
+                double backwardError = RelativeError.Accept($"cuDNN, {what} backward, {name}", precision,
+                    chain.BackwardError());
+                string note = right.Layers.Count > 1 ? $"{name}; bias and ReLU "
+                    + $"{(chain.IsFused ? "in the convolutions' calls" : "in calls of their own")}" : name;
                 wholeForward.Take(clock.Measure(chain.Forward, runs), forwardError, note);
                 wholeBackward.Take(clock.Measure(chain.Backward, runs), backwardError, name);
                 convolveForward.Take(clock.Measure(chain.ConvolveForward, runs), forwardError, name);
@@ -108,10 +116,12 @@ internal sealed class PeerMeasurement(PeerLibraries libraries, Device host, Devi
             }
             catch (Exception e) when (Failures.CanBeReported(e))
             {
-                foreach (Best best in (Best[])[convolveForward, wholeForward, convolveBackward, wholeBackward]) best.Fail($"{name}: {e.Message}");
+                foreach (Best best in (Best[])[convolveForward, wholeForward, convolveBackward,
+                    wholeBackward]) best.Fail($"{name}: {e.Message}");
             }
         }
-        results.AddRange([(forward, convolveForward.Result), (forward, wholeForward.Result), (backward, convolveBackward.Result), (backward, wholeBackward.Result)]);
+        results.AddRange([(forward, convolveForward.Result), (forward, wholeForward.Result),
+            (backward, convolveBackward.Result), (backward, wholeBackward.Result)]);
     }
 
     /// <summary>The fastest of the ways to do the same.</summary>
@@ -127,7 +137,8 @@ internal sealed class PeerMeasurement(PeerLibraries libraries, Device host, Devi
 
         public void Fail(string note)
         {
-            if (Result.MedianMs is null) Result = Result with { Note = Result.Note is null ? note : $"{Result.Note}; {note}" };
+            if (Result.MedianMs
+                is null) Result = Result with { Note = Result.Note is null ? note : $"{Result.Note}; {note}" };
         }
     }
 }

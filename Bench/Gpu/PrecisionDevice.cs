@@ -12,7 +12,9 @@ internal static class PrecisionDevice
     /// <summary>Everything that products can be asked for: of ours, of the libraries and of PyTorch.</summary>
     public static IReadOnlyList<string> All { get; } = [Single, "tf32", "bf16"];
 
-    /// <summary>Those that a device offers: all with tensor cores, which are what it multiplies by unless told otherwise.</summary>
+    /// <summary>
+    /// Those that a device offers: all with tensor cores, which are what it multiplies by unless told otherwise.
+    /// </summary>
     /// <exception cref="GlowException">There is no such device.</exception>
     public static IReadOnlyList<string> Ours(string kind)
     {
@@ -22,11 +24,12 @@ internal static class PrecisionDevice
 
     /// <summary>Opens a device for a precision.</summary>
     /// <exception cref="GlowException">There is no such device, or it does not compute in that precision.</exception>
-    public static Device Open(string kind, string precision) => DeviceFactory.Open(kind, precision: Enum.Parse<Precision>(precision, ignoreCase: true));
+    public static Device Open(string kind, string precision) => DeviceFactory.Open(kind,
+        precision: Enum.Parse<Precision>(precision, ignoreCase: true));
 
     /// <summary>
-    /// Largest relative error allowed to a result in that precision: ten times the rounding of one factor, which a sum of products of
-    /// both signs and a ReLU whose argument changed its sign may add up to.
+    /// Largest relative error allowed to a result in that precision: ten times the rounding of one factor, which a
+    /// sum of products of both signs and a ReLU whose argument changed its sign may add up to.
     /// </summary>
     public static double Tolerance(string precision) => precision switch
     {

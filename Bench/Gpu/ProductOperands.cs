@@ -9,7 +9,8 @@ internal sealed class ProductOperands : IDisposable
 {
     private const int Samples = 256;
 
-    // Drawing every operand anew would take longer than all products. The length is a prime, so that no two rows are alike.
+    // Drawing every operand anew would take longer than all products. The length is a prime, so that no two rows are
+    // alike.
     private const int PoolLength = 1_000_003;
     private static readonly float[] Pool = DrawPool();
 
@@ -23,8 +24,10 @@ internal sealed class ProductOperands : IDisposable
     {
         (this.shape, this.bf16) = (shape, bf16);
         memory = new DeviceMemory(backend);
-        (left, right) = (Repeat(Pool, (long)shape.M * shape.K, 1), Repeat(Pool, (long)shape.K * shape.N, (float)(1 / Math.Sqrt(shape.K))));
-        (A, B, C) = (memory.Upload(left, bf16), memory.Upload(right, bf16), memory.Elements((long)shape.M * shape.N, bf16));
+        (left, right) = (Repeat(Pool, (long)shape.M * shape.K, 1),
+            Repeat(Pool, (long)shape.K * shape.N, (float)(1 / Math.Sqrt(shape.K))));
+        (A, B, C) = (memory.Upload(left, bf16), memory.Upload(right, bf16),
+            memory.Elements((long)shape.M * shape.N, bf16));
     }
 
     /// <summary>Memory that is freed with the operands.</summary>
@@ -39,7 +42,9 @@ internal sealed class ProductOperands : IDisposable
     /// <summary>The result [M,N].</summary>
     public View C { get; }
 
-    /// <summary>Relative error of entries spread over the result, against sums in double; every entry must be finite.</summary>
+    /// <summary>
+    /// Relative error of entries spread over the result, against sums in double; every entry must be finite.
+    /// </summary>
     public double Error()
     {
         float[] result = DeviceMemory.Download(C, checked(shape.M * shape.N), bf16);

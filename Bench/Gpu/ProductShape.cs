@@ -3,7 +3,9 @@ using GlowGpu.Kernels;
 
 namespace GlowGpu.Bench.Gpu;
 
-/// <summary>A matrix product c [M,N] = op(a)·op(b) over K, of row-major matrices of which one may be read transposed.</summary>
+/// <summary>
+/// A matrix product c [M,N] = op(a)·op(b) over K, of row-major matrices of which one may be read transposed.
+/// </summary>
 /// <param name="Name">for people</param>
 /// <param name="M">rows of c</param>
 /// <param name="N">columns of c</param>
@@ -27,7 +29,10 @@ internal sealed record ProductShape(string Name, int M, int N, int K, bool Trans
     /// <summary>Flops and bytes.</summary>
     public Cost Cost(string precision) => Roofline.Cost.Product(M, N, K, precision == "bf16" ? 2 : 4);
 
-    /// <summary>The three products of a coupling network over P pixels, forward and backward (the gradient of the input and of the weights).</summary>
+    /// <summary>
+    /// The three products of a coupling network over P pixels, forward and backward (the gradient of the input and of
+    /// the weights).
+    /// </summary>
     public static IReadOnlyList<ProductShape> Of(CouplingNetShape net, int p)
     {
         int patches = 9 * net.In1, taps = 9 * net.Out, width = net.Width;
@@ -46,7 +51,8 @@ internal sealed record ProductShape(string Name, int M, int N, int K, bool Trans
     {
         double sum = 0;
         for (int k = 0; k < K; k++)
-            sum += (double)(TransposeA ? a[k * M + row] : a[row * K + k]) * (TransposeB ? b[col * K + k] : b[k * N + col]);
+            sum += (double)(TransposeA ? a[k * M + row] : a[row * K + k]) * (TransposeB ? b[col * K + k]
+                : b[k * N + col]);
         return sum;
     }
 

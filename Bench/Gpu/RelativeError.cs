@@ -26,6 +26,7 @@ internal static class RelativeError
     {
         double allowed = PrecisionDevice.Tolerance(precision);
         return error <= allowed ? error
-            : throw new GlowException($"{what}, {precision}: the result's relative error is {error:0.###e+0}; at most {allowed:0.###e+0} is allowed");
+            : throw new GlowException($"{what}, {precision}: the result's relative error is {error:0.###e+0}; at "
+            + $"most {allowed:0.###e+0} is allowed");
     }
 }

@@ -28,8 +28,10 @@ public class ChannelAffineBench : OpBench
     /// <inheritdoc/>
     public override IEnumerable<OpRun> Runs() =>
     [
-        new("ChannelAffine forward", Forward, Cost.ChannelAffine(Pixels.Count, Shape.Channels), PeerWork.ChannelForward),
-        new("ChannelAffine backward", Backward, Cost.ChannelAffineBackward(Pixels.Count, Shape.Channels), PeerWork.ChannelBackward),
+        new("ChannelAffine forward", Forward, Cost.ChannelAffine(Pixels.Count, Shape.Channels),
+            PeerWork.ChannelForward),
+        new("ChannelAffine backward", Backward, Cost.ChannelAffineBackward(Pixels.Count, Shape.Channels),
+            PeerWork.ChannelBackward),
     ];
 
     /// <inheritdoc/>

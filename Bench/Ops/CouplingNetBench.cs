@@ -48,7 +48,8 @@ public class CouplingNetBench : OpBench
     public override IEnumerable<OpRun> Runs() =>
     [
         new("CouplingNet pack", Pack, Cost.Pack(net)),
-        new("CouplingNet forward, nothing kept", ForwardOnly, Cost.CouplingNet(net, Pixels, kept: false), PeerWork.NetForward),
+        new("CouplingNet forward, nothing kept", ForwardOnly, Cost.CouplingNet(net, Pixels, kept: false),
+            PeerWork.NetForward),
         new("CouplingNet forward", Forward, Cost.CouplingNet(net, Pixels, kept: true), PeerWork.NetForward),
         new("CouplingNet backward", Backward, Cost.CouplingNetBackward(net, Pixels), PeerWork.NetBackward),
     ];

@@ -9,8 +9,8 @@ namespace GlowGpu.Bench.Ops;
 public sealed record OpRun(string Name, Action Action, Cost Cost, PeerWork Peer = PeerWork.None);
 
 /// <summary>
-/// An operation with operands of one shape. BenchmarkDotNet runs the methods marked as benchmarks (<c>bench ops</c>), and the
-/// reports the same methods through <see cref="Runs"/> (<c>bench host</c>, <c>bench gpu</c>).
+/// An operation with operands of one shape. BenchmarkDotNet runs the methods marked as benchmarks (<c>bench ops</c>),
+/// and the reports the same methods through <see cref="Runs"/> (<c>bench host</c>, <c>bench gpu</c>).
 /// </summary>
 public abstract class OpBench
 {
@@ -41,7 +41,10 @@ public abstract class OpBench
     /// <summary>Pixels of the shape.</summary>
     protected Pixels Pixels => Shape.Pixels;
 
-    /// <summary>Operands that were filled and results, in an order that depends on the shape alone: two devices can be compared.</summary>
+    /// <summary>
+    /// Operands that were filled and results, in an order that depends on the shape alone: two devices can be
+    /// compared.
+    /// </summary>
     public IReadOnlyList<View> Values => checkedViews;
 
     /// <summary>Opens the device and makes the operands.</summary>
@@ -53,7 +56,9 @@ public abstract class OpBench
         Backend.Synchronize();
     }
 
-    /// <summary>Makes the operands on a device that others use too; from now on a method returns once its work is queued.</summary>
+    /// <summary>
+    /// Makes the operands on a device that others use too; from now on a method returns once its work is queued.
+    /// </summary>
     public void Setup(Device on)
     {
         (device, shared) = (on, true);
@@ -88,14 +93,17 @@ public abstract class OpBench
             Backend.OptimizerStep.SumOfSquares(view, sum);
             float squares = sum.ToArray()[0];
             if (!(float.IsFinite(squares) && squares > 0))
-                throw new InvalidOperationException($"{GetType().Name}, {Shape}: an operand's sum of squares is {squares}");
+                throw new InvalidOperationException(
+                    $"{GetType().Name}, {Shape}: an operand's sum of squares is {squares}");
         }
     }
 
     /// <summary>Makes the operands and runs everything once in an order that fills what the next one reads.</summary>
     protected abstract void Prepare();
 
-    /// <summary>BenchmarkDotNet takes the time of a method, so that it must not return before its work is done.</summary>
+    /// <summary>
+    /// BenchmarkDotNet takes the time of a method, so that it must not return before its work is done.
+    /// </summary>
     protected void Wait()
     {
         if (!shared) Backend.Synchronize();

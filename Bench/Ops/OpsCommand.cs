@@ -4,7 +4,10 @@ using BenchmarkDotNet.Running;
 
 namespace GlowGpu.Bench.Ops;
 
-/// <summary><c>bench ops</c>: single operations under BenchmarkDotNet. A bundle leaves it out, since it builds programs as it runs.</summary>
+/// <summary>
+/// <c>bench ops</c>: single operations under BenchmarkDotNet. A bundle leaves it out, since it builds programs as it
+/// runs.
+/// </summary>
 internal static class OpsCommand
 {
     /// <summary>Runs what the arguments select.</summary>

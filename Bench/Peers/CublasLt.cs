@@ -4,7 +4,8 @@ using GlowGpu.Engine;
 namespace GlowGpu.Bench.Peers;
 
 /// <summary>
-/// NVIDIA's cuBLASLt: the functions and values of its C API that a product needs (cuBLAS documentation, "Using the cuBLASLt API").
+/// NVIDIA's cuBLASLt: the functions and values of its C API that a product needs (cuBLAS documentation, "Using the
+/// cuBLASLt API").
 /// Its calls work on the CUDA context that is current.
 /// </summary>
 internal sealed unsafe class CublasLt : IDisposable
@@ -35,7 +36,8 @@ internal sealed unsafe class CublasLt : IDisposable
 
     /// <summary>Loads the library; a handle is made only when a product is.</summary>
     /// <exception cref="GlowException">There is none, or it lacks a function.</exception>
-    public CublasLt() : this(PeerLibrary.Load("cuBLASLt", "GLOW_CUBLASLT", ["libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so.11"], []), true)
+    public CublasLt() : this(PeerLibrary.Load("cuBLASLt", "GLOW_CUBLASLT", ["libcublasLt.so.13", "libcublasLt.so.12",
+        "libcublasLt.so.11"], []), true)
     {
     }
 
@@ -47,10 +49,12 @@ internal sealed unsafe class CublasLt : IDisposable
         createDesc = (delegate* unmanaged<nint*, int, int, int>)library.Function("cublasLtMatmulDescCreate");
         destroyDesc = (delegate* unmanaged<nint, int>)library.Function("cublasLtMatmulDescDestroy");
         setDesc = (delegate* unmanaged<nint, int, void*, nuint, int>)library.Function("cublasLtMatmulDescSetAttribute");
-        createLayout = (delegate* unmanaged<nint*, int, ulong, ulong, long, int>)library.Function("cublasLtMatrixLayoutCreate");
+        createLayout = (delegate* unmanaged<nint*, int, ulong, ulong, long, int>)library.Function(
+            "cublasLtMatrixLayoutCreate");
         destroyLayout = (delegate* unmanaged<nint, int>)library.Function("cublasLtMatrixLayoutDestroy");
         createPreference = (delegate* unmanaged<nint*, int>)library.Function("cublasLtMatmulPreferenceCreate");
-        setPreference = (delegate* unmanaged<nint, int, void*, nuint, int>)library.Function("cublasLtMatmulPreferenceSetAttribute");
+        setPreference = (delegate* unmanaged<nint, int, void*, nuint, int>)library.Function(
+            "cublasLtMatmulPreferenceSetAttribute");
         destroyPreference = (delegate* unmanaged<nint, int>)library.Function("cublasLtMatmulPreferenceDestroy");
         destroy = (delegate* unmanaged<nint, int>)library.Function("cublasLtDestroy");
         var create = (delegate* unmanaged<nint*, int>)library.Function("cublasLtCreate");
@@ -111,11 +115,13 @@ internal sealed unsafe class CublasLt : IDisposable
         try
         {
             ulong bytes = (ulong)workspaceBytes;
-            Check(setPreference(preference, PreferenceMaxWorkspaceBytes, &bytes, sizeof(ulong)), "cublasLtMatmulPreferenceSetAttribute");
+            Check(setPreference(preference, PreferenceMaxWorkspaceBytes, &bytes, sizeof(ulong)),
+                "cublasLtMatmulPreferenceSetAttribute");
             HeuristicResult[] results = new HeuristicResult[most];
             int count = 0;
             fixed (HeuristicResult* first = results)
-                Check(heuristic(handle, desc, a, b, c, c, preference, most, first, &count), "cublasLtMatmulAlgoGetHeuristic");
+                Check(heuristic(handle, desc, a, b, c, c, preference, most, first, &count),
+                    "cublasLtMatmulAlgoGetHeuristic");
             return [.. results.Take(count).Where(static r => r.State == 0)];
         }
         finally
@@ -125,10 +131,12 @@ internal sealed unsafe class CublasLt : IDisposable
     }
 
     /// <summary>Queues c = op(a)·op(b).</summary>
-    public void Multiply(nint desc, nint a, nint aLayout, nint b, nint bLayout, nint c, nint cLayout, HeuristicResult algorithm, nint workspace, long workspaceBytes, nint stream)
+    public void Multiply(nint desc, nint a, nint aLayout, nint b, nint bLayout, nint c, nint cLayout,
+        HeuristicResult algorithm, nint workspace, long workspaceBytes, nint stream)
     {
         float one = 1, zero = 0;
-        Check(matmul(handle, desc, &one, a, aLayout, b, bLayout, &zero, c, cLayout, c, cLayout, algorithm.Algorithm, workspace, (nuint)workspaceBytes, stream), "cublasLtMatmul");
+        Check(matmul(handle, desc, &one, a, aLayout, b, bLayout, &zero, c, cLayout, c, cLayout, algorithm.Algorithm,
+            workspace, (nuint)workspaceBytes, stream), "cublasLtMatmul");
     }
 
     /// <summary>Frees a descriptor.</summary>

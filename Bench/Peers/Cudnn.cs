@@ -4,8 +4,8 @@ using GlowGpu.Engine;
 namespace GlowGpu.Bench.Peers;
 
 /// <summary>
-/// NVIDIA's cuDNN 9: the functions of its C API that a convolution and its pointwise neighbours need (cuDNN API reference, cudnn_ops and
-/// cudnn_cnn). Its calls work on the CUDA context that is current.
+/// NVIDIA's cuDNN 9: the functions of its C API that a convolution and its pointwise neighbours need (cuDNN API
+/// reference, cudnn_ops and cudnn_cnn). Its calls work on the CUDA context that is current.
 /// </summary>
 internal sealed unsafe class Cudnn : IDisposable
 {
@@ -27,7 +27,8 @@ internal sealed unsafe class Cudnn : IDisposable
     // Each library that libcudnn.so.9 loads by name while it runs, after those it needs.
     private static readonly string[] Companions =
     [
-        "libcudnn_graph.so.9", "libcudnn_ops.so.9", "libcudnn_engines_precompiled.so.9", "libcudnn_engines_runtime_compiled.so.9",
+        "libcudnn_graph.so.9", "libcudnn_ops.so.9", "libcudnn_engines_precompiled.so.9",
+        "libcudnn_engines_runtime_compiled.so.9",
         "libcudnn_heuristic.so.9", "libcudnn_cnn.so.9",
     ];
 
@@ -49,7 +50,8 @@ internal sealed unsafe class Cudnn : IDisposable
         Description = $"cuDNN {number / 10000}.{number / 100 % 100}.{number % 100} ({library.Path})";
         fixed (nint* target = &handle)
             Check(((delegate* unmanaged<nint*, int>)library.Function("cudnnCreate"))(target), "cudnnCreate");
-        Check(((delegate* unmanaged<nint, nint, int>)library.Function("cudnnSetStream"))(handle, stream), "cudnnSetStream");
+        Check(((delegate* unmanaged<nint, nint, int>)library.Function("cudnnSetStream"))(handle, stream),
+            "cudnnSetStream");
     }
 
     /// <summary>Name, version and place.</summary>
@@ -65,7 +67,9 @@ internal sealed unsafe class Cudnn : IDisposable
     /// <exception cref="GlowException">It is not.</exception>
     public void Check(int status, string call)
     {
-        if (status != 0) throw new GlowException($"cuDNN: {call} failed with {Marshal.PtrToStringUTF8((nint)errorString(status))} ({status})");
+        if (status != 0)
+            throw new GlowException(
+            $"cuDNN: {call} failed with {Marshal.PtrToStringUTF8((nint)errorString(status))} ({status})");
     }
 
     /// <inheritdoc/>

@@ -4,8 +4,9 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Bench.Peers;
 
 /// <summary>
-/// Convolutions one after the other by cuDNN, with a bias each and a ReLU between them: the coupling network with actnorm folded into
-/// weights and bias, or the single convolution of a split. Without the edge channel, which is work that ours does and it does not.
+/// Convolutions one after the other by cuDNN, with a bias each and a ReLU between them: the coupling network with
+/// actnorm folded into weights and bias, or the single convolution of a split. Without the edge channel, which is
+/// work that ours does and it does not.
 /// </summary>
 internal sealed class CudnnChain : IDisposable
 {
@@ -17,7 +18,9 @@ internal sealed class CudnnChain : IDisposable
     private readonly bool bf16;
     private readonly bool[] fused;
 
-    /// <summary>On the values of a reference; channels are padded with zeros to a multiple of <paramref name="multiple"/>.</summary>
+    /// <summary>
+    /// On the values of a reference; channels are padded with zeros to a multiple of <paramref name="multiple"/>.
+    /// </summary>
     public CudnnChain(Cudnn cudnn, DeviceMemory memory, ConvolutionReference reference, string precision, int multiple)
     {
         this.cudnn = cudnn;
@@ -33,12 +36,14 @@ internal sealed class CudnnChain : IDisposable
         {
             ConvolutionLayer layer = reference.Layers[i];
             int channels = Padded(layer.In), outputs = Padded(layer.Out);
-            convolutions[i] = new CudnnConvolution(cudnn, memory, reference.Pixels, channels, outputs, layer.Size, precision, x, dx, workspace);
+            convolutions[i] = new CudnnConvolution(cudnn, memory, reference.Pixels, channels, outputs, layer.Size,
+                precision, x, dx, workspace);
             (x, dx) = (convolutions[i].Y, convolutions[i].Dy);
         }
         unsafe
         {
-            fixed (nint* target = &relu) cudnn.Check(cudnn.Functions.CreateActivation(target), "cudnnCreateActivationDescriptor");
+            fixed (nint* target = &relu) cudnn.Check(cudnn.Functions.CreateActivation(target),
+                "cudnnCreateActivationDescriptor");
             cudnn.Check(cudnn.Functions.SetActivation(relu, Cudnn.Relu, 0, 0), "cudnnSetActivationDescriptor");
         }
         Fill();
@@ -98,18 +103,24 @@ internal sealed class CudnnChain : IDisposable
     }
 
     /// <summary>Largest relative error of the output after <see cref="Forward"/>.</summary>
-    public double ForwardError() => RelativeError.Of(Cut(convolutions[^1].Y, Reference.Layers[^1].Out), Reference.Output);
+    public double ForwardError() => RelativeError.Of(Cut(convolutions[^1].Y, Reference.Layers[^1].Out),
+        Reference.Output);
 
-    /// <summary>Largest relative error of the gradients of the input, the weights and the biases after <see cref="Forward"/> and <see cref="Backward"/>.</summary>
+    /// <summary>
+    /// Largest relative error of the gradients of the input, the weights and the biases after <see cref="Forward"/>
+    /// and <see cref="Backward"/>.
+    /// </summary>
     public double BackwardError()
     {
         double worst = RelativeError.Of(Cut(convolutions[0].Dx, Reference.Layers[0].In), Reference.DInput);
         for (int i = 0; i < convolutions.Length; i++)
         {
             ConvolutionLayer layer = Reference.Layers[i];
-            float[] dWeight = DeviceMemory.Download(convolutions[i].DWeight, layer.Taps * Padded(layer.In) * Padded(layer.Out), bf16);
+            float[] dWeight = DeviceMemory.Download(convolutions[i].DWeight,
+                layer.Taps * Padded(layer.In) * Padded(layer.Out), bf16);
             float[] dBias = DeviceMemory.Download(convolutions[i].DBias, Padded(layer.Out), bf16)[..layer.Out];
-            worst = Math.Max(worst, RelativeError.Of(FilterLayout.FromKrsc(dWeight, layer.Taps, layer.In, layer.Out, Padded(layer.In)), layer.DWeight));
+            worst = Math.Max(worst, RelativeError.Of(FilterLayout.FromKrsc(dWeight, layer.Taps, layer.In, layer.Out,
+                Padded(layer.In)), layer.DWeight));
             worst = Math.Max(worst, RelativeError.Of(dBias, layer.DBias));
         }
         return worst;
@@ -121,7 +132,8 @@ internal sealed class CudnnChain : IDisposable
         for (int i = 0; i < convolutions.Length; i++)
         {
             ConvolutionLayer layer = Reference.Layers[i];
-            DeviceMemory.Write(convolutions[i].Weight, FilterLayout.ToKrsc(layer.Weight, layer.Taps, layer.In, layer.Out, Padded(layer.In), Padded(layer.Out)), bf16);
+            DeviceMemory.Write(convolutions[i].Weight, FilterLayout.ToKrsc(layer.Weight, layer.Taps, layer.In,
+                layer.Out, Padded(layer.In), Padded(layer.Out)), bf16);
             float[] bias = new float[Padded(layer.Out)];
             layer.Bias.CopyTo(bias, 0);
             DeviceMemory.Write(convolutions[i].Bias, bias, bf16);
@@ -141,5 +153,6 @@ internal sealed class CudnnChain : IDisposable
     private float[] Pad(float[] values, int channels) => FilterLayout.Widen(values, channels, Padded(channels));
 
     private float[] Cut(View view, int channels) =>
-        FilterLayout.Narrow(DeviceMemory.Download(view, checked(Reference.Pixels.Count * Padded(channels)), bf16), Padded(channels), channels);
+        FilterLayout.Narrow(DeviceMemory.Download(view, checked(Reference.Pixels.Count * Padded(channels)), bf16),
+            Padded(channels), channels);
 }

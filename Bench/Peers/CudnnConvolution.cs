@@ -5,8 +5,8 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Bench.Peers;
 
 /// <summary>
-/// One convolution (odd size, zero padding, stride 1) and its bias by cuDNN, NHWC, each direction with the algorithm that was fastest when
-/// cuDNN tried them all.
+/// One convolution (odd size, zero padding, stride 1) and its bias by cuDNN, NHWC, each direction with the algorithm
+/// that was fastest when cuDNN tried them all.
 /// </summary>
 internal sealed unsafe class CudnnConvolution : IDisposable
 {
@@ -20,23 +20,33 @@ internal sealed unsafe class CudnnConvolution : IDisposable
     private readonly bool single;
     private CudnnAlgorithm forward, backwardData, backwardFilter;
 
-    /// <summary>Descriptors of a convolution, and memory for its weights [Out,Size,Size,In], its bias [Out], x, y and the gradients of all.</summary>
-    public CudnnConvolution(Cudnn cudnn, DeviceMemory memory, Pixels pixels, int channels, int outputs, int size, string precision, View x, View dx, View workspace)
+    /// <summary>
+    /// Descriptors of a convolution, and memory for its weights [Out,Size,Size,In], its bias [Out], x, y and the
+    /// gradients of all.
+    /// </summary>
+    public CudnnConvolution(Cudnn cudnn, DeviceMemory memory, Pixels pixels, int channels, int outputs, int size,
+        string precision, View x, View dx, View workspace)
     {
         (this.cudnn, call, this.workspace) = (cudnn, cudnn.Functions, workspace);
         workspaceBytes = workspace.Count * sizeof(float);
         bool bf16 = precision == "bf16";
         single = precision == "fp32";
         int type = bf16 ? Cudnn.BFloat16 : Cudnn.Float;
-        (xDesc, yDesc) = (Tensor(type, pixels.N, channels, pixels.H, pixels.W), Tensor(type, pixels.N, outputs, pixels.H, pixels.W));
+        (xDesc, yDesc) = (Tensor(type, pixels.N, channels, pixels.H, pixels.W),
+            Tensor(type, pixels.N, outputs, pixels.H, pixels.W));
         biasDesc = Tensor(type, 1, outputs, 1, 1);
         fixed (nint* target = &weightDesc) cudnn.Check(call.CreateFilter(target), "cudnnCreateFilterDescriptor");
-        cudnn.Check(call.SetFilter4d(weightDesc, type, Cudnn.Nhwc, outputs, channels, size, size), "cudnnSetFilter4dDescriptor");
-        fixed (nint* target = &convolution) cudnn.Check(call.CreateConvolution(target), "cudnnCreateConvolutionDescriptor");
-        cudnn.Check(call.SetConvolution2d(convolution, size / 2, size / 2, 1, 1, 1, 1, Cudnn.CrossCorrelation, Cudnn.Float), "cudnnSetConvolution2dDescriptor");
-        cudnn.Check(call.SetConvolutionMathType(convolution, single ? Cudnn.FmaMath : Cudnn.TensorOpMath), "cudnnSetConvolutionMathType");
+        cudnn.Check(call.SetFilter4d(weightDesc, type, Cudnn.Nhwc, outputs, channels, size, size),
+            "cudnnSetFilter4dDescriptor");
+        fixed (nint* target = &convolution) cudnn.Check(call.CreateConvolution(target),
+            "cudnnCreateConvolutionDescriptor");
+        cudnn.Check(call.SetConvolution2d(convolution, size / 2, size / 2, 1, 1, 1, 1, Cudnn.CrossCorrelation,
+            Cudnn.Float), "cudnnSetConvolution2dDescriptor");
+        cudnn.Check(call.SetConvolutionMathType(convolution, single ? Cudnn.FmaMath : Cudnn.TensorOpMath),
+            "cudnnSetConvolutionMathType");
         (X, Dx) = (x, dx);
-        (Y, Dy) = (memory.Elements((long)pixels.Count * outputs, bf16), memory.Elements((long)pixels.Count * outputs, bf16));
+        (Y, Dy) = (memory.Elements((long)pixels.Count * outputs, bf16),
+            memory.Elements((long)pixels.Count * outputs, bf16));
         long weights = (long)outputs * size * size * channels;
         (Weight, DWeight) = (memory.Elements(weights, bf16), memory.Elements(weights, bf16));
         (Bias, DBias) = (memory.Elements(outputs, bf16), memory.Elements(outputs, bf16));
@@ -69,27 +79,35 @@ internal sealed unsafe class CudnnConvolution : IDisposable
     /// <summary>Lets cuDNN try every algorithm of the three directions; overwrites outputs and gradients.</summary>
     public void ChooseAlgorithms()
     {
-        forward = Find("cudnnFindConvolutionForwardAlgorithmEx", call.FindForward, xDesc, X, weightDesc, Weight, yDesc, Y);
-        backwardData = Find("cudnnFindConvolutionBackwardDataAlgorithmEx", call.FindBackwardData, weightDesc, Weight, yDesc, Dy, xDesc, Dx);
-        backwardFilter = Find("cudnnFindConvolutionBackwardFilterAlgorithmEx", call.FindBackwardFilter, xDesc, X, yDesc, Dy, weightDesc, DWeight);
+        forward = Find("cudnnFindConvolutionForwardAlgorithmEx", call.FindForward, xDesc, X, weightDesc,
+            Weight, yDesc, Y);
+        backwardData = Find("cudnnFindConvolutionBackwardDataAlgorithmEx", call.FindBackwardData, weightDesc, Weight,
+            yDesc, Dy, xDesc, Dx);
+        backwardFilter = Find("cudnnFindConvolutionBackwardFilterAlgorithmEx", call.FindBackwardFilter, xDesc, X,
+            yDesc, Dy, weightDesc, DWeight);
     }
 
     /// <summary>Queues y = conv(x).</summary>
-    public void Forward() => Run("cudnnConvolutionForward", call.Forward, xDesc, X, weightDesc, Weight, forward, yDesc, Y);
+    public void Forward() => Run("cudnnConvolutionForward", call.Forward, xDesc, X, weightDesc,
+        Weight, forward, yDesc, Y);
 
     /// <summary>Queues dx from dy.</summary>
-    public void BackwardData() => Run("cudnnConvolutionBackwardData", call.BackwardData, weightDesc, Weight, yDesc, Dy, backwardData, xDesc, Dx);
+    public void BackwardData() => Run("cudnnConvolutionBackwardData", call.BackwardData, weightDesc, Weight, yDesc,
+        Dy, backwardData, xDesc, Dx);
 
     /// <summary>Queues the gradient of the weights from x and dy.</summary>
-    public void BackwardFilter() => Run("cudnnConvolutionBackwardFilter", call.BackwardFilter, xDesc, X, yDesc, Dy, backwardFilter, weightDesc, DWeight);
+    public void BackwardFilter() => Run("cudnnConvolutionBackwardFilter", call.BackwardFilter, xDesc, X, yDesc, Dy,
+        backwardFilter, weightDesc, DWeight);
 
     /// <summary>Queues y = relu(conv(x) + bias) in one call; false if cuDNN cannot with the algorithm chosen.</summary>
     public bool TryForwardBiasRelu(nint relu)
     {
         float one = 1, zero = 0;
         SetMathType(forward);
-        return call.BiasActivationForward(cudnn.Handle, &one, xDesc, DeviceMemory.Address(X), weightDesc, DeviceMemory.Address(Weight), convolution,
-            forward.Algorithm, DeviceMemory.Address(workspace), (nuint)workspaceBytes, &zero, yDesc, DeviceMemory.Address(Y),
+        return call.BiasActivationForward(cudnn.Handle, &one, xDesc, DeviceMemory.Address(X), weightDesc,
+            DeviceMemory.Address(Weight), convolution,
+            forward.Algorithm, DeviceMemory.Address(workspace), (nuint)workspaceBytes, &zero, yDesc,
+                DeviceMemory.Address(Y),
             biasDesc, DeviceMemory.Address(Bias), relu, yDesc, DeviceMemory.Address(Y)) == 0;
     }
 
@@ -97,21 +115,24 @@ internal sealed unsafe class CudnnConvolution : IDisposable
     public void AddBias()
     {
         float one = 1;
-        cudnn.Check(call.AddTensor(cudnn.Handle, &one, biasDesc, DeviceMemory.Address(Bias), &one, yDesc, DeviceMemory.Address(Y)), "cudnnAddTensor");
+        cudnn.Check(call.AddTensor(cudnn.Handle, &one, biasDesc, DeviceMemory.Address(Bias), &one, yDesc,
+            DeviceMemory.Address(Y)), "cudnnAddTensor");
     }
 
     /// <summary>Queues y ← relu(y).</summary>
     public void ApplyRelu(nint relu)
     {
         float one = 1, zero = 0;
-        cudnn.Check(call.ActivationForward(cudnn.Handle, relu, &one, yDesc, DeviceMemory.Address(Y), &zero, yDesc, DeviceMemory.Address(Y)), "cudnnActivationForward");
+        cudnn.Check(call.ActivationForward(cudnn.Handle, relu, &one, yDesc, DeviceMemory.Address(Y), &zero, yDesc,
+            DeviceMemory.Address(Y)), "cudnnActivationForward");
     }
 
     /// <summary>Queues dy ← dy where y &gt; 0, else 0.</summary>
     public void ReluBackward(nint relu)
     {
         float one = 1, zero = 0;
-        cudnn.Check(call.ActivationBackward(cudnn.Handle, relu, &one, yDesc, DeviceMemory.Address(Y), yDesc, DeviceMemory.Address(Dy),
+        cudnn.Check(call.ActivationBackward(cudnn.Handle, relu, &one, yDesc, DeviceMemory.Address(Y), yDesc,
+            DeviceMemory.Address(Dy),
             yDesc, DeviceMemory.Address(Y), &zero, yDesc, DeviceMemory.Address(Dy)), "cudnnActivationBackward");
     }
 
@@ -119,7 +140,8 @@ internal sealed unsafe class CudnnConvolution : IDisposable
     public void BackwardBias()
     {
         float one = 1, zero = 0;
-        cudnn.Check(call.BackwardBias(cudnn.Handle, &one, yDesc, DeviceMemory.Address(Dy), &zero, biasDesc, DeviceMemory.Address(DBias)), "cudnnConvolutionBackwardBias");
+        cudnn.Check(call.BackwardBias(cudnn.Handle, &one, yDesc, DeviceMemory.Address(Dy), &zero, biasDesc,
+            DeviceMemory.Address(DBias)), "cudnnConvolutionBackwardBias");
     }
 
     /// <inheritdoc/>
@@ -144,8 +166,10 @@ internal sealed unsafe class CudnnConvolution : IDisposable
     {
         CudnnAlgorithm* found = stackalloc CudnnAlgorithm[MostAlgorithms];
         int count = 0;
-        cudnn.Check(find(cudnn.Handle, firstDesc, DeviceMemory.Address(first), secondDesc, DeviceMemory.Address(second), convolution,
-            resultDesc, DeviceMemory.Address(result), MostAlgorithms, &count, found, DeviceMemory.Address(workspace), (nuint)workspaceBytes), name);
+        cudnn.Check(find(cudnn.Handle, firstDesc, DeviceMemory.Address(first), secondDesc,
+            DeviceMemory.Address(second), convolution,
+            resultDesc, DeviceMemory.Address(result), MostAlgorithms, &count, found, DeviceMemory.Address(workspace),
+                (nuint)workspaceBytes), name);
         // Fastest first; those that failed, or need more workspace, have a status of their own.
         for (int i = 0; i < count; i++)
             if (found[i].Status == 0 && (long)found[i].WorkspaceBytes <= workspaceBytes) return found[i];
@@ -154,14 +178,18 @@ internal sealed unsafe class CudnnConvolution : IDisposable
 
     // What an algorithm reports for float32 may be the default, which allows TF32.
     private void SetMathType(CudnnAlgorithm algorithm) =>
-        cudnn.Check(call.SetConvolutionMathType(convolution, single ? Cudnn.FmaMath : algorithm.MathType), "cudnnSetConvolutionMathType");
+        cudnn.Check(call.SetConvolutionMathType(convolution, single ? Cudnn.FmaMath : algorithm.MathType),
+            "cudnnSetConvolutionMathType");
 
     private void Run(string name, delegate* unmanaged<nint, float*, nint, nint, nint, nint, nint, int, nint, nuint, float*, nint, nint, int> run,
-        nint firstDesc, View first, nint secondDesc, View second, CudnnAlgorithm algorithm, nint resultDesc, View result)
+        nint firstDesc, View first, nint secondDesc, View second, CudnnAlgorithm algorithm,
+            nint resultDesc, View result)
     {
         float one = 1, zero = 0;
         SetMathType(algorithm);
-        cudnn.Check(run(cudnn.Handle, &one, firstDesc, DeviceMemory.Address(first), secondDesc, DeviceMemory.Address(second), convolution,
-            algorithm.Algorithm, DeviceMemory.Address(workspace), (nuint)workspaceBytes, &zero, resultDesc, DeviceMemory.Address(result)), name);
+        cudnn.Check(run(cudnn.Handle, &one, firstDesc, DeviceMemory.Address(first), secondDesc,
+            DeviceMemory.Address(second), convolution,
+            algorithm.Algorithm, DeviceMemory.Address(workspace), (nuint)workspaceBytes, &zero, resultDesc,
+                DeviceMemory.Address(result)), name);
     }
 }

@@ -34,13 +34,15 @@ internal unsafe struct CudnnAlgorithm
 internal sealed unsafe class CudnnFunctions(PeerLibrary library)
 {
     /// <summary>Descriptors: *desc.</summary>
-    public readonly delegate* unmanaged<nint*, int> CreateTensor = (delegate* unmanaged<nint*, int>)library.Function("cudnnCreateTensorDescriptor"),
+    public readonly delegate* unmanaged<nint*, int> CreateTensor = (delegate* unmanaged<nint*, int>)library.Function(
+        "cudnnCreateTensorDescriptor"),
         CreateFilter = (delegate* unmanaged<nint*, int>)library.Function("cudnnCreateFilterDescriptor"),
         CreateConvolution = (delegate* unmanaged<nint*, int>)library.Function("cudnnCreateConvolutionDescriptor"),
         CreateActivation = (delegate* unmanaged<nint*, int>)library.Function("cudnnCreateActivationDescriptor");
 
     /// <summary>Descriptors: desc.</summary>
-    public readonly delegate* unmanaged<nint, int> DestroyTensor = (delegate* unmanaged<nint, int>)library.Function("cudnnDestroyTensorDescriptor"),
+    public readonly delegate* unmanaged<nint, int> DestroyTensor = (delegate* unmanaged<nint, int>)library.Function(
+        "cudnnDestroyTensorDescriptor"),
         DestroyFilter = (delegate* unmanaged<nint, int>)library.Function("cudnnDestroyFilterDescriptor"),
         DestroyConvolution = (delegate* unmanaged<nint, int>)library.Function("cudnnDestroyConvolutionDescriptor"),
         DestroyActivation = (delegate* unmanaged<nint, int>)library.Function("cudnnDestroyActivationDescriptor");
@@ -55,7 +57,8 @@ internal sealed unsafe class CudnnFunctions(PeerLibrary library)
 
     /// <summary>desc, pad_h, pad_w, stride_h, stride_w, dilation_h, dilation_w, mode, compute type.</summary>
     public readonly delegate* unmanaged<nint, int, int, int, int, int, int, int, int, int> SetConvolution2d =
-        (delegate* unmanaged<nint, int, int, int, int, int, int, int, int, int>)library.Function("cudnnSetConvolution2dDescriptor");
+        (delegate* unmanaged<nint, int, int, int, int, int, int, int, int, int>)library.Function(
+            "cudnnSetConvolution2dDescriptor");
 
     /// <summary>desc, math type.</summary>
     public readonly delegate* unmanaged<nint, int, int> SetConvolutionMathType =
@@ -66,7 +69,8 @@ internal sealed unsafe class CudnnFunctions(PeerLibrary library)
         (delegate* unmanaged<nint, int, int, double, int>)library.Function("cudnnSetActivationDescriptor");
 
     /// <summary>
-    /// handle, first operand's desc and data, second's, convolution, result's desc and data, requested, *returned, perf[], workspace, bytes.
+    /// handle, first operand's desc and data, second's, convolution, result's desc and data, requested, *returned,
+    /// perf[], workspace, bytes.
     /// Forward takes (x, w) → y, backward data (w, dy) → dx, backward filter (x, dy) → dw.
     /// </summary>
     public readonly delegate* unmanaged<nint, nint, nint, nint, nint, nint, nint, nint, int, int*, CudnnAlgorithm*, nint, nuint, int>
@@ -77,7 +81,10 @@ internal sealed unsafe class CudnnFunctions(PeerLibrary library)
         FindBackwardFilter = (delegate* unmanaged<nint, nint, nint, nint, nint, nint, nint, nint, int, int*, CudnnAlgorithm*, nint, nuint, int>)
             library.Function("cudnnFindConvolutionBackwardFilterAlgorithmEx");
 
-    /// <summary>handle, *alpha, first operand's desc and data, second's, convolution, algorithm, workspace, bytes, *beta, result's desc and data.</summary>
+    /// <summary>
+    /// handle, *alpha, first operand's desc and data, second's, convolution, algorithm, workspace, bytes, *beta,
+    /// result's desc and data.
+    /// </summary>
     public readonly delegate* unmanaged<nint, float*, nint, nint, nint, nint, nint, int, nint, nuint, float*, nint, nint, int>
         Forward = (delegate* unmanaged<nint, float*, nint, nint, nint, nint, nint, int, nint, nuint, float*, nint, nint, int>)
             library.Function("cudnnConvolutionForward"),
@@ -87,21 +94,28 @@ internal sealed unsafe class CudnnFunctions(PeerLibrary library)
             library.Function("cudnnConvolutionBackwardFilter");
 
     /// <summary>
-    /// handle, *alpha1, x desc, x, w desc, w, convolution, algorithm, workspace, bytes, *alpha2, z desc, z, bias desc, bias, activation, y desc, y:
+    /// handle, *alpha1, x desc, x, w desc, w, convolution, algorithm, workspace, bytes, *alpha2, z desc, z, bias
+    /// desc, bias, activation, y desc, y:
     /// y = act(alpha1·conv(x) + alpha2·z + bias).
     /// </summary>
     public readonly delegate* unmanaged<nint, float*, nint, nint, nint, nint, nint, int, nint, nuint, float*, nint, nint, nint, nint, nint, nint, nint, int>
         BiasActivationForward = (delegate* unmanaged<nint, float*, nint, nint, nint, nint, nint, int, nint, nuint, float*, nint, nint, nint, nint, nint, nint, nint, int>)
             library.Function("cudnnConvolutionBiasActivationForward");
 
-    /// <summary>handle, *alpha, source's desc and data, *beta, target's desc and data: adds a bias; sums dy to the gradient of one.</summary>
+    /// <summary>
+    /// handle, *alpha, source's desc and data, *beta, target's desc and data: adds a bias; sums dy to the gradient of
+    /// one.
+    /// </summary>
     public readonly delegate* unmanaged<nint, float*, nint, nint, float*, nint, nint, int>
-        AddTensor = (delegate* unmanaged<nint, float*, nint, nint, float*, nint, nint, int>)library.Function("cudnnAddTensor"),
-        BackwardBias = (delegate* unmanaged<nint, float*, nint, nint, float*, nint, nint, int>)library.Function("cudnnConvolutionBackwardBias");
+        AddTensor = (delegate* unmanaged<nint, float*, nint, nint, float*, nint, nint, int>)library.Function(
+            "cudnnAddTensor"),
+        BackwardBias = (delegate* unmanaged<nint, float*, nint, nint, float*, nint, nint, int>)library.Function(
+            "cudnnConvolutionBackwardBias");
 
     /// <summary>handle, activation, *alpha, x desc, x, *beta, y desc, y.</summary>
     public readonly delegate* unmanaged<nint, nint, float*, nint, nint, float*, nint, nint, int> ActivationForward =
-        (delegate* unmanaged<nint, nint, float*, nint, nint, float*, nint, nint, int>)library.Function("cudnnActivationForward");
+        (delegate* unmanaged<nint, nint, float*, nint, nint, float*, nint, nint, int>)library.Function(
+            "cudnnActivationForward");
 
     /// <summary>handle, activation, *alpha, y desc, y, dy desc, dy, x desc, x, *beta, dx desc, dx.</summary>
     public readonly delegate* unmanaged<nint, nint, float*, nint, nint, nint, nint, nint, nint, float*, nint, nint, int> ActivationBackward =

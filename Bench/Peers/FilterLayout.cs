@@ -4,7 +4,8 @@ namespace GlowGpu.Bench.Peers;
 internal static class FilterLayout
 {
     /// <summary>Weights <c>[taps, channels, outputs]</c> as <c>[paddedOutputs, taps, paddedChannels]</c>.</summary>
-    public static float[] ToKrsc(float[] weights, int taps, int channels, int outputs, int paddedChannels, int paddedOutputs)
+    public static float[] ToKrsc(float[] weights, int taps, int channels, int outputs, int paddedChannels,
+        int paddedOutputs)
     {
         float[] krsc = new float[(long)paddedOutputs * taps * paddedChannels];
         for (int tap = 0; tap < taps; tap++)

@@ -6,8 +6,8 @@ using GlowGpu.Engine;
 namespace GlowGpu.Bench.Peers;
 
 /// <summary>
-/// A library of NVIDIA's that is measured against: loaded from the file that an environment variable names, from wherever the system
-/// looks, or from a Python installation, whose packages bring their own.
+/// A library of NVIDIA's that is measured against: loaded from the file that an environment variable names, from
+/// wherever the system looks, or from a Python installation, whose packages bring their own.
 /// </summary>
 internal sealed class PeerLibrary
 {
@@ -29,17 +29,20 @@ internal sealed class PeerLibrary
     /// <param name="title">name for people</param>
     /// <param name="variable">environment variable that names the file</param>
     /// <param name="names">file names, the best first</param>
-    /// <param name="companions">files of the same folder that the library loads by name while it runs, in the order they need each other</param>
+    /// <param name="companions">files of the same folder that the library loads by name while it runs, in the order
+    /// they need each other</param>
     /// <param name="folders">folders to look in after the system's own; those of Python unless given</param>
     /// <exception cref="GlowException">There is none; the sentence says where it was looked for.</exception>
-    public static PeerLibrary Load(string title, string variable, string[] names, string[] companions, IEnumerable<string>? folders = null)
+    public static PeerLibrary Load(string title, string variable, string[] names, string[] companions,
+        IEnumerable<string>? folders = null)
     {
         if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } given)
         {
             LoadCompanions(System.IO.Path.GetDirectoryName(given), companions);
             return NativeLibrary.TryLoad(given, out nint own)
                 ? new PeerLibrary(title, given, own)
-                : throw new GlowException($"{title}: {variable} names '{given}', which cannot be loaded; it must be the path of {names[0]}");
+                : throw new GlowException(
+                $"{title}: {variable} names '{given}', which cannot be loaded; it must be the path of {names[0]}");
         }
         foreach (string name in names)
             if (NativeLibrary.TryLoad(name, out nint system)) return new PeerLibrary(title, name, system);
@@ -51,7 +54,8 @@ internal sealed class PeerLibrary
                 if (NativeLibrary.TryLoad(path, out nint found)) return new PeerLibrary(title, path, found);
             }
         }
-        throw new GlowException($"{title} was not found: no {string.Join(" or ", names)} where the system looks or in a Python installation; {variable} may name the file");
+        throw new GlowException($"{title} was not found: no {string.Join(" or ", names)} where the system looks or "
+            + $"in a Python installation; {variable} may name the file");
     }
 
     /// <summary>The address of a function.</summary>
@@ -60,16 +64,21 @@ internal sealed class PeerLibrary
         ? address
         : throw new GlowException($"{Title}: {Path} has no function {name}; another version of the library is needed");
 
-    /// <summary>Folders of the Python installations of this machine that NVIDIA's packages and PyTorch put libraries into.</summary>
+    /// <summary>
+    /// Folders of the Python installations of this machine that NVIDIA's packages and PyTorch put libraries into.
+    /// </summary>
     public static IReadOnlyList<string> PythonFolders()
     {
-        const string Ask = "import site,sys; print('\\n'.join(dict.fromkeys(site.getsitepackages() + [site.getusersitepackages()] + sys.path)))";
+        const string Ask = "import site,sys; print('\\n'.join(dict.fromkeys(site.getsitepackages() + "
+            + "[site.getusersitepackages()] + sys.path)))";
         List<string> folders = [];
         foreach (string python in TorchPeer.Candidates)
         {
             try
             {
-                ProcessStartInfo info = new(python, ["-c", Ask]) { RedirectStandardOutput = true, RedirectStandardError = true };
+                ProcessStartInfo info = new(python,
+                    ["-c", Ask])
+                { RedirectStandardOutput = true, RedirectStandardError = true };
                 using Process process = Process.Start(info)!;
                 Task<string> ignored = process.StandardError.ReadToEndAsync();
                 string[] sites = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -89,7 +98,8 @@ internal sealed class PeerLibrary
         string nvidia = System.IO.Path.Combine(site, "nvidia"), torch = System.IO.Path.Combine(site, "torch", "lib");
         // A folder for each package (nvidia/cudnn/lib), or for each major version of CUDA (nvidia/cu13/lib).
         IEnumerable<string> packages = Directory.Exists(nvidia)
-            ? Directory.EnumerateDirectories(nvidia).Select(static p => System.IO.Path.Combine(p, "lib")).Where(Directory.Exists).Order(StringComparer.Ordinal)
+            ? Directory.EnumerateDirectories(nvidia).Select(static p => System.IO.Path.Combine(p, "lib"))
+            .Where(Directory.Exists).Order(StringComparer.Ordinal)
             : [];
         return Directory.Exists(torch) ? packages.Append(torch) : packages;
     }

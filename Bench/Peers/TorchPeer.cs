@@ -20,10 +20,14 @@ public enum TorchMode
     Compiled,
 }
 
-/// <summary>What a PyTorch peer computes on: <c>cpu</c> or <c>cuda</c>, and <c>fp32</c>, <c>tf32</c> or <c>bf16</c>.</summary>
+/// <summary>
+/// What a PyTorch peer computes on: <c>cpu</c> or <c>cuda</c>, and <c>fp32</c>, <c>tf32</c> or <c>bf16</c>.
+/// </summary>
 public sealed record TorchSetup(string Device, string Precision, TorchMode Mode);
 
-/// <summary>The Glow in PyTorch of <c>glow_torch.py</c>, a process of its own that does a step whenever it is told to.</summary>
+/// <summary>
+/// The Glow in PyTorch of <c>glow_torch.py</c>, a process of its own that does a step whenever it is told to.
+/// </summary>
 public sealed class TorchPeer : IDisposable
 {
     // A compiler may take minutes; whatever takes longer will not come.
@@ -35,7 +39,8 @@ public sealed class TorchPeer : IDisposable
 
     /// <summary>Starts it for a case.</summary>
     /// <exception cref="GlowException">It cannot do that; its own words are in the message.</exception>
-    public TorchPeer(string python, StepCase what, int threads, TorchSetup setup) : this(python, threads, setup.Device, setup.Precision)
+    public TorchPeer(string python, StepCase what, int threads, TorchSetup setup) : this(python, threads,
+        setup.Device, setup.Precision)
     {
         try
         {
@@ -50,7 +55,8 @@ public sealed class TorchPeer : IDisposable
 
     /// <summary>Programs that may be a Python with PyTorch: <c>$GLOW_PYTHON</c> alone where it is set.</summary>
     public static IReadOnlyList<string> Candidates =>
-        Environment.GetEnvironmentVariable("GLOW_PYTHON") is { Length: > 0 } own ? [own] : ["/usr/bin/python3", "python3"];
+        Environment.GetEnvironmentVariable("GLOW_PYTHON") is { Length: > 0 } own ? [own]
+            : ["/usr/bin/python3", "python3"];
 
     /// <summary>Loss of the last step in bits/dim, or mean magnitude of the last samples.</summary>
     public double LastValue { get; private set; }
@@ -82,7 +88,8 @@ public sealed class TorchPeer : IDisposable
     private TorchPeer(string python, int threads, string device, string precision)
     {
         process = Process.Start(new ProcessStartInfo(python,
-            [Script, "--threads", threads.ToString(CultureInfo.InvariantCulture), "--device", device, "--precision", precision])
+            [Script, "--threads", threads.ToString(CultureInfo.InvariantCulture), "--device", device,
+                "--precision", precision])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -91,7 +98,9 @@ public sealed class TorchPeer : IDisposable
         errors = process.StandardError.ReadToEndAsync();
     }
 
-    /// <summary>A Python with PyTorch and the version of the latter, or null: <c>$GLOW_PYTHON</c>, else the first that has it.</summary>
+    /// <summary>
+    /// A Python with PyTorch and the version of the latter, or null: <c>$GLOW_PYTHON</c>, else the first that has it.
+    /// </summary>
     public static (string Python, string Version)? Find()
     {
         foreach (string python in Candidates)
@@ -156,12 +165,14 @@ public sealed class TorchPeer : IDisposable
         if (!answer.Wait(Patience))
         {
             process.Kill(entireProcessTree: true);
-            throw new GlowException($"PyTorch peer: no answer to '{command}' in {Patience.TotalMinutes} minutes; it was ended");
+            throw new GlowException(
+                $"PyTorch peer: no answer to '{command}' in {Patience.TotalMinutes} minutes; it was ended");
         }
         if (answer.Result is not { } line)
             throw new GlowException($"PyTorch peer ended at '{command}': {errors.Result.Trim()}");
         JsonElement reply = JsonDocument.Parse(line).RootElement;
-        if (reply.TryGetProperty("error", out JsonElement error)) throw new GlowException($"PyTorch peer at '{command}': {error.GetString()}");
+        if (reply.TryGetProperty("error", out JsonElement error))
+            throw new GlowException($"PyTorch peer at '{command}': {error.GetString()}");
         return reply;
     }
 }

@@ -14,12 +14,14 @@ internal sealed partial record AssembledKernel(
     int Registers, int SharedBytes, int StackBytes, int SpillBytes, IReadOnlyList<string> Instructions, string Listing)
 {
     /// <summary>From the report of ptxas -v and the listing of cuobjdump -sass.</summary>
-    /// <exception cref="InvalidOperationException">They are not of exactly one kernel or not in a known form.</exception>
+    /// <exception cref="InvalidOperationException">They are not of exactly one kernel or not in a known
+    /// form.</exception>
     public static AssembledKernel Parse(string report, string listing)
     {
         Match frame = Single(Frame(), report), used = Single(Used(), report);
         string[] instructions = [.. Instruction().Matches(listing).Select(static m => m.Groups["name"].Value)];
-        if (instructions.Length == 0) throw new InvalidOperationException($"cuobjdump lists no instructions:\n{listing}");
+        if (instructions.Length == 0)
+            throw new InvalidOperationException($"cuobjdump lists no instructions:\n{listing}");
         return new(Number(used, "registers"), Number(used, "shared"), Number(frame, "stack"),
             Number(frame, "stores") + Number(frame, "loads"), instructions, listing);
     }
@@ -43,13 +45,15 @@ internal sealed partial record AssembledKernel(
     private static Match Single(Regex pattern, string report)
     {
         MatchCollection matches = pattern.Matches(report);
-        return matches.Count == 1 ? matches[0] : throw new InvalidOperationException($"ptxas reports {matches.Count} kernels; one was assembled:\n{report}");
+        return matches.Count == 1 ? matches[0] : throw new InvalidOperationException(
+            $"ptxas reports {matches.Count} kernels; one was assembled:\n{report}");
     }
 
     private static int Number(Match match, string group) =>
         match.Groups[group] is { Success: true } found ? int.Parse(found.Value, CultureInfo.InvariantCulture) : 0;
 
-    [GeneratedRegex(@"(?<stack>\d+) bytes stack frame, (?<stores>\d+) bytes spill stores, (?<loads>\d+) bytes spill loads")]
+    [GeneratedRegex(
+        @"(?<stack>\d+) bytes stack frame, (?<stores>\d+) bytes spill stores, (?<loads>\d+) bytes spill loads")]
     private static partial Regex Frame();
 
     // Barriers, constant memory and others may stand between and behind.

@@ -7,7 +7,9 @@ using ILGPU.Runtime.Cuda;
 
 namespace GlowGpu.Bench.Ptx;
 
-/// <summary>Every kernel that the GPU backend declares on an NVIDIA GPU of some compute capability, compiled without one.</summary>
+/// <summary>
+/// Every kernel that the GPU backend declares on an NVIDIA GPU of some compute capability, compiled without one.
+/// </summary>
 internal sealed class CudaKernels : IDisposable
 {
     /// <summary>What kernels are checked for: A100 and H100.</summary>
@@ -27,16 +29,19 @@ internal sealed class CudaKernels : IDisposable
     public CudaKernels(int capability)
     {
         Capability = capability;
-        backends = [.. Enum.GetValues<Precision>().Select(p => DeviceProbe.Emulated(GroupSize).Open(GpuTraits.OfCuda(capability), runner: null, p))];
+        backends = [.. Enum.GetValues<Precision>().Select(p => DeviceProbe.Emulated(GroupSize)
+            .Open(GpuTraits.OfCuda(capability), runner: null, p))];
         compiler = new PTXBackend(
-            backends[0].Accelerator.Context, new CudaArchitecture(capability / 10, capability % 10), InstructionSet, null!);
+            backends[0].Accelerator.Context, new CudaArchitecture(capability / 10, capability % 10),
+                InstructionSet, null!);
     }
 
     /// <summary>Compute capability times ten.</summary>
     public int Capability { get; }
 
     /// <summary>The kernels, by name.</summary>
-    public IReadOnlyList<KernelDeclaration> All => [.. backends.SelectMany(static b => b.Kernels).DistinctBy(static k => k.Name).OrderBy(static k => k.Name, StringComparer.Ordinal)];
+    public IReadOnlyList<KernelDeclaration> All => [.. backends.SelectMany(static b => b.Kernels)
+        .DistinctBy(static k => k.Name).OrderBy(static k => k.Name, StringComparer.Ordinal)];
 
     /// <summary>The kernel's PTX.</summary>
     public string Compile(KernelDeclaration kernel)

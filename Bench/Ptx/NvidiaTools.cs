@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace GlowGpu.Bench.Ptx;
 
 /// <summary>
-/// NVIDIA's assembler and disassembler, which turn PTX into machine code without a GPU and tell what registers, memory and
-/// instructions it takes.
+/// NVIDIA's assembler and disassembler, which turn PTX into machine code without a GPU and tell what registers,
+/// memory and instructions it takes.
 /// </summary>
 internal sealed partial class NvidiaTools
 {
@@ -18,17 +18,22 @@ internal sealed partial class NvidiaTools
     private NvidiaTools(string folder)
     {
         this.folder = folder;
-        Version = ReleaseNumber().Match(Run("ptxas", ["--version"])) is { Success: true } match ? match.Groups[1].Value : "unknown";
+        Version = ReleaseNumber().Match(Run("ptxas", ["--version"])) is { Success: true } match
+            ? match.Groups[1].Value : "unknown";
     }
 
     /// <summary>Why nothing can be assembled where they are missing.</summary>
     public const string Missing =
-        $"ptxas, cuobjdump and nvdisasm were not found together: put them on the PATH or name their folder in {Variable} (Tests/get-ptxas.sh fetches them on Debian)";
+        "ptxas, cuobjdump and nvdisasm were not found together: put them on the PATH or name their folder in "
+            + $"{Variable} (Tests/get-ptxas.sh fetches them on Debian)";
 
     /// <summary>The release of the CUDA toolkit that they are of, e.g. 11.8.89.</summary>
     public string Version { get; }
 
-    /// <summary>Those in the folder that the environment names, on the PATH, or where get-ptxas.sh leaves them; null if there are none.</summary>
+    /// <summary>
+    /// Those in the folder that the environment names, on the PATH, or where get-ptxas.sh leaves them; null if there
+    /// are none.
+    /// </summary>
     public static NvidiaTools? Find()
     {
         string cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } named
@@ -87,7 +92,8 @@ internal sealed partial class NvidiaTools
         }
         return process.ExitCode == 0
             ? output.Result + errors.Result
-            : throw new InvalidOperationException($"{tool} ended with {process.ExitCode}: {errors.Result}{output.Result}");
+            : throw new InvalidOperationException(
+            $"{tool} ended with {process.ExitCode}: {errors.Result}{output.Result}");
     }
 
     [GeneratedRegex(@"release [\d.]+, V([\d.]+)")]

@@ -1,8 +1,9 @@
 namespace GlowGpu.Bench.Ptx;
 
 /// <summary>
-/// How many groups of a kernel a multiprocessor holds at once, by the limits that the CUDA C++ programming guide documents for a
-/// compute capability (technical specifications): what registers, shared memory and threads allow, not what a launch fills.
+/// How many groups of a kernel a multiprocessor holds at once, by the limits that the CUDA C++ programming guide
+/// documents for a compute capability (technical specifications): what registers, shared memory and threads allow,
+/// not what a launch fills.
 /// </summary>
 /// <param name="Groups">groups a multiprocessor</param>
 /// <param name="Warps">warps a multiprocessor</param>
@@ -31,14 +32,16 @@ internal sealed record Occupancy(int Groups, int Warps, string Limit)
     /// <param name="threads">threads a group</param>
     /// <param name="registers">registers a thread</param>
     /// <param name="sharedBytes">shared memory a group, declared and dynamic</param>
-    /// <exception cref="ArgumentException">No such group fits, or the capability's limits are not known here.</exception>
+    /// <exception cref="ArgumentException">No such group fits, or the capability's limits are not known
+    /// here.</exception>
     public static Occupancy Of(int capability, int threads, int registers, int sharedBytes)
     {
         int sharedTotal = 1024 * capability switch
         {
             80 => 164,
             90 => 228,
-            _ => throw new ArgumentException($"occupancy: the limits of compute capability {capability} are not known; 80 and 90 are"),
+            _ => throw new ArgumentException(
+                $"occupancy: the limits of compute capability {capability} are not known; 80 and 90 are"),
         };
         int warps = Up(threads, WarpSize) / WarpSize;
         int warpRegisters = Up(Math.Max(registers, 1) * WarpSize, RegisterUnit);
@@ -51,7 +54,8 @@ internal sealed record Occupancy(int Groups, int Warps, string Limit)
         ];
         (int groups, string limit) = limits.MinBy(static l => l.Groups);
         if (groups == 0)
-            throw new ArgumentException($"occupancy: no group of {threads} threads with {registers} registers each and {sharedBytes} bytes of shared memory fits sm_{capability}: {limit}");
+            throw new ArgumentException($"occupancy: no group of {threads} threads with {registers} registers each "
+                + $"and {sharedBytes} bytes of shared memory fits sm_{capability}: {limit}");
         return new Occupancy(groups, groups * warps, limit);
     }
 

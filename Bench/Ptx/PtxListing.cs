@@ -13,7 +13,8 @@ internal static class PtxListing
         NvidiaTools tools = NvidiaTools.Find() ?? throw new GlowException(NvidiaTools.Missing);
         using CudaKernels kernels = new(CudaKernels.Capabilities[^1]);
         KernelDeclaration[] found = [.. kernels.All.Where(k => k.Name.Contains(name, StringComparison.Ordinal))];
-        if (found.Length == 0) throw new GlowException($"ptx show: no kernel's name holds '{name}'; {PtxReport.DefaultPath} lists them");
+        if (found.Length == 0)
+            throw new GlowException($"ptx show: no kernel's name holds '{name}'; {PtxReport.DefaultPath} lists them");
         foreach (KernelDeclaration kernel in found)
         {
             string ptx = kernels.Compile(kernel);

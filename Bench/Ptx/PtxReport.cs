@@ -5,8 +5,8 @@ using GlowGpu.Kernels.Gpu;
 namespace GlowGpu.Bench.Ptx;
 
 /// <summary>
-/// The table of what every kernel takes of a multiprocessor. It holds nothing of the machine that made it, so that the same
-/// kernels and tools give the same text.
+/// The table of what every kernel takes of a multiprocessor. It holds nothing of the machine that made it, so that
+/// the same kernels and tools give the same text.
 /// </summary>
 internal static class PtxReport
 {
@@ -50,13 +50,15 @@ internal static class PtxReport
         }
 
         MarkdownTable table = new(["kernel", "threads", "shared", "promises",
-            .. CudaKernels.Capabilities.SelectMany(static c => new[] { $"sm_{c}: registers", "occupancy", "limit", "loads 128/64/32", "stores 128/64/32" })]);
+            .. CudaKernels.Capabilities.SelectMany(static c =>
+            new[] { $"sm_{c}: registers", "occupancy", "limit", "loads 128/64/32", "stores 128/64/32" })]);
         foreach ((string name, List<Row> list) in rows)
         {
             KernelDeclaration kernel = list[0].Kernel;
             List<object> cells = [$"`{name}`", kernel.Threads, Shared(list[0]), string.Join(", ", kernel.Promises)];
             foreach (int capability in CudaKernels.Capabilities)
-                cells.AddRange(list.Find(r => r.Capability == capability) is { } row ? Cells(row) : ["–", "–", "–", "–", "–"]);
+                cells.AddRange(list.Find(r => r.Capability == capability) is { } row ? Cells(row) : ["–", "–", "–",
+                    "–", "–"]);
             table.Add([.. cells]);
         }
         return $"""
@@ -76,7 +78,8 @@ internal static class PtxReport
     private static object[] Cells(Row row)
     {
         Occupancy occupancy = row.Occupancy;
-        return [row.Code.Registers, MarkdownTable.Percent(occupancy.Share), occupancy.Limit, Widths(row.Code, GlobalLoads), Widths(row.Code, ["ST"])];
+        return [row.Code.Registers, MarkdownTable.Percent(occupancy.Share), occupancy.Limit,
+            Widths(row.Code, GlobalLoads), Widths(row.Code, ["ST"])];
     }
 
     private static string Shared(Row row) => row.Kernel.DynamicSharedBytes == 0
@@ -85,7 +88,8 @@ internal static class PtxReport
 
     private static string Widths(AssembledKernel code, string[] opcodes)
     {
-        int all = opcodes.Sum(code.CountOf), wide = opcodes.Sum(o => code.CountOf(o + ".128")), half = opcodes.Sum(o => code.CountOf(o + ".64"));
+        int all = opcodes.Sum(code.CountOf), wide = opcodes.Sum(o => code.CountOf(o + ".128")),
+            half = opcodes.Sum(o => code.CountOf(o + ".64"));
         return $"{wide}/{half}/{all - wide - half}";
     }
 

@@ -42,5 +42,6 @@ public sealed class MarkdownTable(params string[] head)
         return text.ToString();
     }
 
-    private static void Line(StringBuilder text, string[] cells) => text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
+    private static void Line(StringBuilder text, string[] cells) => text.Append("| ").AppendJoin(" | ",
+        cells).Append(" |\n");
 }

@@ -26,8 +26,8 @@ public sealed record Timing(double[] Milliseconds)
     public double Min => Milliseconds.Min();
 
     /// <summary>
-    /// Runs <paramref name="action"/> until the just-in-time compiler has settled, then times <paramref name="runs"/> runs; a
-    /// run repeats an action that takes less than <paramref name="leastMilliseconds"/> and counts its mean.
+    /// Runs <paramref name="action"/> until the just-in-time compiler has settled, then times <paramref name="runs"/>
+    /// runs; a run repeats an action that takes less than <paramref name="leastMilliseconds"/> and counts its mean.
     /// </summary>
     public static Timing Measure(Action action, int runs, double leastMilliseconds)
     {

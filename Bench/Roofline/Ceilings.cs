@@ -15,11 +15,17 @@ public sealed record Ceilings(
 {
     private static readonly long[] Footprints = [512 << 10, 8 << 20, 512 << 20];
 
-    /// <summary>Bytes a second for an operation that moves so many bytes: the copy whose footprint is the next larger one.</summary>
-    public double Bandwidth(double bytes) => (Copies.FirstOrDefault(c => c.Bytes >= bytes) ?? Copies[^1]).GigabytesPerSecond * 1e9;
+    /// <summary>
+    /// Bytes a second for an operation that moves so many bytes: the copy whose footprint is the next larger one.
+    /// </summary>
+    public double Bandwidth(double bytes) => (Copies.FirstOrDefault(c => c.Bytes >= bytes) ?? Copies[^1])
+        .GigabytesPerSecond * 1e9;
 
-    /// <summary>Least time of a piece of work on this processor, milliseconds: computing and moving fully overlapped.</summary>
-    public double Floor(Cost cost) => 1e3 * Math.Max(cost.FilteredFlops / (FmaGflops * 1e9), cost.Bytes / Bandwidth(cost.Bytes));
+    /// <summary>
+    /// Least time of a piece of work on this processor, milliseconds: computing and moving fully overlapped.
+    /// </summary>
+    public double Floor(Cost cost) => 1e3 * Math.Max(cost.FilteredFlops / (FmaGflops * 1e9),
+        cost.Bytes / Bandwidth(cost.Bytes));
 
     /// <summary>Measures them; the best of <paramref name="runs"/> runs each.</summary>
     public static Ceilings Measure(int threads, int runs)
@@ -27,7 +33,8 @@ public sealed record Ceilings(
         using Workers one = new(1);
         using Workers all = new(threads);
         return new Ceilings(threads,
-            FmaPeak.Measure(one, runs), FmaPeak.Measure(all, runs), GemmPeak.Measure(one, runs), GemmPeak.Measure(all, runs),
+            FmaPeak.Measure(one, runs), FmaPeak.Measure(all, runs), GemmPeak.Measure(one, runs),
+                GemmPeak.Measure(all, runs),
             [.. Footprints.Select(bytes => new CopyBandwidth(bytes, CopyPeak.Measure(all, bytes, runs)))]);
     }
 
@@ -38,10 +45,13 @@ public sealed record Ceilings(
         table.Add("multiply-add on registers, GFLOP/s", FmaOneGflops, FmaGflops);
         table.Add("micro-kernel on panels in L1, GFLOP/s", GemmOneGflops, GemmGflops);
         foreach (CopyBandwidth copy in Copies)
-            table.Add($"copy, {copy.Bytes / 1024.0 / 1024.0:0.#} MiB read and written, GB/s", "", copy.GigabytesPerSecond);
+            table.Add($"copy, {copy.Bytes / 1024.0 / 1024.0:0.#} MiB read and written, GB/s", "",
+                copy.GigabytesPerSecond);
         return table.ToString();
     }
 }
 
-/// <summary>Copying a footprint (source and target together) again and again; read and written bytes both count.</summary>
+/// <summary>
+/// Copying a footprint (source and target together) again and again; read and written bytes both count.
+/// </summary>
 public sealed record CopyBandwidth(long Bytes, double GigabytesPerSecond);

@@ -7,8 +7,8 @@ namespace GlowGpu.Bench.Roofline;
 public static unsafe class CopyPeak
 {
     /// <summary>
-    /// GB/s (read and written bytes) of a team whose source and target together have <paramref name="bytes"/> bytes, the best of
-    /// so many runs.
+    /// GB/s (read and written bytes) of a team whose source and target together have <paramref name="bytes"/> bytes,
+    /// the best of so many runs.
     /// </summary>
     public static double Measure(Workers workers, long bytes, int runs)
     {
@@ -19,7 +19,8 @@ public static unsafe class CopyPeak
         int repeats = (int)Math.Max(1, (256L << 20) / bytes);
         Work work = new() { Source = source.Pointer, Target = target.Pointer, Part = part, Repeats = repeats };
         double ms = Timing.Measure(() => workers.Run(workers.Count, work), runs, 0).Min;
-        if (target.Pointer[target.Length - 1] != 1) throw new InvalidOperationException("copy peak: the target was not written");
+        if (target.Pointer[target.Length - 1] != 1)
+            throw new InvalidOperationException("copy peak: the target was not written");
         return 2.0 * sizeof(float) * part * workers.Count * repeats / ms / 1e6;
     }
 

@@ -6,8 +6,9 @@ namespace GlowGpu.Bench.Roofline;
 
 /// <summary>
 /// Work that an operation cannot avoid: floating-point operations of its products (2 a multiply-add) and bytes of the
-/// operands it must read and the results it must write, each once. All formulas of the benchmarks are here. Arithmetic by element
-/// (exponentials, ReLU, sums) is not counted, so that shares of the floor are rather too low than too high.
+/// operands it must read and the results it must write, each once. All formulas of the benchmarks are here.
+/// Arithmetic by element (exponentials, ReLU, sums) is not counted, so that shares of the floor are rather too low
+/// than too high.
 /// </summary>
 /// <param name="Flops">floating-point operations</param>
 /// <param name="Bytes">bytes read and written</param>
@@ -19,9 +20,9 @@ public readonly record struct Cost(double Flops, double Bytes)
     private const double Taps = 9;
 
     /// <summary>
-    /// The flops left when 3×3 convolutions are made by minimal filtering as the host backend does it, its additions not counted: F(4×4,3×3),
-    /// 36 products in place of 144, in images of at least 8×8, else F(2×2,3×3), 16 in place of 36. The same as <see cref="Flops"/> where
-    /// there are no such convolutions.
+    /// The flops left when 3×3 convolutions are made by minimal filtering as the host backend does it, its additions
+    /// not counted: F(4×4,3×3), 36 products in place of 144, in images of at least 8×8, else F(2×2,3×3), 16 in place
+    /// of 36. The same as <see cref="Flops"/> where there are no such convolutions.
     /// </summary>
     public double FilteredFlops { get; init; } = Flops;
 
@@ -41,7 +42,9 @@ public readonly record struct Cost(double Flops, double Bytes)
         FilteredFlops = NetFlops(s, p, Filtered(p)),
     };
 
-    /// <summary>Twice the flops of forward; z1, dz1 (read and written), h, dh, hidden layers, weights and their gradients.</summary>
+    /// <summary>
+    /// Twice the flops of forward; z1, dz1 (read and written), h, dh, hidden layers, weights and their gradients.
+    /// </summary>
     public static Cost CouplingNetBackward(CouplingNetShape s, Pixels p) => new(
         2 * NetFlops(s, p, Taps), Float * ((double)p.Count * (3 * s.In + 2 * s.Out + 2 * s.Width) + 2 * Weights(s)))
     {
@@ -49,13 +52,16 @@ public readonly record struct Cost(double Flops, double Bytes)
     };
 
     /// <summary>z2 read and written, h [P,2·C2] (additive: [P,C2]) read.</summary>
-    public static Cost Couple(CouplingKind kind, double p, double c2) => new(0, Float * (kind == CouplingKind.Affine ? 4 : 3) * p * c2);
+    public static Cost Couple(CouplingKind kind, double p, double c2) => new(0,
+        Float * (kind == CouplingKind.Affine ? 4 : 3) * p * c2);
 
     /// <summary>Affine: z2 and h read, dz2 read and written, dh written. Additive: dz2 read, dh written.</summary>
-    public static Cost CoupleBackward(CouplingKind kind, double p, double c2) => new(0, Float * (kind == CouplingKind.Affine ? 7 : 2) * p * c2);
+    public static Cost CoupleBackward(CouplingKind kind, double p, double c2) => new(0,
+        Float * (kind == CouplingKind.Affine ? 7 : 2) * p * c2);
 
     /// <summary>c [m,n] = a [m,k]·b [k,n]: 2·M·N·K flops; a, b, c of so many bytes an element.</summary>
-    public static Cost Product(double m, double n, double k, int element = sizeof(float)) => new(2 * m * n * k, element * (m * k + k * n + m * n));
+    public static Cost Product(double m, double n, double k, int element = sizeof(float)) => new(2 * m * n * k,
+        element * (m * k + k * n + m * n));
 
     /// <summary>Every byte read and written.</summary>
     public static Cost Copy(double bytes) => new(0, 2 * bytes);
@@ -84,13 +90,15 @@ public readonly record struct Cost(double Flops, double Bytes)
     public static Cost SumOfSquares(double parameters) => new(0, Float * parameters);
 
     /// <summary>
-    /// Flops of one batch through the model, image to latent or back: channel affine, coupling networks and split convolutions of
-    /// every level.
+    /// Flops of one batch through the model, image to latent or back: channel affine, coupling networks and split
+    /// convolutions of every level.
     /// </summary>
-    public static double ModelFlops(GlowConfig config, int batch) => ModelFlops(config, batch, static cost => cost.Flops);
+    public static double ModelFlops(GlowConfig config, int batch) => ModelFlops(config, batch,
+        static cost => cost.Flops);
 
     /// <summary>As <see cref="ModelFlops(GlowConfig, int)"/>, of <see cref="FilteredFlops"/>.</summary>
-    public static double FilteredModelFlops(GlowConfig config, int batch) => ModelFlops(config, batch, static cost => cost.FilteredFlops);
+    public static double FilteredModelFlops(GlowConfig config, int batch) => ModelFlops(config, batch,
+        static cost => cost.FilteredFlops);
 
     private static double ModelFlops(GlowConfig config, int batch, Func<Cost, double> flopsOf)
     {
@@ -99,7 +107,8 @@ public readonly record struct Cost(double Flops, double Bytes)
         {
             (int height, int width, int channels) = config.LevelShape(l);
             Pixels pixels = new(batch, height, width);
-            double p = pixels.Count, step = ChannelAffine(p, channels).Flops + flopsOf(CouplingNet(GlowParameters.Network(config, l), pixels, false));
+            double p = pixels.Count, step = ChannelAffine(p, channels).Flops
+                + flopsOf(CouplingNet(GlowParameters.Network(config, l), pixels, false));
             flops += config.Depth * step;
             if (l < config.Levels - 1) flops += ZeroConv(GlowParameters.Split(config, l), p).Flops;
         }
@@ -107,7 +116,8 @@ public readonly record struct Cost(double Flops, double Bytes)
     }
 
     /// <summary>
-    /// Flops of a training step: forward, and twice that backward. Rebuilding activations is not counted: whoever does it pays for it.
+    /// Flops of a training step: forward, and twice that backward. Rebuilding activations is not counted: whoever
+    /// does it pays for it.
     /// </summary>
     public static double TrainingFlops(GlowConfig config, int batch) => 3 * ModelFlops(config, batch);
 
@@ -117,7 +127,9 @@ public readonly record struct Cost(double Flops, double Bytes)
         return (double)filter.Points / filter.Area;
     }
 
-    private static double NetFlops(CouplingNetShape s, Pixels p, double each) => 2.0 * p.Count * s.Width * (each * s.In1 + s.Width + each * s.Out);
+    private static double NetFlops(CouplingNetShape s, Pixels p, double each) =>
+        2.0 * p.Count * s.Width * (each * s.In1 + s.Width + each * s.Out);
 
-    private static double Weights(CouplingNetShape s) => 9.0 * s.In1 * s.Width + (double)s.Width * s.Width + 9.0 * s.In3 * s.Out;
+    private static double Weights(CouplingNetShape s) => 9.0 * s.In1 * s.Width + (double)s.Width * s.Width
+        + 9.0 * s.In3 * s.Out;
 }

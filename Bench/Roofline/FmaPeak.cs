@@ -6,8 +6,8 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Bench.Roofline;
 
 /// <summary>
-/// Multiply-adds on registers alone: the rate that nothing on this processor can exceed. Twelve independent chains hide the
-/// latency of the units at either vector width.
+/// Multiply-adds on registers alone: the rate that nothing on this processor can exceed. Twelve independent chains
+/// hide the latency of the units at either vector width.
 /// </summary>
 public static class FmaPeak
 {
@@ -20,7 +20,12 @@ public static class FmaPeak
         double best = 0;
         foreach (int lanes in (int[])[Vector512<float>.Count, Vector256<float>.Count, Vector128<float>.Count])
         {
-            bool native = lanes switch { 16 => Vector512.IsHardwareAccelerated, 8 => Vector256.IsHardwareAccelerated, _ => true };
+            bool native = lanes switch
+            {
+                16 => Vector512.IsHardwareAccelerated,
+                8 => Vector256.IsHardwareAccelerated,
+                _ => true
+            };
             if (!native) continue;
             float[] results = new float[workers.Count];
             double ms = Timing.Measure(() => workers.Run(workers.Count, new Work(lanes, results)), runs, 0).Min;
@@ -45,7 +50,8 @@ public static class FmaPeak
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Chains512(int n)
     {
-        Vector512<float> h = Vector512.Create(0.5f), a = Vector512.Create(3f), b = a, c = a, d = a, e = a, f = a, g = a, i = a, j = a, k = a, l = a, m = a;
+        Vector512<float> h = Vector512.Create(0.5f), a = Vector512.Create(3f), b = a, c = a, d = a, e = a, f = a,
+            g = a, i = a, j = a, k = a, l = a, m = a;
         for (; n > 0; n--)
         {
             a = Vector512.FusedMultiplyAdd(a, h, h);
@@ -67,7 +73,8 @@ public static class FmaPeak
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Chains256(int n)
     {
-        Vector256<float> h = Vector256.Create(0.5f), a = Vector256.Create(3f), b = a, c = a, d = a, e = a, f = a, g = a, i = a, j = a, k = a, l = a, m = a;
+        Vector256<float> h = Vector256.Create(0.5f), a = Vector256.Create(3f), b = a, c = a, d = a, e = a, f = a,
+            g = a, i = a, j = a, k = a, l = a, m = a;
         for (; n > 0; n--)
         {
             a = Vector256.FusedMultiplyAdd(a, h, h);
@@ -89,7 +96,8 @@ public static class FmaPeak
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Chains128(int n)
     {
-        Vector128<float> h = Vector128.Create(0.5f), a = Vector128.Create(3f), b = a, c = a, d = a, e = a, f = a, g = a, i = a, j = a, k = a, l = a, m = a;
+        Vector128<float> h = Vector128.Create(0.5f), a = Vector128.Create(3f), b = a, c = a, d = a, e = a, f = a,
+            g = a, i = a, j = a, k = a, l = a, m = a;
         for (; n > 0; n--)
         {
             a = Vector128.FusedMultiplyAdd(a, h, h);

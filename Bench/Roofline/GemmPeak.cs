@@ -4,7 +4,8 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Bench.Roofline;
 
 /// <summary>
-/// The host's own micro-kernel where nothing but it can be slow: every worker multiplies [24,64]·[64,48] in its L1 (6 + 12 +
+/// The host's own micro-kernel where nothing but it can be slow: every worker multiplies [24,64]·[64,48] in its L1 (6
+/// + 12 +
 /// 4.5 KiB) over and over.
 /// </summary>
 public static unsafe class GemmPeak
@@ -18,7 +19,8 @@ public static unsafe class GemmPeak
         using HostBuffer memory = new(each * workers.Count);
         for (int w = 0; w < workers.Count; w++) new Span<float>(memory.Pointer + w * each, M * K + K * N).Fill(0.5f);
         HostGemm gemm = new(SimdLevels.Best);
-        double ms = Timing.Measure(() => workers.Run(workers.Count, new Work { Gemm = gemm, Memory = memory.Pointer, Each = each }), runs, 0).Min;
+        double ms = Timing.Measure(() => workers.Run(workers.Count,
+            new Work { Gemm = gemm, Memory = memory.Pointer, Each = each }), runs, 0).Min;
         float sum = memory.Pointer[M * K + K * N];
         if (sum != K * 0.25f) throw new InvalidOperationException($"micro-kernel peak: {sum} instead of {K * 0.25f}");
         return 2.0 * M * N * K * Repeats * workers.Count / ms / 1e6;

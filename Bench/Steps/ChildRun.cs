@@ -46,7 +46,8 @@ public static class ChildRun
     {
         List<string> arguments = ["child", JsonSerializer.Serialize(request)];
         string program = Environment.ProcessPath!;
-        if (Path.GetFileNameWithoutExtension(program) == "dotnet") arguments.Insert(0, typeof(ChildRun).Assembly.Location);
+        if (Path.GetFileNameWithoutExtension(program) == "dotnet") arguments.Insert(0,
+            typeof(ChildRun).Assembly.Location);
         ProcessStartInfo info = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(info)!;
         Task<string> errors = process.StandardError.ReadToEndAsync();
@@ -65,6 +66,7 @@ public static class ChildRun
             return self.PeakWorkingSet64;
         }
         string line = File.ReadLines(Status).First(static l => l.StartsWith(Key, StringComparison.Ordinal));
-        return 1024 * long.Parse(line[Key.Length..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture);
+        return 1024 * long.Parse(line[Key.Length..].Replace("kB", "", StringComparison.Ordinal).Trim(),
+            CultureInfo.InvariantCulture);
     }
 }

@@ -16,7 +16,8 @@ namespace GlowGpu.Bench.Steps;
 /// <param name="Batch">images</param>
 /// <param name="Long">so long that it runs fewer times</param>
 public sealed record StepCase(
-    string Name, bool Training, int Size, int Levels, int Depth, int Width, string Coupling, int Batch, bool Long = false)
+    string Name, bool Training, int Size, int Levels, int Depth, int Width, string Coupling,
+        int Batch, bool Long = false)
 {
     /// <summary>A small model, training.</summary>
     public static StepCase TrainA { get; } = new("training A", true, 32, 3, 8, 128, "affine", 16);
@@ -36,7 +37,10 @@ public sealed record StepCase(
         new("sampling 256×256", false, 256, 6, 32, 512, "additive", 1, Long: true),
     ];
 
-    /// <summary>On a GPU: the published CIFAR-10 model at batch 64 and 256, training and sampling, and one sample of the published CelebA-HQ model.</summary>
+    /// <summary>
+    /// On a GPU: the published CIFAR-10 model at batch 64 and 256, training and sampling, and one sample of the
+    /// published CelebA-HQ model.
+    /// </summary>
     public static IReadOnlyList<StepCase> Gpu { get; } =
     [
         TrainB with { Name = "training CIFAR-10", Batch = 64 },
@@ -80,5 +84,6 @@ public sealed record StepCase(
     public double FilteredFlops => (Training ? 3 : 1) * Cost.FilteredModelFlops(Config, Batch);
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Name} ({Size}×{Size}×3, L={Levels}, K={Depth}, width {Width}, {Coupling}, batch {Batch})";
+    public override string ToString() =>
+        $"{Name} ({Size}×{Size}×3, L={Levels}, K={Depth}, width {Width}, {Coupling}, batch {Batch})";
 }

@@ -9,7 +9,8 @@ namespace GlowGpu.Bench.Steps;
 
 /// <summary>A case as one program ran it.</summary>
 /// <param name="Case">which</param>
-/// <param name="Who"><c>stored</c>, <c>reversible</c>, <c>stored, average kept</c>, <c>sampling</c>, or which PyTorch</param>
+/// <param name="Who"><c>stored</c>, <c>reversible</c>, <c>stored, average kept</c>, <c>sampling</c>, or which
+/// PyTorch</param>
 /// <param name="MedianMs">median of the runs</param>
 /// <param name="MinMs">fastest run</param>
 /// <param name="Runs">number of runs</param>
@@ -19,17 +20,22 @@ namespace GlowGpu.Bench.Steps;
 /// <param name="PeakBytes">largest resident memory of a process that does only this</param>
 /// <param name="CoresApartNs">median of <see cref="CoreDistance"/> before the runs of the case</param>
 public sealed record StepResult(
-    string Case, string Who, double MedianMs, double MinMs, int Runs, double TunedOverThis, double PlainOverThis, double FloorMs,
+    string Case, string Who, double MedianMs, double MinMs, int Runs, double TunedOverThis, double PlainOverThis,
+        double FloorMs,
     double PeakBytes, double CoresApartNs)
 {
     /// <summary>Floor over median.</summary>
     public double Share => FloorMs / MedianMs;
 }
 
-/// <summary>Managed memory that one steady training step allocates, bytes: on its own thread and in the whole process.</summary>
+/// <summary>
+/// Managed memory that one steady training step allocates, bytes: on its own thread and in the whole process.
+/// </summary>
 public sealed record AllocationResult(string Case, string Memory, long ThreadBytes, long ProcessBytes);
 
-/// <summary>Times whole steps, run by run in turn with the peer, so that whatever else the machine does meets both.</summary>
+/// <summary>
+/// Times whole steps, run by run in turn with the peer, so that whatever else the machine does meets both.
+/// </summary>
 public sealed class StepTable(Ceilings ceilings, int threads, string? python, TextWriter log)
 {
     // The just-in-time compiler settles after about thirty calls of a method, of which a short step makes few.
@@ -58,8 +64,10 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
     {
         log.WriteLine($"steps: {what}, {runs} runs");
         using Device device = DeviceFactory.Open("cpu", threads);
-        using TorchPeer? peer = python is null ? null : new TorchPeer(python, what, threads, new TorchSetup("cpu", "fp32", TorchMode.Tuned));
-        using TorchPeer? plain = python is null ? null : new TorchPeer(python, what, threads, new TorchSetup("cpu", "fp32", TorchMode.Plain));
+        using TorchPeer? peer = python is null ? null : new TorchPeer(python, what, threads,
+            new TorchSetup("cpu", "fp32", TorchMode.Tuned));
+        using TorchPeer? plain = python is null ? null : new TorchPeer(python, what, threads,
+            new TorchSetup("cpu", "fp32", TorchMode.Plain));
         List<Turn> turns = [];
         using IDisposable step = what.Training ? Training(what, device, turns) : Sampling(what, device, turns);
         using IDisposable? averaging = what.Training ? Averaging(what, device, turns) : null;
@@ -117,9 +125,11 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
     /// <summary>The part of a report that lists the steps.</summary>
     public string ToMarkdown()
     {
-        MarkdownTable table = new("step", "", "median ms", "min ms", "runs", "tuned ÷ this", "plain ÷ this", "floor ms", "share of floor", "peak memory MiB", "cores apart ns");
+        MarkdownTable table = new("step", "", "median ms", "min ms", "runs", "tuned ÷ this", "plain ÷ this",
+            "floor ms", "share of floor", "peak memory MiB", "cores apart ns");
         foreach (StepResult r in Results)
-            table.Add(r.Case, r.Who, r.MedianMs, r.MinMs, r.Runs, r.TunedOverThis, r.PlainOverThis, r.FloorMs, MarkdownTable.Percent(r.Share), r.PeakBytes / (1 << 20), r.CoresApartNs);
+            table.Add(r.Case, r.Who, r.MedianMs, r.MinMs, r.Runs, r.TunedOverThis, r.PlainOverThis, r.FloorMs,
+                MarkdownTable.Percent(r.Share), r.PeakBytes / (1 << 20), r.CoresApartNs);
         return table.ToString();
     }
 
@@ -127,7 +137,8 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
     public string AllocationsToMarkdown()
     {
         MarkdownTable table = new("step", "memory", "bytes on the calling thread", "bytes in the process");
-        foreach (AllocationResult r in Allocations) table.Add(r.Case, r.Memory, (double)r.ThreadBytes, (double)r.ProcessBytes);
+        foreach (AllocationResult r in Allocations) table.Add(r.Case, r.Memory, (double)r.ThreadBytes,
+            (double)r.ProcessBytes);
         return table.ToString();
     }
 
@@ -137,20 +148,25 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
     {
         TrainingStep step = new(what, device);
         foreach (MemoryMode memory in (MemoryMode[])[MemoryMode.Stored, MemoryMode.Reversible])
-            turns.Add(new Turn(memory == MemoryMode.Stored ? "stored" : "reversible", memory, false, () => Timing.Once(() => step.Run(memory))));
+            turns.Add(new Turn(memory == MemoryMode.Stored ? "stored" : "reversible", memory, false,
+                () => Timing.Once(() => step.Run(memory))));
         (double storedBits, double storedNorm) = step.Differentiate(MemoryMode.Stored);
         (double rebuiltBits, double rebuiltNorm) = step.Differentiate(MemoryMode.Reversible);
-        if (Math.Abs(storedBits - rebuiltBits) > LossTolerance || Math.Abs(storedNorm / rebuiltNorm - 1) > NormTolerance)
+        if (Math.Abs(storedBits - rebuiltBits) > LossTolerance
+            || Math.Abs(storedNorm / rebuiltNorm - 1) > NormTolerance)
             throw new GlowException(
-                $"{what}: stored gives {storedBits} bits/dim and gradient norm {storedNorm}, reversible {rebuiltBits} and {rebuiltNorm}; they must agree");
-        foreach (MemoryMode memory in (MemoryMode[])[MemoryMode.Stored, MemoryMode.Reversible]) Allocations.Add(Allocated(what, step, memory));
+                $"{what}: stored gives {storedBits} bits/dim and gradient norm {storedNorm}, reversible "
+                    + $"{rebuiltBits} and {rebuiltNorm}; they must agree");
+        foreach (MemoryMode memory in (MemoryMode[])[MemoryMode.Stored, MemoryMode.Reversible]) Allocations.Add(
+            Allocated(what, step, memory));
         return step;
     }
 
     private static TrainingStep Averaging(StepCase what, Device device, List<Turn> turns)
     {
         TrainingStep step = new(what, device, average: true);
-        turns.Add(new Turn("stored, average kept", MemoryMode.Stored, true, () => Timing.Once(() => step.Run(MemoryMode.Stored))));
+        turns.Add(new Turn("stored, average kept", MemoryMode.Stored, true,
+            () => Timing.Once(() => step.Run(MemoryMode.Stored))));
         return step;
     }
 
@@ -169,10 +185,12 @@ public sealed class StepTable(Ceilings ceilings, int threads, string? python, Te
         thread = GC.GetAllocatedBytesForCurrentThread() - thread;
 
         // Asking allocates too.
-        long before = GC.GetTotalAllocatedBytes(precise: true), asking = GC.GetTotalAllocatedBytes(precise: true) - before;
+        long before = GC.GetTotalAllocatedBytes(precise: true),
+            asking = GC.GetTotalAllocatedBytes(precise: true) - before;
         before = GC.GetTotalAllocatedBytes(precise: true);
         step.Run(memory);
         long process = GC.GetTotalAllocatedBytes(precise: true) - before - asking;
-        return new AllocationResult(what.ToString(), memory == MemoryMode.Stored ? "stored" : "reversible", thread, process);
+        return new AllocationResult(what.ToString(), memory == MemoryMode.Stored ? "stored" : "reversible", thread,
+            process);
     }
 }

@@ -44,7 +44,8 @@ public static class ThreadScaling
             for (int i = 0; i < counts.Count; i++)
             {
                 Timing timing = new(times[i]);
-                results.Add(new ScalingResult(what.ToString(), counts[i], timing.Median, timing.Min, runs, one / timing.Median));
+                results.Add(new ScalingResult(what.ToString(), counts[i], timing.Median, timing.Min, runs,
+                    one / timing.Median));
             }
             return results;
         }

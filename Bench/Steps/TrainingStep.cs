@@ -5,7 +5,8 @@ using GlowGpu.Model;
 namespace GlowGpu.Bench.Steps;
 
 /// <summary>
-/// What the trainer does in a step once it has its batch: loss and gradients, gradient norm, one Adamax update, and the Polyak average if it is kept.
+/// What the trainer does in a step once it has its batch: loss and gradients, gradient norm, one Adamax update, and
+/// the Polyak average if it is kept.
 /// Images are noise; their values do not change what is computed.
 /// </summary>
 public sealed class TrainingStep : IDisposable
@@ -25,7 +26,8 @@ public sealed class TrainingStep : IDisposable
     public TrainingStep(StepCase what, Device device, bool average = false)
     {
         model = new Glow(what.Config, device, seed: 1);
-        optimizer = new Adamax(device.Backend, model.Parameters, 0.9, 0.999, 1e-8, averageDecay: average ? 0.999 : null);
+        optimizer = new Adamax(device.Backend, model.Parameters, 0.9, 0.999, 1e-8,
+            averageDecay: average ? 0.999 : null);
         squares = device.Backend.Allocate(1);
         float[] bytes = new float[what.Batch * what.Config.Dimensions];
         new CounterRandom(1, "bench").Uniform(bytes);
@@ -68,7 +70,8 @@ public sealed class TrainingStep : IDisposable
     private static (double BitsPerDim, double GradientNorm) Checked(double bits, double norm)
     {
         if (!(double.IsFinite(bits) && double.IsFinite(norm)))
-            throw new GlowException($"training step: bits/dim is {bits} and the gradient norm {norm}; both must be finite");
+            throw new GlowException(
+                $"training step: bits/dim is {bits} and the gradient norm {norm}; both must be finite");
         return (bits, norm);
     }
 }

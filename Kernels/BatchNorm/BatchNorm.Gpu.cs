@@ -72,7 +72,8 @@ internal sealed class GpuBatchNorm(GpuContext gpu) : IBatchNorm
     }
 
     /// <inheritdoc/>
-    public void Backward(View x, View mean, View variance, BatchNormAffine affine, View dy, float gLogDet, View dx, BatchNormAffine gradients)
+    public void Backward(View x, View mean, View variance, BatchNormAffine affine, View dy, float gLogDet, View dx,
+        BatchNormAffine gradients)
     {
         Shapes.CheckBatchNormBackward(x, mean, variance, affine, dy, dx, gradients);
         int rows = x.Rows, cols = x.Cols;

@@ -4,9 +4,9 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// <see cref="IBatchNorm"/> on the host. Sums per channel are in double over chunks of rows whose number depends on the shape alone,
-/// added up in order; the elementwise passes gather tiles and repeat the channels' values beside them, so that one dense vector
-/// loop serves every number of channels. y may be x.
+/// <see cref="IBatchNorm"/> on the host. Sums per channel are in double over chunks of rows whose number depends on
+/// the shape alone, added up in order; the elementwise passes gather tiles and repeat the channels' values beside
+/// them, so that one dense vector loop serves every number of channels. y may be x.
 /// </summary>
 public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
 {
@@ -41,7 +41,14 @@ public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
     {
         Shapes.CheckBatchNorm(x, mean, variance, affine, y);
         Chunks rows = Cut(x);
-        workers.RunVectors(rows.Count, new ApplyWork { Rows = rows, X = new HostRows(x), Y = new HostRows(y), Norm = Of(mean, variance, affine) });
+        workers.RunVectors(rows.Count,
+            new ApplyWork
+            {
+                Rows = rows,
+                X = new HostRows(x),
+                Y = new HostRows(y),
+                Norm = Of(mean, variance, affine)
+            });
     }
 
     /// <inheritdoc/>
@@ -49,7 +56,14 @@ public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
     {
         Shapes.CheckBatchNorm(y, mean, variance, default, x);
         Chunks rows = Cut(x);
-        workers.RunVectors(rows.Count, new InvertWork { Rows = rows, X = new HostRows(x), Y = new HostRows(y), Norm = Of(mean, variance, default) });
+        workers.RunVectors(rows.Count,
+            new InvertWork
+            {
+                Rows = rows,
+                X = new HostRows(x),
+                Y = new HostRows(y),
+                Norm = Of(mean, variance, default)
+            });
     }
 
     /// <inheritdoc/>
@@ -64,7 +78,8 @@ public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
     }
 
     /// <inheritdoc/>
-    public void Backward(View x, View mean, View variance, BatchNormAffine affine, View dy, float gLogDet, View dx, BatchNormAffine gradients)
+    public void Backward(View x, View mean, View variance, BatchNormAffine affine, View dy, float gLogDet, View dx,
+        BatchNormAffine gradients)
     {
         Shapes.CheckBatchNormBackward(x, mean, variance, affine, dy, dx, gradients);
         int channels = x.Cols;
@@ -78,7 +93,8 @@ public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
         float* means = norm.Over + channels;
         for (int c = 0; c < channels; c++)
         {
-            double g = Total(sums, c, 2 * channels, rows.Count), gn = Total(sums, channels + c, 2 * channels, rows.Count);
+            double g = Total(sums, c, 2 * channels, rows.Count),
+                gn = Total(sums, channels + c, 2 * channels, rows.Count);
             means[c] = (float)(g / x.Rows);
             means[channels + c] = (float)(gn / x.Rows);
             if (affine.IsNone) continue;
@@ -157,7 +173,10 @@ public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
         }
     }
 
-    /// <summary>The channels' values of a tile, repeated for each of its rows. Tiles of one width repeat alike, so few are filled.</summary>
+    /// <summary>
+    /// The channels' values of a tile, repeated for each of its rows. Tiles of one width repeat alike, so few are
+    /// filled.
+    /// </summary>
     private ref struct Channels(Norm norm, float* memory)
     {
         private readonly Norm norm = norm;
@@ -192,7 +211,8 @@ public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
             (V.Load(x + i) - V.Load(Mean + i)) * V.Load(Over + i);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly V Affine<V>(V n, int i) where V : struct, ILanes<V> => V.Fma(n, V.Load(Gain + i), V.Load(Bias + i));
+        public readonly V Affine<V>(V n, int i) where V : struct,
+            ILanes<V> => V.Fma(n, V.Load(Gain + i), V.Load(Bias + i));
     }
 
     private struct ApplyWork : IVectorWork
@@ -263,7 +283,8 @@ public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
         [SkipLocalsInit]
         public readonly void Run<V>(int part, int worker) where V : struct, ILanes<V>
         {
-            float* x = stackalloc float[Tile.Length], g = stackalloc float[Tile.Length], memory = stackalloc float[Channels.Length];
+            float* x = stackalloc float[Tile.Length], g = stackalloc float[Tile.Length],
+                memory = stackalloc float[Channels.Length];
             double* sums = Sums + 2L * part * X.Cols;
             new Span<double>(sums, 2 * X.Cols).Clear();
             Channels channels = new(Norm, memory);
@@ -303,7 +324,8 @@ public sealed unsafe class HostBatchNorm(Workers workers) : IBatchNorm
         [SkipLocalsInit]
         public readonly void Run<V>(int part, int worker) where V : struct, ILanes<V>
         {
-            float* x = stackalloc float[Tile.Length], g = stackalloc float[Tile.Length], dx = stackalloc float[Tile.Length];
+            float* x = stackalloc float[Tile.Length], g = stackalloc float[Tile.Length],
+                dx = stackalloc float[Tile.Length];
             float* means = stackalloc float[2 * Tile.Length], memory = stackalloc float[Channels.Length];
             Channels channels = new(Norm, memory);
             V gLogDet = V.All(GLogDet);

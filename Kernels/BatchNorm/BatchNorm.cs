@@ -1,8 +1,8 @@
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// Gain and Bias <c>[C]</c> behind the normalisation and a ReLU behind those (or the gradients of the two); default: neither,
-/// the normalisation alone.
+/// Gain and Bias <c>[C]</c> behind the normalisation and a ReLU behind those (or the gradients of the two); default:
+/// neither, the normalisation alone.
 /// </summary>
 public readonly record struct BatchNormAffine(View Gain, View Bias)
 {
@@ -17,8 +17,8 @@ public readonly record struct BatchNormAffine(View Gain, View Bias)
 /// flow      y = n                        logdet of every image: −½·H·W·Σ_c ln(variance[c] + 1e-5)
 /// network   y = max(Gain·n + Bias, 0)
 /// </code>
-/// mean and variance <c>[1,C]</c> are those of the batch (biased, over all pixels of all images) in training and running ones
-/// elsewhere. x, y, dx, dy <c>[P,C]</c> are dense. Sums are in double or compensated.
+/// mean and variance <c>[1,C]</c> are those of the batch (biased, over all pixels of all images) in training and
+/// running ones elsewhere. x, y, dx, dy <c>[P,C]</c> are dense. Sums are in double or compensated.
 /// </summary>
 public interface IBatchNorm
 {
@@ -35,19 +35,22 @@ public interface IBatchNorm
     void AddLogDet(Pixels pixels, View variance, float sign, View logdet);
 
     /// <summary>
-    /// <b>Adds</b> the gradient of x to dx and overwrites those of Gain and Bias, where mean and variance are the batch's own and
-    /// so depend on every x. With g = dy (where the ReLU is open) and G = Gain, or 1:
+    /// <b>Adds</b> the gradient of x to dx and overwrites those of Gain and Bias, where mean and variance are the
+    /// batch's own and so depend on every x. With g = dy (where the ReLU is open) and G = Gain, or 1:
     /// <code>
     /// dBias = Σ_p g,  dGain = Σ_p g·n
     /// dx += r·(G·(g − dBias/P − n·dGain/P) − gLogDet·n)
     /// </code>
-    /// The last term is the log-determinant's way through the variance: −½·HW·N·gLogDet·d ln(variance)/dx = −gLogDet·r·n.
+    /// The last term is the log-determinant's way through the variance: −½·HW·N·gLogDet·d ln(variance)/dx =
+    /// −gLogDet·r·n.
     /// <paramref name="gLogDet"/> is the derivative of the loss by every image's log-determinant.
     /// </summary>
-    void Backward(View x, View mean, View variance, BatchNormAffine affine, View dy, float gLogDet, View dx, BatchNormAffine gradients);
+    void Backward(View x, View mean, View variance, BatchNormAffine affine, View dy, float gLogDet, View dx,
+        BatchNormAffine gradients);
 
     /// <summary>
-    /// running ← (1 − momentum)·running + momentum·batch; nothing when <paramref name="scale"/> <c>[1,1]</c> is given and is NaN
+    /// running ← (1 − momentum)·running + momentum·batch; nothing when <paramref name="scale"/> <c>[1,1]</c> is given
+    /// and is NaN
     /// (<see cref="IOptimizerStep.Judge"/>).
     /// </summary>
     void Blend(View batch, View running, float momentum, View scale = default);

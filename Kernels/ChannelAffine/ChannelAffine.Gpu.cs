@@ -3,10 +3,11 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="IChannelAffine"/> on a GPU. Up to 64 channels the memory is what bounds it (8·P·C bytes against 2·P·C² flops: an H100
-/// does 20 flops in the time of a byte, an A100 12), so <see cref="PixelTiles"/> reads and writes each byte once: 8 bytes an element
-/// forward, 12 backward, in one pass. Beyond, and where rows do not consist of whole vectors or groups are too small, it is matrix
-/// products: one forward; one for dx, one over the pixels in slices for dw and one pass over dy for db backward.
+/// <see cref="IChannelAffine"/> on a GPU. Up to 64 channels the memory is what bounds it (8·P·C bytes against 2·P·C²
+/// flops: an H100 does 20 flops in the time of a byte, an A100 12), so <see cref="PixelTiles"/> reads and writes each
+/// byte once: 8 bytes an element forward, 12 backward, in one pass. Beyond, and where rows do not consist of whole
+/// vectors or groups are too small, it is matrix products: one forward; one for dx, one over the pixels in slices for
+/// dw and one pass over dy for db backward.
 /// </summary>
 internal sealed class GpuChannelAffine(GpuContext gpu) : IChannelAffine
 {
@@ -22,7 +23,8 @@ internal sealed class GpuChannelAffine(GpuContext gpu) : IChannelAffine
     {
         public static Tiles Declare<TMemory>(GpuContext gpu) where TMemory : struct, ITileMemory => new(
             TMemory.Channels, TMemory.Weights, TMemory.Pixels,
-            gpu.Declare<PixelTileArguments>(PixelTiles.Apply<TMemory>), gpu.Declare<PixelTileArguments>(PixelTiles.Backward<TMemory>));
+            gpu.Declare<PixelTileArguments>(PixelTiles.Apply<TMemory>),
+                gpu.Declare<PixelTileArguments>(PixelTiles.Backward<TMemory>));
     }
 
     /// <inheritdoc/>
@@ -67,7 +69,9 @@ internal sealed class GpuChannelAffine(GpuContext gpu) : IChannelAffine
         gpu.Columns.Times(dyMatrix, p, c, 1f, gpu.Matrix(db));
     }
 
-    /// <summary>The kernels whose shared memory holds W and so many tiles, on this device and with these views; null: none.</summary>
+    /// <summary>
+    /// The kernels whose shared memory holds W and so many tiles, on this device and with these views; null: none.
+    /// </summary>
     private Tiles? Choose(int channels, int tiles, params ReadOnlySpan<View> views)
     {
         Tiles chosen = channels <= small.Channels ? small : large;
@@ -99,7 +103,8 @@ internal sealed class GpuChannelAffine(GpuContext gpu) : IChannelAffine
         };
     }
 
-    private int Groups(PixelTileArguments arguments) => Math.Min(arguments.Tiles, gpu.Multiprocessors * GroupsPerMultiprocessor);
+    private int Groups(PixelTileArguments arguments) => Math.Min(arguments.Tiles,
+        gpu.Multiprocessors * GroupsPerMultiprocessor);
 
     private void Launch(Kernel<PixelTileArguments> kernel, int groups, PixelTileArguments arguments) =>
         kernel.Launch(new Index3D(groups, 1, 1), new Index3D(gpu.GroupSize, 1, 1), arguments);

@@ -4,9 +4,9 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// The channel GEMM on the host. x, y and their gradients are read and written in place as rows; only w (both ways round) and, tile by
-/// tile, dy are laid out in panels. Backward walks the pixels once: fixed blocks of them each add up their own dw and
-/// db, which are then summed in order, so that results do not depend on the number of workers.
+/// The channel GEMM on the host. x, y and their gradients are read and written in place as rows; only w (both ways
+/// round) and, tile by tile, dy are laid out in panels. Backward walks the pixels once: fixed blocks of them each add
+/// up their own dw and db, which are then summed in order, so that results do not depend on the number of workers.
 /// </summary>
 public sealed unsafe class HostChannelAffine : IChannelAffine
 {

@@ -33,7 +33,9 @@ internal struct LargeTileMemory : ITileMemory
     public static int Pixels => 1024;
 }
 
-/// <summary>Arguments of the kernels of <see cref="PixelTiles"/>; all lengths along channels are in vectors of four.</summary>
+/// <summary>
+/// Arguments of the kernels of <see cref="PixelTiles"/>; all lengths along channels are in vectors of four.
+/// </summary>
 internal struct PixelTileArguments
 {
     /// <summary>Forward: x and y. Backward: x, dy and dx.</summary>
@@ -43,7 +45,9 @@ internal struct PixelTileArguments
     /// <summary>Backward: a row of dw and db for each group.</summary>
     public Matrix Sums;
 
-    /// <summary>Number of pixels, of tiles, and of threads' rows in a tile, which has four times as many pixels.</summary>
+    /// <summary>
+    /// Number of pixels, of tiles, and of threads' rows in a tile, which has four times as many pixels.
+    /// </summary>
     public int Pixels, Tiles, Rows;
 
     /// <summary>Vectors of a pixel, and of its place in shared memory.</summary>
@@ -56,10 +60,11 @@ internal struct PixelTileArguments
 }
 
 /// <summary>
-/// The channel GEMM on tiles of whole pixels. A group keeps W in shared memory and walks over tiles: it copies one there, vector
-/// by vector as it lies in memory, so that each byte of x is read once, and a thread computes four channels of four pixels, 64
-/// multiply-adds for eight 128-bit reads of shared memory. Up to 64 channels, a multiple of four. Every sum over channels runs in
-/// ascending order from zero, bias last, like a product of <see cref="GpuGemm"/>.
+/// The channel GEMM on tiles of whole pixels. A group keeps W in shared memory and walks over tiles: it copies one
+/// there, vector by vector as it lies in memory, so that each byte of x is read once, and a thread computes four
+/// channels of four pixels, 64 multiply-adds for eight 128-bit reads of shared memory. Up to 64 channels, a multiple
+/// of four. Every sum over channels runs in ascending order from zero, bias last, like a product of
+/// <see cref="GpuGemm"/>.
 /// <para>
 /// Backward reads dy and x once: dx as forward with Wᵀ, and each thread adds up one 4×4 block of dw over its pixels, in
 /// registers through all its tiles.
@@ -178,20 +183,28 @@ internal static class PixelTiles
         }
     }
 
-    /// <summary>Four channels of the pixels row, row + Rows, …: neighbouring threads read neighbouring rows, which lie in different banks.</summary>
-    private static void Multiply(PixelTileArguments arguments, ArrayView<Lanes> pixels, ArrayView<Lanes> weights, int row, int n,
+    /// <summary>
+    /// Four channels of the pixels row, row + Rows, …: neighbouring threads read neighbouring rows, which lie in
+    /// different banks.
+    /// </summary>
+    private static void Multiply(PixelTileArguments arguments, ArrayView<Lanes> pixels, ArrayView<Lanes> weights,
+        int row, int n,
         out Block sum)
     {
         sum = default;
         int step = arguments.Rows * arguments.Pitch, at = row * arguments.Pitch;
         for (int k = 0; k < arguments.Vectors.Value; k++)
         {
-            Lanes x0 = pixels[at + k], x1 = pixels[at + step + k], x2 = pixels[at + 2 * step + k], x3 = pixels[at + 3 * step + k];
+            Lanes x0 = pixels[at + k], x1 = pixels[at + step + k], x2 = pixels[at + 2 * step + k],
+                x3 = pixels[at + 3 * step + k];
             int w = 4 * k * arguments.Vectors.Value + n;
             Block.AddOuter(ref sum, new() { A = x0.A, B = x1.A, C = x2.A, D = x3.A }, weights[w]);
-            Block.AddOuter(ref sum, new() { A = x0.B, B = x1.B, C = x2.B, D = x3.B }, weights[w + arguments.Vectors.Value]);
-            Block.AddOuter(ref sum, new() { A = x0.C, B = x1.C, C = x2.C, D = x3.C }, weights[w + 2 * arguments.Vectors.Value]);
-            Block.AddOuter(ref sum, new() { A = x0.D, B = x1.D, C = x2.D, D = x3.D }, weights[w + 3 * arguments.Vectors.Value]);
+            Block.AddOuter(ref sum, new() { A = x0.B, B = x1.B, C = x2.B, D = x3.B },
+                weights[w + arguments.Vectors.Value]);
+            Block.AddOuter(ref sum, new() { A = x0.C, B = x1.C, C = x2.C, D = x3.C },
+                weights[w + 2 * arguments.Vectors.Value]);
+            Block.AddOuter(ref sum, new() { A = x0.D, B = x1.D, C = x2.D, D = x3.D },
+                weights[w + 3 * arguments.Vectors.Value]);
         }
     }
 
@@ -214,7 +227,13 @@ internal static class PixelTiles
         if (turn > 0)
         {
             Lanes before = target[index];
-            sum = new() { A = before.A + value.A, B = before.B + value.B, C = before.C + value.C, D = before.D + value.D };
+            sum = new()
+            {
+                A = before.A + value.A,
+                B = before.B + value.B,
+                C = before.C + value.C,
+                D = before.D + value.D
+            };
         }
         target[index] = sum;
     }

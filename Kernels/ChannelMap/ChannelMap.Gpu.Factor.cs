@@ -3,16 +3,17 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// First stage of <see cref="IChannelMap.Prepare"/>, a group a step: exp(3·logs), c, the LU factors of W in pairs of float32, and the
-/// step's log-determinant. A dense W is factored with partial pivoting, right-looking; plu brings its factors along.
+/// First stage of <see cref="IChannelMap.Prepare"/>, a group a step: exp(3·logs), c, the LU factors of W in pairs of
+/// float32, and the step's log-determinant. A dense W is factored with partial pivoting, right-looking; plu brings
+/// its factors along.
 /// </summary>
 internal static class ChannelMapFactor
 {
     private const int LargestGroup = 256;
 
     /// <summary>
-    /// A pivot below this part of its column, times C, is what rounding leaves of a zero: pairs keep about 45 bits, of which
-    /// elimination may cost a few.
+    /// A pivot below this part of its column, times C, is what rounding leaves of a zero: pairs keep about 45 bits,
+    /// of which elimination may cost a few.
     /// </summary>
     private const float SingularRatio = 2.3e-13f;
 
@@ -26,9 +27,11 @@ internal static class ChannelMapFactor
         int vectors = arguments.Of(step, StepField.Vectors);
         for (int i = Group.IdxX; i < n; i += Group.DimX)
         {
-            arguments.Work[vectors + i] = GpuMath.Exp(3f * arguments.Logs[arguments.Parameter(step, StepField.Logs) + i]);
+            arguments.Work[vectors + i] = GpuMath.Exp(3f * arguments.Logs[arguments.Parameter(step,
+                StepField.Logs) + i]);
             arguments.Work[vectors + ChannelMapVector.BadRow * n + i] = -1f;
-            arguments.C[arguments.Map(step, StepField.C) + i] = -arguments.Bias[arguments.Parameter(step, StepField.Bias) + i];
+            arguments.C[arguments.Map(step, StepField.C) + i] = -arguments.Bias[arguments.Parameter(step,
+                StepField.Bias) + i];
         }
         ArrayView<float> largest = SharedMemory.Allocate<float>(LargestGroup);
         ArrayView<int> rows = SharedMemory.Allocate<int>(LargestGroup);
@@ -67,7 +70,8 @@ internal static class ChannelMapFactor
         Group.Barrier();
         for (int distance = Group.DimX / 2; distance > 0; distance /= 2)
         {
-            if (Group.IdxX < distance) firsts[Group.IdxX] = IntrinsicMath.Min(firsts[Group.IdxX], firsts[Group.IdxX + distance]);
+            if (Group.IdxX < distance) firsts[Group.IdxX] = IntrinsicMath.Min(firsts[Group.IdxX],
+                firsts[Group.IdxX + distance]);
             Group.Barrier();
         }
         return firsts[0];
@@ -93,8 +97,11 @@ internal static class ChannelMapFactor
         arguments.Table[arguments.Of(step, StepField.Constants) + n + row]
         * GpuMath.Exp(arguments.LogS[arguments.Parameter(step, StepField.LogS) + row]);
 
-    /// <summary>The row from k on whose element in column k is largest; the first of equals, whatever the size of the group.</summary>
-    private static int PivotRow(ArrayView<float> work, int lu, int n, int k, ArrayView<float> largest, ArrayView<int> rows)
+    /// <summary>
+    /// The row from k on whose element in column k is largest; the first of equals, whatever the size of the group.
+    /// </summary>
+    private static int PivotRow(ArrayView<float> work, int lu, int n, int k, ArrayView<float> largest,
+        ArrayView<int> rows)
     {
         float best = -1f;
         int row = k;
@@ -158,7 +165,8 @@ internal static class ChannelMapFactor
         for (int i = k + 1 + Group.IdxX; i < n; i += Group.DimX)
         {
             int at = lu + i * n + k;
-            DoubleFloat factor = DoubleFloat.Divide(new(arguments.Work[at], arguments.Work[low + at]), pivot, arguments.Opaque);
+            DoubleFloat factor = DoubleFloat.Divide(new(arguments.Work[at], arguments.Work[low + at]), pivot,
+                arguments.Opaque);
             arguments.Work[at] = factor.Hi;
             arguments.Work[low + at] = factor.Lo;
         }
@@ -169,7 +177,8 @@ internal static class ChannelMapFactor
             int row = k + 1 + e / rest, col = k + 1 + e % rest;
             int l = lu + row * n + k, u = lu + k * n + col, at = lu + row * n + col;
             DoubleFloat product = DoubleFloat.Multiply(
-                new(arguments.Work[l], arguments.Work[low + l]), new(arguments.Work[u], arguments.Work[low + u]), arguments.Opaque);
+                new(arguments.Work[l], arguments.Work[low + l]), new(arguments.Work[u], arguments.Work[low + u]),
+                    arguments.Opaque);
             DoubleFloat value = DoubleFloat.Subtract(new(arguments.Work[at], arguments.Work[low + at]), product);
             arguments.Work[at] = value.Hi;
             arguments.Work[low + at] = value.Lo;
@@ -195,7 +204,8 @@ internal static class ChannelMapFactor
             for (int k = 0; k < n; k++)
             {
                 float largest = 0f;
-                for (int i = 0; i < n; i++) largest = IntrinsicMath.Max(largest, IntrinsicMath.Abs(arguments.Weight[weight + i * n + k]));
+                for (int i = 0; i < n; i++) largest = IntrinsicMath.Max(largest,
+                    IntrinsicMath.Abs(arguments.Weight[weight + i * n + k]));
                 float part = largest > 0f ? IntrinsicMath.Abs(arguments.Work[lu + k * n + k]) / largest : 0f;
                 if (!(part >= ratio))
                 {
@@ -239,8 +249,8 @@ internal static class ChannelMapFactor
     }
 
     /// <summary>
-    /// Σ ln|u_kk| as the logarithm of one product, its exponent kept apart: one rounding of a logarithm instead of C, and none where the
-    /// determinant is ±1, as that of a rotation.
+    /// Σ ln|u_kk| as the logarithm of one product, its exponent kept apart: one rounding of a logarithm instead of C,
+    /// and none where the determinant is ±1, as that of a rotation.
     /// </summary>
     private static DoubleFloat LogOfPivots(ChannelMapArguments arguments, int lu, int n)
     {
@@ -249,7 +259,8 @@ internal static class ChannelMapFactor
         for (int k = 0; k < n; k++)
         {
             int at = lu + k * n + k;
-            product = DoubleFloat.Multiply(product, new(arguments.Work[at], arguments.Work[n * n + at]), arguments.Opaque);
+            product = DoubleFloat.Multiply(product, new(arguments.Work[at], arguments.Work[n * n + at]),
+                arguments.Opaque);
             int raised = (int)((Interop.FloatAsInt(product.Hi) >> 23) & 0xFF) - 127;
             // Of 0, infinity and NaN nothing better can be made.
             if (raised <= -126 || raised >= 127) continue;

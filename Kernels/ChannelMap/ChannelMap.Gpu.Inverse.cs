@@ -3,8 +3,8 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// Second and third stage of <see cref="IChannelMap.Prepare"/>: a thread per column of W and its inverse, and one group for the sum over all
-/// steps.
+/// Second and third stage of <see cref="IChannelMap.Prepare"/>: a thread per column of W and its inverse, and one
+/// group for the sum over all steps.
 /// </summary>
 internal static class ChannelMapInverse
 {
@@ -23,7 +23,9 @@ internal static class ChannelMapInverse
         SolveColumn(arguments, step, n, col);
     }
 
-    /// <summary>Σ of the log-determinants, and what is wrong with the first step that something is wrong with.</summary>
+    /// <summary>
+    /// Σ of the log-determinants, and what is wrong with the first step that something is wrong with.
+    /// </summary>
     public static void Total(ChannelMapArguments arguments)
     {
         for (int step = Group.IdxX; step < arguments.Steps; step += Group.DimX)
@@ -38,7 +40,8 @@ internal static class ChannelMapInverse
                 first = row;
                 arguments.Work[scalars + ChannelMapVector.Kind] = ChannelMapVector.NotFinite;
                 arguments.Work[scalars + ChannelMapVector.At] = row * n + col;
-                arguments.Work[scalars + ChannelMapVector.Value] = arguments.Work[vectors + ChannelMapVector.BadValue * n + col];
+                arguments.Work[scalars + ChannelMapVector.Value] = arguments.Work[vectors + ChannelMapVector.BadValue
+                    * n + col];
             }
         }
         Group.Barrier();
@@ -47,8 +50,10 @@ internal static class ChannelMapInverse
         int failed = 0;
         for (int step = 0; step < arguments.Steps; step++)
         {
-            int scalars = arguments.Of(step, StepField.Vectors) + ChannelMapVector.Columns * arguments.Of(step, StepField.Channels);
-            sum = DoubleFloat.Add(sum, new(arguments.Work[scalars + ChannelMapVector.LogDetHi], arguments.Work[scalars + ChannelMapVector.LogDetLo]));
+            int scalars = arguments.Of(step, StepField.Vectors) + ChannelMapVector.Columns * arguments.Of(step,
+                StepField.Channels);
+            sum = DoubleFloat.Add(sum, new(arguments.Work[scalars + ChannelMapVector.LogDetHi],
+                arguments.Work[scalars + ChannelMapVector.LogDetLo]));
             float kind = arguments.Work[scalars + ChannelMapVector.Kind];
             if (failed != 0 || kind == ChannelMapVector.None) continue;
             failed = step + 1;
@@ -69,21 +74,25 @@ internal static class ChannelMapInverse
     private static void Permute(ChannelMapArguments arguments, int step, int n, int col)
     {
         int order = arguments.Of(step, StepField.Constants), scale = arguments.Of(step, StepField.Vectors);
-        int w = arguments.Map(step, StepField.W), v = arguments.Map(step, StepField.V), bias = arguments.Parameter(step, StepField.Bias);
+        int w = arguments.Map(step, StepField.W), v = arguments.Map(step, StepField.V),
+            bias = arguments.Parameter(step, StepField.Bias);
         int source = arguments.Table[order + col];
         for (int i = 0; i < n; i++)
         {
             arguments.W[w + i * n + col] = i == source ? arguments.Work[scale + i] : 0f;
             arguments.V[v + i * n + col] = arguments.Table[order + i] == col ? 1f / arguments.Work[scale + col] : 0f;
         }
-        arguments.B[arguments.Map(step, StepField.B) + col] = arguments.Bias[bias + source] * arguments.Work[scale + source];
+        arguments.B[arguments.Map(step, StepField.B) + col] = arguments.Bias[bias + source]
+            * arguments.Work[scale + source];
     }
 
     /// <summary>A column of W' and of b'.</summary>
     private static void FoldColumn(ChannelMapArguments arguments, int step, int n, int col, bool dense)
     {
-        int scale = arguments.Of(step, StepField.Vectors), lu = arguments.Of(step, StepField.Matrices), order = arguments.Of(step, StepField.Order);
-        int w = arguments.Map(step, StepField.W), bias = arguments.Parameter(step, StepField.Bias), weight = arguments.Parameter(step, StepField.Weight);
+        int scale = arguments.Of(step, StepField.Vectors), lu = arguments.Of(step, StepField.Matrices),
+            order = arguments.Of(step, StepField.Order);
+        int w = arguments.Map(step, StepField.W), bias = arguments.Parameter(step, StepField.Bias),
+            weight = arguments.Parameter(step, StepField.Weight);
         KahanSum shift = default;
         int bad = n;
         float badValue = 0f;
@@ -115,7 +124,8 @@ internal static class ChannelMapInverse
         for (int k = 0; k <= last; k++)
         {
             sum = DoubleFloat.Add(sum, DoubleFloat.Multiply(
-                new(arguments.Work[lu + row * n + k], 0f), new(arguments.Work[lu + k * n + col], 0f), arguments.Opaque));
+                new(arguments.Work[lu + row * n + k], 0f), new(arguments.Work[lu + k * n + col], 0f),
+                    arguments.Opaque));
         }
         return row <= col ? sum.Hi + arguments.Work[lu + row * n + col] : sum.Hi;
     }
@@ -123,7 +133,8 @@ internal static class ChannelMapInverse
     /// <summary>A column of W⁻¹ by substitution, forward through L and back through U, and of V.</summary>
     private static void SolveColumn(ChannelMapArguments arguments, int step, int n, int col)
     {
-        int low = n * n, lu = arguments.Of(step, StepField.Matrices), x = lu + 2 * low, order = arguments.Of(step, StepField.Order);
+        int low = n * n, lu = arguments.Of(step, StepField.Matrices), x = lu + 2 * low,
+            order = arguments.Of(step, StepField.Order);
         int start = n;
         for (int r = 0; r < n; r++)
         {
@@ -138,7 +149,8 @@ internal static class ChannelMapInverse
             {
                 int l = lu + r * n + k, at = x + k * n + col;
                 sum = DoubleFloat.Subtract(sum, DoubleFloat.Multiply(
-                    new(arguments.Work[l], arguments.Work[low + l]), new(arguments.Work[at], arguments.Work[low + at]), arguments.Opaque));
+                    new(arguments.Work[l], arguments.Work[low + l]),
+                        new(arguments.Work[at], arguments.Work[low + at]), arguments.Opaque));
             }
             arguments.Work[x + r * n + col] = sum.Hi;
             arguments.Work[x + low + r * n + col] = sum.Lo;
@@ -153,9 +165,11 @@ internal static class ChannelMapInverse
             {
                 int u = lu + r * n + k, at = x + k * n + col;
                 sum = DoubleFloat.Subtract(sum, DoubleFloat.Multiply(
-                    new(arguments.Work[u], arguments.Work[low + u]), new(arguments.Work[at], arguments.Work[low + at]), arguments.Opaque));
+                    new(arguments.Work[u], arguments.Work[low + u]),
+                        new(arguments.Work[at], arguments.Work[low + at]), arguments.Opaque));
             }
-            sum = DoubleFloat.Divide(sum, new(arguments.Work[diagonal], arguments.Work[low + diagonal]), arguments.Opaque);
+            sum = DoubleFloat.Divide(sum, new(arguments.Work[diagonal], arguments.Work[low + diagonal]),
+                arguments.Opaque);
             arguments.Work[here] = sum.Hi;
             arguments.Work[low + here] = sum.Lo;
             arguments.V[v + r * n + col] = sum.Hi / scale;

@@ -29,11 +29,15 @@ internal struct ChannelMapArguments
     public ArrayView<float> DBias, DLogs, DWeight, DLower, DUpper, DLogS;
     public ArrayView<float> W, B, V, C, DW, DB;
 
-    /// <summary>Scratch: per step LU and inverse as pairs <c>[4,C,C]</c>, and vectors (<see cref="ChannelMapVector"/>).</summary>
+    /// <summary>
+    /// Scratch: per step LU and inverse as pairs <c>[4,C,C]</c>, and vectors (<see cref="ChannelMapVector"/>).
+    /// </summary>
     public ArrayView<float> Work;
     public ArrayView<float> LogDet, Status;
 
-    /// <summary>Table of steps, their permutations and signs; and the rows' order in the factors, which pivoting decides.</summary>
+    /// <summary>
+    /// Table of steps, their permutations and signs; and the rows' order in the factors, which pivoting decides.
+    /// </summary>
     public ArrayView<int> Table, Orders;
 
     /// <summary>First step of the launch and, where all are walked, their number.</summary>
@@ -55,7 +59,10 @@ internal struct ChannelMapArguments
 /// <summary>The vectors of a step in scratch.</summary>
 internal static class ChannelMapVector
 {
-    /// <summary>exp(3·logs) <c>[C]</c>, and per column the first row of a W that is not finite, or −1 <c>[C]</c>, with its value <c>[C]</c>.</summary>
+    /// <summary>
+    /// exp(3·logs) <c>[C]</c>, and per column the first row of a W that is not finite, or −1 <c>[C]</c>, with its
+    /// value <c>[C]</c>.
+    /// </summary>
     public const int Scale = 0, BadRow = 1, BadValue = 2, Columns = 3;
 
     /// <summary>Behind them: status without the step's number, and its log-determinant as a pair.</summary>
@@ -113,7 +120,8 @@ internal sealed class ChannelMapPlan : IDisposable
             row[StepField.Order] = order;
             row[StepField.Constants] = constant;
             View[] views = Views(step);
-            for (int v = 0; v < views.Length; v++) row[StepField.Parameters + v] = views[v].IsNone ? 0 : checked((int)views[v].Offset);
+            for (int v = 0; v < views.Length; v++) row[StepField.Parameters + v] = views[v].IsNone ? 0
+                : checked((int)views[v].Offset);
             order += step.Channels;
             constant += Constants(step).Count();
         }

@@ -3,11 +3,12 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="IChannelMap"/> on a GPU: one launch over all steps of a model, however many channels each has, for every stage of the work. A
-/// group factors one W (LU with partial pivoting), then one thread solves for each column of an inverse and folds the actnorm in.
-/// Arithmetic that W's condition can amplify is in pairs of float32 (<see cref="DoubleFloat"/>), so results are good to rounding; sums run in
-/// one fixed order. The host neither reads nor waits: what is wrong with a W goes to the status. 4 floats of scratch a matrix element;
-/// about 2.7·C³ pair operations to prepare a step.
+/// <see cref="IChannelMap"/> on a GPU: one launch over all steps of a model, however many channels each has, for
+/// every stage of the work. A group factors one W (LU with partial pivoting), then one thread solves for each column
+/// of an inverse and folds the actnorm in. Arithmetic that W's condition can amplify is in pairs of float32
+/// (<see cref="DoubleFloat"/>), so results are good to rounding; sums run in one fixed order. The host neither reads
+/// nor waits: what is wrong with a W goes to the status. 4 floats of scratch a matrix element; about 2.7·C³ pair
+/// operations to prepare a step.
 /// </summary>
 internal sealed class GpuChannelMap : IChannelMap, IDisposable
 {
@@ -42,7 +43,8 @@ internal sealed class GpuChannelMap : IChannelMap, IDisposable
             ChannelMapArguments arguments = batch.Bind(shared);
             factor.Launch(new Index3D(batch.Count, 1, 1), new Index3D(gpu.GroupSize, 1, 1), arguments);
             int threads = Math.Min(gpu.GroupSize, ColumnsPerGroup);
-            invert.Launch(new Index3D(GpuContext.CeilingDivide(batch.Channels, threads), batch.Count, 1), new Index3D(threads, 1, 1), arguments);
+            invert.Launch(new Index3D(GpuContext.CeilingDivide(batch.Channels, threads), batch.Count, 1),
+                new Index3D(threads, 1, 1), arguments);
         }
         shared.Steps = steps.Count;
         shared.LogDet = gpu.Matrix(logDet).Data;
@@ -61,7 +63,8 @@ internal sealed class GpuChannelMap : IChannelMap, IDisposable
         {
             ChannelMapArguments arguments = batch.Bind(shared);
             int threads = Math.Min(gpu.GroupSize, ColumnsPerGroup);
-            backwardRows.Launch(new Index3D(GpuContext.CeilingDivide(batch.Channels, threads), batch.Count, 1), new Index3D(threads, 1, 1), arguments);
+            backwardRows.Launch(new Index3D(GpuContext.CeilingDivide(batch.Channels, threads), batch.Count, 1),
+                new Index3D(threads, 1, 1), arguments);
             if (!batch.HasPlu) continue;
             int groups = GpuContext.CeilingDivide((long)batch.Channels * batch.Channels, gpu.GroupSize);
             backwardFactors.Launch(new Index3D(groups, batch.Count, 1), new Index3D(gpu.GroupSize, 1, 1), arguments);
@@ -81,7 +84,10 @@ internal sealed class GpuChannelMap : IChannelMap, IDisposable
         return arguments;
     }
 
-    /// <summary>The plan of these steps, the last used first; made anew when they, or their constants, are not those of a kept one.</summary>
+    /// <summary>
+    /// The plan of these steps, the last used first; made anew when they, or their constants, are not those of a kept
+    /// one.
+    /// </summary>
     private ChannelMapPlan PlanOf(IReadOnlyList<ChannelMapStep> steps)
     {
         int found = plans.FindIndex(p => p.IsOf(steps));

@@ -3,8 +3,8 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// <see cref="IChannelMap"/> on the host: <see cref="ChannelMapMath"/> on every step, steps in parallel. Neighbouring steps go to
-/// different workers, because those of a deep level are far dearer than those of a shallow one.
+/// <see cref="IChannelMap"/> on the host: <see cref="ChannelMapMath"/> on every step, steps in parallel. Neighbouring
+/// steps go to different workers, because those of a deep level are far dearer than those of a shallow one.
 /// </summary>
 public sealed unsafe class HostChannelMap : IChannelMap
 {
@@ -126,7 +126,8 @@ public sealed unsafe class HostChannelMap : IChannelMap
             {
                 ChannelMapStep step = Steps[i];
                 ChannelMapMath.Backward(
-                    step, Values(step.Parameters), Tables(step.Maps), GLogDet, Values(step.Gradients), ScratchFor(Scratch[worker], step));
+                    step, Values(step.Parameters), Tables(step.Maps), GLogDet, Values(step.Gradients),
+                        ScratchFor(Scratch[worker], step));
             }
         }
     }

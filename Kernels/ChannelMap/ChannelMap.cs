@@ -15,8 +15,8 @@ public enum ChannelMixing
 
 /// <summary>
 /// Everything that turns the parameters of one step's actnorm and channel mixing into affine maps. Views that a mixing
-/// does not use are <see cref="View.None"/>. The same record carries parameters and, in <see cref="IChannelMap.Backward"/>,
-/// their gradients.
+/// does not use are <see cref="View.None"/>. The same record carries parameters and, in
+/// <see cref="IChannelMap.Backward"/>, their gradients.
 /// </summary>
 /// <param name="Bias">actnorm b <c>[1,C]</c></param>
 /// <param name="Logs">actnorm logs <c>[1,C]</c></param>
@@ -24,7 +24,8 @@ public enum ChannelMixing
 /// <param name="Lower">plu: strictly lower part used, <c>[C,C]</c></param>
 /// <param name="Upper">plu: strictly upper part used, <c>[C,C]</c></param>
 /// <param name="LogS">plu: log|diagonal of U| <c>[1,C]</c></param>
-public readonly record struct ChannelMapParameters(View Bias, View Logs, View Weight, View Lower, View Upper, View LogS);
+public readonly record struct ChannelMapParameters(View Bias, View Logs, View Weight, View Lower, View Upper,
+    View LogS);
 
 /// <summary>
 /// The maps of one step, as <see cref="IChannelMap.Prepare"/> leaves them:
@@ -57,9 +58,10 @@ public sealed record ChannelMapStep(
 }
 
 /// <summary>
-/// Small dense algebra of all steps at once: folding actnorm into the channel mixing, slogdet and inverse of W (LU with partial
-/// pivoting, in double precision or pairs of float32), and the way back to the gradients of actnorm and W. Run once per change of
-/// the parameters, over all steps of a model, so that a device needs one launch for all of them.
+/// Small dense algebra of all steps at once: folding actnorm into the channel mixing, slogdet and inverse of W (LU
+/// with partial pivoting, in double precision or pairs of float32), and the way back to the gradients of actnorm and
+/// W. Run once per change of the parameters, over all steps of a model, so that a device needs one launch for all of
+/// them.
 /// Permutation holds the row order p for <see cref="ChannelMixing.Plu"/> (row p[r] of W is row r of L·U') and the
 /// channel order for <see cref="ChannelMixing.Permutation"/>; Sign holds sign_s for Plu.
 /// </summary>
@@ -68,9 +70,9 @@ public interface IChannelMap
     /// <summary>
     /// Writes W, B, V, C of every step and, to <paramref name="logDet"/> <c>[1,1]</c>,
     /// Σ_steps H·W·(Σ_c 3·logs_c + ln|det W|) in nats: what the steps add to every image's log-likelihood.
-    /// A negative determinant is as good as a positive one. A W that is singular or not finite makes the log-determinant NaN, its maps
-    /// arbitrary, and is described in <paramref name="status"/> <c>[1,4]</c> (<see cref="ChannelMapStatus"/>): nothing is thrown, because
-    /// the host does not wait for the device here.
+    /// A negative determinant is as good as a positive one. A W that is singular or not finite makes the
+    /// log-determinant NaN, its maps arbitrary, and is described in <paramref name="status"/> <c>[1,4]</c>
+    /// (<see cref="ChannelMapStatus"/>): nothing is thrown, because the host does not wait for the device here.
     /// </summary>
     void Prepare(IReadOnlyList<ChannelMapStep> steps, View logDet, View status);
 

@@ -3,7 +3,9 @@ using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Kernels;
 
-/// <summary>The numbers of a <see cref="ChannelMapParameters"/> in host memory; what a mixing does not use stays empty.</summary>
+/// <summary>
+/// The numbers of a <see cref="ChannelMapParameters"/> in host memory; what a mixing does not use stays empty.
+/// </summary>
 public readonly ref struct ChannelMapValues
 {
     /// <summary>actnorm b <c>[C]</c></summary>
@@ -25,7 +27,10 @@ public readonly ref struct ChannelMapValues
     public Span<float> LogS { get; init; }
 }
 
-/// <summary>The numbers of a <see cref="ChannelMaps"/> in host memory; <see cref="ChannelMapMath"/> says which it reads and writes.</summary>
+/// <summary>
+/// The numbers of a <see cref="ChannelMaps"/> in host memory; <see cref="ChannelMapMath"/> says which it reads and
+/// writes.
+/// </summary>
 public readonly ref struct ChannelMapTables
 {
     /// <summary>W' <c>[C,C]</c></summary>
@@ -48,9 +53,9 @@ public readonly ref struct ChannelMapTables
 }
 
 /// <summary>
-/// The arithmetic of <see cref="IChannelMap"/> for one step on host memory, in double precision and rounded to float32 once
-/// at the end. Of a <see cref="ChannelMapStep"/> only the numbers are read, never its views. About 2.7·C³ flops to prepare a
-/// dense step, 4·C³ for plu, next to nothing backward when dense and 4·C³ for plu.
+/// The arithmetic of <see cref="IChannelMap"/> for one step on host memory, in double precision and rounded to
+/// float32 once at the end. Of a <see cref="ChannelMapStep"/> only the numbers are read, never its views. About
+/// 2.7·C³ flops to prepare a dense step, 4·C³ for plu, next to nothing backward when dense and 4·C³ for plu.
 /// </summary>
 public static class ChannelMapMath
 {
@@ -58,12 +63,14 @@ public static class ChannelMapMath
     public static int ScratchLength(int channels) => checked(3 * channels * channels + channels);
 
     /// <summary>
-    /// Fills W, B, V and C of <paramref name="maps"/> and returns H·W·(Σ_c 3·logs_c + ln|det W|) in nats. When W is singular or not
-    /// finite the result is NaN, the maps stay as they are, and <paramref name="status"/> says what is wrong with step
+    /// Fills W, B, V and C of <paramref name="maps"/> and returns H·W·(Σ_c 3·logs_c + ln|det W|) in nats. When W is
+    /// singular or not finite the result is NaN, the maps stay as they are, and <paramref name="status"/> says what
+    /// is wrong with step
     /// <paramref name="index"/>.
     /// </summary>
     public static double Prepare(
-        ChannelMapStep step, int index, ChannelMapValues parameters, ChannelMapTables maps, Span<double> scratch, Span<float> status)
+        ChannelMapStep step, int index, ChannelMapValues parameters, ChannelMapTables maps, Span<double> scratch,
+            Span<float> status)
     {
         ChannelMapStatus.Clear(status);
         int c = step.Channels, cc = c * c;
@@ -99,8 +106,9 @@ public static class ChannelMapMath
     }
 
     /// <summary>
-    /// Overwrites <paramref name="gradients"/> (those the mixing has) given DW, DB and, as <see cref="Prepare"/> left them, W
-    /// and V of <paramref name="maps"/>; <paramref name="gLogDet"/> is the derivative of the loss by the log-determinant.
+    /// Overwrites <paramref name="gradients"/> (those the mixing has) given DW, DB and, as <see cref="Prepare"/> left
+    /// them, W and V of <paramref name="maps"/>; <paramref name="gLogDet"/> is the derivative of the loss by the
+    /// log-determinant.
     /// W' and V stand in for e·W and W⁻¹/e, so no matrix is factored again.
     /// </summary>
     public static void Backward(
@@ -218,7 +226,8 @@ public static class ChannelMapMath
         int c = step.Channels, cc = c * c;
         Span<double> dw = scratch[..cc], first = scratch.Slice(cc, cc), second = scratch.Slice(2 * cc, cc);
 
-        // dU' = Lᵀ·D and dL = D·U'ᵀ with D = Pᵀ·dW, whose row r is row p[r] of dW. The log-determinant reaches log_s only.
+        // dU' = Lᵀ·D and dL = D·U'ᵀ with D = Pᵀ·dW, whose row r is row p[r] of dW. The log-determinant reaches log_s
+        // only.
         ExpandFactors(step, parameters, second, first);
         SmallMatrix.Transpose(c, second, first);
         for (int r = 0; r < c; r++) dw.Slice(step.Permutation[r] * c, c).CopyTo(second.Slice(r * c, c));

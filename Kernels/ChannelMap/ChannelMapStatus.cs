@@ -1,8 +1,9 @@
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// What <see cref="IChannelMap.Prepare"/> found wrong, as four float32 on the device, so that nobody waits for it: the number of the first failing
-/// step counted from 1 (0: none failed), what it is, and where. It is read back with whatever else a step has to tell.
+/// What <see cref="IChannelMap.Prepare"/> found wrong, as four float32 on the device, so that nobody waits for it:
+/// the number of the first failing step counted from 1 (0: none failed), what it is, and where. It is read back with
+/// whatever else a step has to tell.
 /// </summary>
 public static class ChannelMapStatus
 {
@@ -26,19 +27,24 @@ public static class ChannelMapStatus
     public static bool HasFailed(ReadOnlySpan<float> status) => status[0] != 0;
 
     /// <summary>Throws if a step failed.</summary>
-    /// <exception cref="ArithmeticException">A W is singular or not finite; the message begins with the name of the step.</exception>
+    /// <exception cref="ArithmeticException">A W is singular or not finite; the message begins with the name of the
+    /// step.</exception>
     public static void ThrowIfFailed(IReadOnlyList<ChannelMapStep> steps, ReadOnlySpan<float> status)
     {
         if (!HasFailed(status)) return;
         ChannelMapStep step = steps[(int)status[0] - 1];
         int at = (int)status[2], c = step.Channels;
         throw new ArithmeticException(status[1] == SingularKind
-            ? $"{step.Name}: the channel mixing matrix is singular (pivot {at + 1} of {c} is {status[3]:0.#e+0} of its column); go back to an earlier checkpoint and train on with a lower learning rate, or use the plu parameterisation, which stays invertible"
-            : $"{step.Name}: the channel mixing matrix is not finite ({status[3]} at row {at / c}, column {at % c}); go back to an earlier checkpoint and train on with a lower learning rate");
+            ? $"{step.Name}: the channel mixing matrix is singular (pivot {at + 1} of {c} is {status[3]:0.#e+0} of "
+            + "its column); go back to an earlier checkpoint and train on with a lower learning rate, or use the "
+            + "plu parameterisation, which stays invertible"
+            : $"{step.Name}: the channel mixing matrix is not finite ({status[3]} at row {at / c}, column "
+            + $"{at % c}); go back to an earlier checkpoint and train on with a lower learning rate");
     }
 
     /// <summary>Reads a status from the device, which waits for it, and throws if a step failed.</summary>
-    /// <exception cref="ArithmeticException">A W is singular or not finite; the message begins with the name of the step.</exception>
+    /// <exception cref="ArithmeticException">A W is singular or not finite; the message begins with the name of the
+    /// step.</exception>
     public static void ThrowIfFailed(IReadOnlyList<ChannelMapStep> steps, View status)
     {
         Span<float> values = stackalloc float[Length];

@@ -19,7 +19,8 @@ public sealed unsafe class HostChannelStats(Workers workers) : IChannelStats
     {
         Shapes.CheckChannelStats(x, bias, logs);
         int channels = x.Cols;
-        Chunks rows = new(x.Rows, Math.Max(1, Math.Max(ChunkElements / channels, (x.Rows + MaxChunks - 1) / MaxChunks)));
+        Chunks rows = new(x.Rows,
+            Math.Max(1, Math.Max(ChunkElements / channels, (x.Rows + MaxChunks - 1) / MaxChunks)));
         double* sums = memory.Take((long)rows.Count * channels);
         float* b = HostBuffer.Address(bias), l = HostBuffer.Address(logs);
 

@@ -1,8 +1,8 @@
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="IClassHead"/> on a GPU: one thread per mean, logit, loss or gradient; the sizes are those of one small matrix
-/// per batch. A label that names no class makes the loss of its image NaN.
+/// <see cref="IClassHead"/> on a GPU: one thread per mean, logit, loss or gradient; the sizes are those of one small
+/// matrix per batch. A label that names no class makes the loss of its image NaN.
 /// </summary>
 internal sealed class GpuClassHead(GpuContext gpu) : IClassHead
 {
@@ -41,7 +41,8 @@ internal sealed class GpuClassHead(GpuContext gpu) : IClassHead
     }
 
     /// <inheritdoc/>
-    public void Backward(Pixels pixels, ClassHeadParameters parameters, View labels, View mean, View logits, float gLoss,
+    public void Backward(Pixels pixels, ClassHeadParameters parameters, View labels, View mean,
+        View logits, float gLoss,
         View dz, ClassHeadParameters gradients)
     {
         Shapes.CheckClassHeadBackward(pixels, parameters, labels, mean, logits, dz, gradients);
@@ -59,24 +60,25 @@ internal sealed class GpuClassHead(GpuContext gpu) : IClassHead
         Run(addToPixels, (int)dz.Count, arguments);
     }
 
-    private Arguments Bind(Pixels pixels, View z, ClassHeadParameters parameters, View labels, View mean, View logits) => new()
-    {
-        Z = gpu.Matrix(z),
-        Mean = gpu.Matrix(mean),
-        Logits = gpu.Matrix(logits),
-        Labels = gpu.Matrix(labels),
-        Loss = gpu.Missing,
-        Weight = gpu.Matrix(parameters.W).Window(0, logits.Cols),
-        Bias = gpu.Matrix(parameters.Bias),
-        Logs = gpu.Matrix(parameters.Logs),
-        DLogits = gpu.Missing,
-        DMean = gpu.Missing,
-        DWeight = gpu.Missing,
-        Images = pixels.N,
-        Pixels = pixels.H * pixels.W,
-        Channels = z.Cols,
-        Classes = logits.Cols,
-    };
+    private Arguments Bind(Pixels pixels, View z, ClassHeadParameters parameters, View labels,
+        View mean, View logits) => new()
+        {
+            Z = gpu.Matrix(z),
+            Mean = gpu.Matrix(mean),
+            Logits = gpu.Matrix(logits),
+            Labels = gpu.Matrix(labels),
+            Loss = gpu.Missing,
+            Weight = gpu.Matrix(parameters.W).Window(0, logits.Cols),
+            Bias = gpu.Matrix(parameters.Bias),
+            Logs = gpu.Matrix(parameters.Logs),
+            DLogits = gpu.Missing,
+            DMean = gpu.Missing,
+            DWeight = gpu.Missing,
+            Images = pixels.N,
+            Pixels = pixels.H * pixels.W,
+            Channels = z.Cols,
+            Classes = logits.Cols,
+        };
 
     private static void Run(Kernel<Arguments> kernel, int count, Arguments arguments) =>
         kernel.ForEach(count, arguments with { Count = count });

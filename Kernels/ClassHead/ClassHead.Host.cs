@@ -3,8 +3,8 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// <see cref="IClassHead"/> on the host, all sums in double: forward and dz in parallel over images, the gradients over rows of
-/// W (and one last part for bias and logs).
+/// <see cref="IClassHead"/> on the host, all sums in double: forward and dz in parallel over images, the gradients
+/// over rows of W (and one last part for bias and logs).
 /// </summary>
 public sealed unsafe class HostClassHead(Workers workers) : IClassHead
 {
@@ -13,7 +13,8 @@ public sealed unsafe class HostClassHead(Workers workers) : IClassHead
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape does not fit, or a label is not a class.</exception>
-    public void Forward(Pixels pixels, View z, ClassHeadParameters parameters, View labels, View mean, View logits, View loss)
+    public void Forward(Pixels pixels, View z, ClassHeadParameters parameters, View labels, View mean,
+        View logits, View loss)
     {
         Shapes.CheckClassHead(pixels, z, parameters, labels, mean, logits, loss);
         Head head = Open("class head", pixels, parameters, labels, mean, logits);
@@ -22,7 +23,8 @@ public sealed unsafe class HostClassHead(Workers workers) : IClassHead
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape does not fit, or a label is not a class.</exception>
-    public void Backward(Pixels pixels, ClassHeadParameters parameters, View labels, View mean, View logits, float gLoss,
+    public void Backward(Pixels pixels, ClassHeadParameters parameters, View labels, View mean,
+        View logits, float gLoss,
         View dz, ClassHeadParameters gradients)
     {
         Shapes.CheckClassHeadBackward(pixels, parameters, labels, mean, logits, dz, gradients);
@@ -104,7 +106,8 @@ public sealed unsafe class HostClassHead(Workers workers) : IClassHead
                 int count = Math.Min(Block, Head.Classes - start);
                 for (int i = 0; i < count; i++) sums[i] = Head.Bias[start + i];
                 for (int c = 0; c < Head.Channels; c++)
-                    for (int i = 0; i < count; i++) sums[i] += (double)mean[c] * Head.W[(long)c * Head.Classes + start + i];
+                    for (int i = 0; i < count; i++) sums[i] += (double)mean[c] * Head.W[(long)c * Head.Classes
+                        + start + i];
                 for (int i = 0; i < count; i++) logits[start + i] = (float)(sums[i] * Head.Scale[start + i]);
             }
             Loss[n] = (float)((Head.LogSumExp(n) - logits[(int)Head.Labels[n]]) / Math.Log(2));

@@ -13,7 +13,10 @@ public readonly record struct ClassHeadParameters(View W, View Bias, View Logs);
 /// </summary>
 public interface IClassHead
 {
-    /// <summary>Writes mean <c>[N,C]</c>, logits <c>[N,classes]</c>, loss <c>[1,N]</c>. labels <c>[1,N]</c>: class indices as floats.</summary>
+    /// <summary>
+    /// Writes mean <c>[N,C]</c>, logits <c>[N,classes]</c>, loss <c>[1,N]</c>. labels <c>[1,N]</c>: class indices as
+    /// floats.
+    /// </summary>
     void Forward(Pixels pixels, View z, ClassHeadParameters parameters, View labels, View mean, View logits, View loss);
 
     /// <summary>

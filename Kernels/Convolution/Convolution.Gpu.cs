@@ -1,7 +1,8 @@
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="IConvolution"/> on a GPU: a product over gathered patches, or of a 1×1 convolution over the pixels themselves.
+/// <see cref="IConvolution"/> on a GPU: a product over gathered patches, or of a 1×1 convolution over the pixels
+/// themselves.
 /// Packed are the weights as they are, and behind them the bias.
 /// </summary>
 internal sealed class GpuConvolution(GpuContext gpu, PatchConvolution patches, Views views) : IConvolution
@@ -48,7 +49,8 @@ internal sealed class GpuConvolution(GpuContext gpu, PatchConvolution patches, V
         if (shape.Relu)
         {
             g = gpu.Scratch.Take(ScratchSlot.FirstGradient, p, shape.Out);
-            mask.ForEach(checked(p * shape.Out), new() { Y = gpu.Matrix(y), DY = gpu.Matrix(dy), Target = g, Count = p * shape.Out });
+            mask.ForEach(checked(p * shape.Out),
+                new() { Y = gpu.Matrix(y), DY = gpu.Matrix(dy), Target = g, Count = p * shape.Out });
         }
         gpu.Columns.Times(g, p, shape.Out, 1f, gpu.Matrix(gradients.Bias));
         Matrix read = Read(shape, pixels, x);

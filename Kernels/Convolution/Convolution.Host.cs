@@ -4,9 +4,10 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// The plain convolution on the host: a tile of gathered patches (of a 1×1 convolution, of the pixels themselves) times the packed
-/// weights, straight into y. Backward goes over the batch a few images at a time, so that its patches and their gradients stay
-/// small; the weight gradient is one sum over all pixels in order, whatever the number of threads.
+/// The plain convolution on the host: a tile of gathered patches (of a 1×1 convolution, of the pixels themselves)
+/// times the packed weights, straight into y. Backward goes over the batch a few images at a time, so that its
+/// patches and their gradients stay small; the weight gradient is one sum over all pixels in order, whatever the
+/// number of threads.
 /// </summary>
 public sealed unsafe class HostConvolution : IConvolution
 {
@@ -97,9 +98,12 @@ public sealed unsafe class HostConvolution : IConvolution
         }
     }
 
-    private static HostRows RowsFrom(View view, int row) => new(HostBuffer.Address(view) + (long)row * view.Stride, view.Cols, view.Stride);
+    private static HostRows RowsFrom(View view, int row) => new(HostBuffer.Address(view) + (long)row * view.Stride,
+        view.Cols, view.Stride);
 
-    /// <summary>W <c>[Taps·In, Out]</c> in panels, its transpose <c>[Out, Taps·In]</c> in panels, and the bias.</summary>
+    /// <summary>
+    /// W <c>[Taps·In, Out]</c> in panels, its transpose <c>[Out, Taps·In]</c> in panels, and the bias.
+    /// </summary>
     private readonly struct Packed
     {
         public readonly float* W, WT, Bias;
@@ -164,7 +168,8 @@ public sealed unsafe class HostConvolution : IConvolution
             {
                 nint panel = (nint)Tiles.Rows * Panels.Width;
                 float* patches = Patches + worker * PatchLength;
-                new Patches(Pixels, mirrored: false).Gather(X.Address, X.Stride, Shape.In, edge: false, first, rows, patches, panel);
+                new Patches(Pixels, mirrored: false).Gather(X.Address, X.Stride, Shape.In, edge: false, first, rows,
+                    patches, panel);
                 product = Product.OfPanels(patches, panel, rows, Shape.Rows, Packed.W, Shape.Out);
             }
             product.ToRows(Y.Row(first), Y.Stride);
@@ -186,7 +191,10 @@ public sealed unsafe class HostConvolution : IConvolution
         public HostRows X, Y, Dy, Dx;
         public bool IsFirst, IsLast;
 
-        /// <summary>All tiles of patches and of dy behind the ReLU, in panels; the gradient of the patches, rows padded to whole panels.</summary>
+        /// <summary>
+        /// All tiles of patches and of dy behind the ReLU, in panels; the gradient of the patches, rows padded to
+        /// whole panels.
+        /// </summary>
         public float* Patch, G, DPatches;
 
         /// <summary>Σ g of every block of pixels, and the total over all pieces so far.</summary>
@@ -215,7 +223,8 @@ public sealed unsafe class HostConvolution : IConvolution
         /// <summary>Lays the scratch memory of the largest piece out and returns its length.</summary>
         public long Place(float* start)
         {
-            // The last piece may be cut into other tiles; whole tiles never reach further than one of them beyond the pixels.
+            // The last piece may be cut into other tiles; whole tiles never reach further than one of them beyond the
+            // pixels.
             long rows = Pixels.Count + (long)Tiles.MaxRows;
             MemoryLayout layout = new(start);
             Patch = layout.Take(rows * Panels.Pad(Shape.Rows));
@@ -241,7 +250,9 @@ public sealed unsafe class HostConvolution : IConvolution
         };
     }
 
-    /// <summary>One tile of both factors of the weight gradient, and of the gradient of what the convolution read.</summary>
+    /// <summary>
+    /// One tile of both factors of the weight gradient, and of the gradient of what the convolution read.
+    /// </summary>
     private struct TileWork : IWork
     {
         public BackwardContext Context;
@@ -271,7 +282,8 @@ public sealed unsafe class HostConvolution : IConvolution
             for (int j = 0; j < c.SumCount; j += Panels.Width)
                 ColumnSums.Sum(g + j / Panels.Width * panel, rows, sums + j, c.SumCount);
 
-            Product product = Product.OfPanels(g, panel, rows, shape.Out, c.Packed.WT, shape.Size == 1 ? shape.In : c.Ins);
+            Product product = Product.OfPanels(g, panel, rows, shape.Out, c.Packed.WT,
+                shape.Size == 1 ? shape.In : c.Ins);
             if (shape.Size == 1)
             {
                 product.ToRows(c.Dx.Row(first), c.Dx.Stride);
@@ -292,7 +304,8 @@ public sealed unsafe class HostConvolution : IConvolution
                 int n = Math.Min(Panels.Width, columns - c);
                 for (int r = 0; r < rows; r++)
                 {
-                    float* from = dy + c + (long)r * columns, gate = y + c + (long)r * columns, to = target + r * Panels.Width;
+                    float* from = dy + c + (long)r * columns, gate = y + c + (long)r * columns,
+                        to = target + r * Panels.Width;
                     int i = 0;
                     for (; i + 8 <= n; i += 8)
                     {
@@ -305,7 +318,9 @@ public sealed unsafe class HostConvolution : IConvolution
         }
     }
 
-    /// <summary>A worker's pixels of dx and its share of the weight gradient; the first also sums the bias gradient.</summary>
+    /// <summary>
+    /// A worker's pixels of dx and its share of the weight gradient; the first also sums the bias gradient.
+    /// </summary>
     private struct GradientWork : IWork
     {
         public BackwardContext Context;

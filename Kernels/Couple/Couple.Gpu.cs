@@ -6,11 +6,16 @@ namespace GlowGpu.Kernels.Gpu;
 /// </summary>
 internal sealed class GpuCouple(GpuContext gpu) : ICouple
 {
-    private readonly VectorKernel<Arguments> forwardAffine = new(gpu, ForwardAffine<Width1>, ForwardAffine<Width2>, ForwardAffine<Width4>);
-    private readonly VectorKernel<Arguments> inverseAffine = new(gpu, InverseAffine<Width1>, InverseAffine<Width2>, InverseAffine<Width4>);
-    private readonly VectorKernel<Arguments> backwardAffine = new(gpu, BackwardAffine<Width1>, BackwardAffine<Width2>, BackwardAffine<Width4>);
-    private readonly VectorKernel<Arguments> addScaled = new(gpu, AddScaled<Width1>, AddScaled<Width2>, AddScaled<Width4>);
-    private readonly VectorKernel<Arguments> backwardAdditive = new(gpu, BackwardAdditive<Width1>, BackwardAdditive<Width2>, BackwardAdditive<Width4>);
+    private readonly VectorKernel<Arguments> forwardAffine = new(gpu, ForwardAffine<Width1>, ForwardAffine<Width2>,
+        ForwardAffine<Width4>);
+    private readonly VectorKernel<Arguments> inverseAffine = new(gpu, InverseAffine<Width1>, InverseAffine<Width2>,
+        InverseAffine<Width4>);
+    private readonly VectorKernel<Arguments> backwardAffine = new(gpu, BackwardAffine<Width1>, BackwardAffine<Width2>,
+        BackwardAffine<Width4>);
+    private readonly VectorKernel<Arguments> addScaled = new(gpu, AddScaled<Width1>, AddScaled<Width2>,
+        AddScaled<Width4>);
+    private readonly VectorKernel<Arguments> backwardAdditive = new(gpu, BackwardAdditive<Width1>,
+        BackwardAdditive<Width2>, BackwardAdditive<Width4>);
 
     internal struct Arguments
     {
@@ -147,7 +152,8 @@ internal sealed class GpuCouple(GpuContext gpu) : ICouple
         for (int i = GridStride.First; i < arguments.Count; i += GridStride.Step)
         {
             int p = arguments.Row.Divide(i), c = (i - p * arguments.Row.Value) * TWidth.Size;
-            TWidth.Store(arguments.DH, p * arguments.DH.Stride + c, TWidth.Load(arguments.DZ, p * arguments.DZ.Stride + c));
+            TWidth.Store(arguments.DH, p * arguments.DH.Stride + c,
+                TWidth.Load(arguments.DZ, p * arguments.DZ.Stride + c));
         }
     }
 

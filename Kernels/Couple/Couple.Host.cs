@@ -124,7 +124,8 @@ public sealed unsafe class HostCouple(Workers workers) : ICouple
             }
         }
 
-        private static void Transform<V>(int count, float* z, float* shift, float* raw, float* logScale) where V : struct, ILanes<V>
+        private static void Transform<V>(int count, float* z, float* shift, float* raw, float* logScale) where V
+            : struct, ILanes<V>
         {
             for (int i = 0; i < count; i += V.Count)
             {
@@ -200,7 +201,9 @@ public sealed unsafe class HostCouple(Workers workers) : ICouple
             }
         }
 
-        /// <summary>dz ← dz·scale, which is dshift too; raw ← draw. Lanes past count hold whatever the buffers held.</summary>
+        /// <summary>
+        /// dz ← dz·scale, which is dshift too; raw ← draw. Lanes past count hold whatever the buffers held.
+        /// </summary>
         private readonly void Differentiate<V>(int count, float* z, float* dz, float* raw) where V : struct, ILanes<V>
         {
             for (int i = 0; i < count; i += V.Count)

@@ -4,7 +4,10 @@ using ILGPU.Runtime.Cuda;
 
 namespace GlowGpu.Kernels.Gpu;
 
-/// <summary>One layer of <see cref="FusedNetKernel"/>: weights <c>[N, K]</c> as rows of factors, bias, and where its output goes.</summary>
+/// <summary>
+/// One layer of <see cref="FusedNetKernel"/>: weights <c>[N, K]</c> as rows of factors, bias, and where its output
+/// goes.
+/// </summary>
 internal struct FusedLayer
 {
     public DeviceAddress Weights, Bias;
@@ -59,17 +62,19 @@ internal struct FusedStages2 : IFusedStages
 }
 
 /// <summary>
-/// The coupling network up to its taps as one kernel: a group takes as many pixels as a warp tile has rows (64 in bfloat16, 32 in
-/// TF32), gathers their patches to shared memory, and carries them through the three products; hidden activations of up to
-/// <see cref="WidestHidden"/> channels stay in shared memory and go to memory only where backward needs them. Each of eight
-/// warps computes 32 of 256 columns at a time; weights stream past in slices of 64 bytes of the inner dimension, from layer to layer
-/// without a break. Elements are summed in the order of <see cref="TensorGemmKernel"/>: the results are the same, bit for bit.
+/// The coupling network up to its taps as one kernel: a group takes as many pixels as a warp tile has rows (64 in
+/// bfloat16, 32 in TF32), gathers their patches to shared memory, and carries them through the three products; hidden
+/// activations of up to
+/// <see cref="WidestHidden"/> channels stay in shared memory and go to memory only where backward needs them. Each of
+/// eight warps computes 32 of 256 columns at a time; weights stream past in slices of 64 bytes of the inner
+/// dimension, from layer to layer without a break. Elements are summed in the order of
+/// <see cref="TensorGemmKernel"/>: the results are the same, bit for bit.
 /// <para>
-/// Floor: 2·P·Width·(9·In1 + Width + 9·Out) flops over the peak; z and the taps once. A group reads all weights from the second-level
-/// cache, Rows flops a byte in bfloat16 (half that in TF32), as the products one by one do in tiles of 128 × 128; what it
-/// saves are the 4·P·Width·Bytes of hidden activations written and read back and the launches. Budget at width 512: two hidden tiles
-/// of 64 KiB, 16 KiB a stage of weights; 64 accumulators (32 in TF32) and 24 words of fragments a thread, one group of 256 threads a
-/// multiprocessor.
+/// Floor: 2·P·Width·(9·In1 + Width + 9·Out) flops over the peak; z and the taps once. A group reads all weights from
+/// the second-level cache, Rows flops a byte in bfloat16 (half that in TF32), as the products one by one do in tiles
+/// of 128 × 128; what it saves are the 4·P·Width·Bytes of hidden activations written and read back and the launches.
+/// Budget at width 512: two hidden tiles of 64 KiB, 16 KiB a stage of weights; 64 accumulators (32 in TF32) and 24
+/// words of fragments a thread, one group of 256 threads a multiprocessor.
 /// </para>
 /// </summary>
 internal static class FusedNetKernel
@@ -121,16 +126,20 @@ internal static class FusedNetKernel
             Pitch = arguments.HiddenPitch,
             Layer = arguments.First,
         };
-        Layer<TFormat, TWarp, TStages, HiddenSink<TFormat>>(arguments, rows, second, arguments.PatchPitch, weights, ref cursor, ref stage);
+        Layer<TFormat, TWarp, TStages, HiddenSink<TFormat>>(arguments, rows, second, arguments.PatchPitch, weights,
+            ref cursor, ref stage);
         rows.Layer = arguments.Second;
         rows.Region = second;
-        Layer<TFormat, TWarp, TStages, HiddenSink<TFormat>>(arguments, rows, 0, arguments.HiddenPitch, weights, ref cursor, ref stage);
+        Layer<TFormat, TWarp, TStages, HiddenSink<TFormat>>(arguments, rows, 0, arguments.HiddenPitch, weights,
+            ref cursor, ref stage);
         rows.Layer = arguments.Last;
-        Layer<TFormat, TWarp, TStages, TapSink>(arguments, rows, second, arguments.HiddenPitch, weights, ref cursor, ref stage);
+        Layer<TFormat, TWarp, TStages, TapSink>(arguments, rows, second, arguments.HiddenPitch, weights,
+            ref cursor, ref stage);
     }
 
     /// <summary>One layer: rows of A at <paramref name="regionA"/>, all columns, 256 at a time.</summary>
-    private static void Layer<TFormat, TWarp, TStages, TSink>(FusedNetArguments arguments, FusedRows rows, int regionA, int pitchA,
+    private static void Layer<TFormat, TWarp, TStages, TSink>(FusedNetArguments arguments, FusedRows rows,
+        int regionA, int pitchA,
         int weights, ref Cursor cursor, ref int stage)
         where TFormat : struct, ITensorFormat
         where TWarp : struct, IWarpTile
@@ -171,7 +180,8 @@ internal static class FusedNetKernel
     {
         if (cursor.Layer < 3)
         {
-            FusedLayer layer = cursor.Layer == 0 ? arguments.First : cursor.Layer == 1 ? arguments.Second : arguments.Last;
+            FusedLayer layer = cursor.Layer == 0 ? arguments.First : cursor.Layer == 1 ? arguments.Second
+                : arguments.Last;
             int line = Group.IdxX / ThreadsPerLine, chunk = Group.IdxX % ThreadsPerLine;
             int stage = weights + cursor.Stage * StageBytes;
             Fetch(layer, cursor, line, chunk, stage);
@@ -195,10 +205,13 @@ internal static class FusedNetKernel
     }
 
     private static void Fetch(FusedLayer layer, Cursor cursor, int line, int chunk, int stage) =>
-        AsyncCopy.Of(layer.Weights, cursor.Col + line, layer.N, layer.RowBytes, layer.RowBytes, chunk, WarpTile.OffsetB(line, chunk))
+        AsyncCopy.Of(layer.Weights, cursor.Col + line, layer.N, layer.RowBytes, layer.RowBytes, chunk,
+            WarpTile.OffsetB(line, chunk))
             .Begin(cursor.Slice, stage);
 
-    /// <summary>Patches of the group's pixels to shared memory, zero beyond the last pixel and the last element.</summary>
+    /// <summary>
+    /// Patches of the group's pixels to shared memory, zero beyond the last pixel and the last element.
+    /// </summary>
     private static void Gather<TFormat, TWarp>(FusedNetArguments arguments, int region)
         where TFormat : struct, ITensorFormat
         where TWarp : struct, IWarpTile
@@ -225,8 +238,8 @@ internal static class FusedNetKernel
     }
 
     /// <summary>
-    /// Where a chunk of 16 bytes lies in a row of a multiple of 128 bytes: the same chunk of eight rows that follow each other falls
-    /// into the eight groups of banks.
+    /// Where a chunk of 16 bytes lies in a row of a multiple of 128 bytes: the same chunk of eight rows that follow
+    /// each other falls into the eight groups of banks.
     /// </summary>
     private static int Swizzle(int row, int chunk) => (chunk ^ (row & 7)) * 16;
 
@@ -255,7 +268,8 @@ internal static class FusedNetKernel
             if (arguments.Layer.PitchOutput != 0)
             {
                 TFormat.Store(
-                    TensorEpilogue.Address(arguments.Layer.Output, arguments.FirstRow + row, arguments.Layer.PitchOutput, col, TFormat.Bytes),
+                    TensorEpilogue.Address(arguments.Layer.Output, arguments.FirstRow + row,
+                        arguments.Layer.PitchOutput, col, TFormat.Bytes),
                     arguments.FirstRow + row < arguments.M ? inside : 0);
             }
         }
@@ -265,7 +279,8 @@ internal static class FusedNetKernel
     private struct TapSink : IRowSink<FusedRows>
     {
         public static void Take(FusedRows arguments, int row, int col) => TensorEpilogue.Store(
-            TensorEpilogue.Address(arguments.Layer.Output, arguments.FirstRow + row, arguments.Layer.PitchOutput, col, sizeof(float)),
+            TensorEpilogue.Address(arguments.Layer.Output, arguments.FirstRow + row, arguments.Layer.PitchOutput, col,
+                sizeof(float)),
             arguments.FirstRow + row < arguments.M && col < arguments.Layer.N ? 1 : 0);
     }
 }

@@ -26,7 +26,8 @@ internal sealed class FusedNet<TFormat, TWarp>
     public bool Fills(int pixels) => GpuContext.CeilingDivide(pixels, TWarp.Rows) >= gpu.Multiprocessors;
 
     /// <summary>Queues the network up to its taps.</summary>
-    public void Forward(Pixels pixels, int channels, int patchCols, Matrix z, FusedLayer first, FusedLayer second, FusedLayer last) =>
+    public void Forward(Pixels pixels, int channels, int patchCols, Matrix z, FusedLayer first, FusedLayer second,
+        FusedLayer last) =>
         kernel!.Launch(
             new Index3D(GpuContext.CeilingDivide(pixels.Count, TWarp.Rows), 1, 1),
             new Index3D(FusedNetKernel.Threads, 1, 1),
@@ -46,12 +47,14 @@ internal sealed class FusedNet<TFormat, TWarp>
             },
             Bytes(patchCols, first.N, stages));
 
-    private (Kernel<FusedNetArguments> Kernel, int Stages, int Bytes)? Declare<TStages>() where TStages : struct, IFusedStages
+    private (Kernel<FusedNetArguments> Kernel, int Stages, int Bytes)? Declare<TStages>() where TStages : struct,
+        IFusedStages
     {
         int bytes = Bytes(0, FusedNetKernel.WidestHidden, TStages.Count);
         return bytes > gpu.Traits.SharedBytes
             ? null
-            : (gpu.Declare<FusedNetArguments>(FusedNetKernel.Forward<TFormat, TWarp, TStages>, FusedNetKernel.Threads, bytes), TStages.Count, bytes);
+            : (gpu.Declare<FusedNetArguments>(FusedNetKernel.Forward<TFormat, TWarp, TStages>, FusedNetKernel.Threads,
+            bytes), TStages.Count, bytes);
     }
 
     private static int Bytes(int patchCols, int width, int stages) =>

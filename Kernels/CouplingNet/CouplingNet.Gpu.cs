@@ -1,11 +1,13 @@
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="ICouplingNet"/> on a GPU: patches, three products with their epilogues, and the tap sum. With a = relu(z),
-/// s = exp(3·logs) folded into the packed weights and g = da where a &gt; 0 (else 0), a hidden layer's gradients are
-/// dBias = s·Σ g, dLogs = 3·Σ g·a, dW = (aPrevᵀ·g)·diag(s), daPrev = g·(W·diag(s))ᵀ; z itself is not needed.
+/// <see cref="ICouplingNet"/> on a GPU: patches, three products with their epilogues, and the tap sum. With a =
+/// relu(z), s = exp(3·logs) folded into the packed weights and g = da where a &gt; 0 (else 0), a hidden layer's
+/// gradients are dBias = s·Σ g, dLogs = 3·Σ g·a, dW = (aPrevᵀ·g)·diag(s), daPrev = g·(W·diag(s))ᵀ; z itself is not
+/// needed.
 /// </summary>
-internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, TapConvolution convolution) : ICouplingNet
+internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, TapConvolution convolution)
+    : ICouplingNet
 {
     private readonly Kernel<FoldArguments> fold = gpu.Declare<FoldArguments>(Fold);
     private readonly Kernel<NormalizeArguments> normalize = gpu.Declare<NormalizeArguments>(Normalize);
@@ -23,7 +25,8 @@ internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, T
     }
 
     /// <summary>
-    /// Where the packed parameters lie: W1·diag(s1) <c>[9·In1, Width]</c>, Bias1⊙s1, W2·diag(s2) <c>[Width, Width]</c>, Bias2⊙s2, then
+    /// Where the packed parameters lie: W1·diag(s1) <c>[9·In1, Width]</c>, Bias1⊙s1, W2·diag(s2) <c>[Width,
+    /// Width]</c>, Bias2⊙s2, then
     /// <see cref="TapLayout"/>.
     /// </summary>
     private readonly record struct Layout(CouplingNetShape Shape)
@@ -59,13 +62,15 @@ internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, T
         Layout layout = new(shape);
         Matrix target = gpu.Matrix(packed);
         Fold(layout.PatchCols, shape.Width, parameters.W1, parameters.Bias1, parameters.Logs1, target);
-        Fold(shape.Width, shape.Width, parameters.W2, parameters.Bias2, parameters.Logs2, target.Window(layout.W2, shape.Width));
+        Fold(shape.Width, shape.Width, parameters.W2, parameters.Bias2, parameters.Logs2,
+            target.Window(layout.W2, shape.Width));
         convolution.Pack(layout.Tail, shape.EdgeBias, gpu.Matrix(parameters.W3), gpu.Matrix(parameters.Bias3),
             gpu.Matrix(parameters.Logs3), target.Window(layout.Conv3, 1));
     }
 
     /// <inheritdoc/>
-    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved, View following = default)
+    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved,
+        View following = default)
     {
         Shapes.CheckCouplingNet(
             shape, pixels, z1, packed, h, saved, PackedLength(shape, pixels), SavedLength(shape, pixels));
@@ -73,7 +78,8 @@ internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, T
         Layout layout = new(shape);
         Matrix weights = gpu.Matrix(packed);
         (Matrix a1, Matrix a2) = saved.IsNone
-            ? (gpu.Scratch.Take(ScratchSlot.FirstHidden, p, width), gpu.Scratch.Take(ScratchSlot.SecondHidden, p, width))
+            ? (gpu.Scratch.Take(ScratchSlot.FirstHidden, p, width),
+            gpu.Scratch.Take(ScratchSlot.SecondHidden, p, width))
             : Hidden(saved, p, width);
         Matrix gathered = patches.Gather(pixels, shape.In, shape.EdgeBias, gpu.Matrix(z1));
         gpu.Gemm.MultiplyBiasRelu(p, width, layout.PatchCols,
@@ -141,7 +147,9 @@ internal sealed class GpuCouplingNet(GpuContext gpu, PatchConvolution patches, T
         return (both.Window(0, width), both.Window((long)pixels * width, width));
     }
 
-    /// <summary>dW <c>[rows, width]</c>, dBias and dLogs of a layer a = relu((previous·W + bias)·s), given g <c>[P,width]</c>.</summary>
+    /// <summary>
+    /// dW <c>[rows, width]</c>, dBias and dLogs of a layer a = relu((previous·W + bias)·s), given g <c>[P,width]</c>.
+    /// </summary>
     private void HiddenGradients(int pixels, int rows, int width, Matrix previous, Matrix g, Matrix a, View logs,
         View dWeight, View dBias, View dLogs)
     {

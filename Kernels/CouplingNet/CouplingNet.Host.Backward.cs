@@ -3,8 +3,8 @@ using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Kernels;
 
-// Backward, with a = relu(u) saved (u = a wherever the gradient passes), s = exp(3·logs), W the raw weights, and conv, convᵀ the 3×3
-// convolution and its transpose by a MinimalFilter:
+// Backward, with a = relu(u) saved (u = a wherever the gradient passes), s = exp(3·logs), W the raw weights, and
+// conv, convᵀ the 3×3 convolution and its transpose by a MinimalFilter:
 //
 //   g2 = (convᵀ(dh; W3·diag(s3)) where a2 > 0)·diag(s2)      g1 = g2·W2ᵀ where a1 > 0
 //   dz1 += convᵀ(g1; W1·diag(s1))
@@ -15,22 +15,24 @@ namespace GlowGpu.Kernels;
 //
 // s2 is folded into the columns of the transposed W3, so that dW2 is a sum in place.
 //
-// The pixels are cut into groups, as many as the shape says, and a group is walked in chunks that fit an L2 cache: tiles are carried
-// backwards through the layers, keeping g2, g1 and both transformed narrow sides, then added to the group's weight gradients. The
-// groups' sums are added up in order at the end. Where that divides the work evenly a worker takes whole groups, and nothing but their sums ever
-// leaves its cache; otherwise, and where there is one group (few pixels for so many weights), the workers divide the tiles of a chunk, and then the weight
-// gradients over all of its pixels. No sum over pixels is ever split by worker, so gradients do not depend on the number of threads.
+// The pixels are cut into groups, as many as the shape says, and a group is walked in chunks that fit an L2 cache:
+// tiles are carried backwards through the layers, keeping g2, g1 and both transformed narrow sides, then added to the
+// group's weight gradients. The groups' sums are added up in order at the end. Where that divides the work evenly a
+// worker takes whole groups, and nothing but their sums ever leaves its cache; otherwise, and where there is one
+// group (few pixels for so many weights), the workers divide the tiles of a chunk, and then the weight gradients over
+// all of its pixels. No sum over pixels is ever split by worker, so gradients do not depend on the number of threads.
 public sealed unsafe partial class HostCouplingNet
 {
-    // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2, or one tile where that is more.
+    // What a worker adds to a chunk: its tiles of a1, a2, g1 and g2, about the size of a core's L2, or one tile where
+    // that is more.
     private const int ChunkBytes = 1 << 20;
 
     private const int FullTileBlocks = 16, MostTileFloats = 1 << 17;
 
     private const int MaxGroups = 16;
 
-    // Of so few groups a worker takes a whole one only where it would else read what another core, far away, has just written: each group's weight gradients
-    // are read and written for every tile.
+    // Of so few groups a worker takes a whole one only where it would else read what another core, far away, has just
+    // written: each group's weight gradients are read and written for every tile.
     private const int FewGroups = 2;
 
     // A worker may get so much more than its even share of the tiles where workers take whole groups.
@@ -72,7 +74,8 @@ public sealed unsafe partial class HostCouplingNet
         context.Groups = (context.Tiles.Count + context.GroupTiles - 1) / context.GroupTiles;
         int tileBytes = 4 * sizeof(float) * context.Width * context.Tiles.Rows;
         int chunk = Math.Max(ChunkBytes / tileBytes, 1);
-        bool mayTakeGroups = context.Groups > 1 && context.DividesEvenly, takesGroups = mayTakeGroups && context.Groups > (context.Apart ? 1 : FewGroups);
+        bool mayTakeGroups = context.Groups > 1 && context.DividesEvenly, takesGroups = mayTakeGroups
+            && context.Groups > (context.Apart ? 1 : FewGroups);
 
         // Where cores lie changes while a model is trained; the memory should not.
         long length = 0;
@@ -107,9 +110,9 @@ public sealed unsafe partial class HostCouplingNet
     }
 
     /// <summary>
-    /// Tiles of a group of pixels. A group costs its weight gradients written and read once; it saves the workers from reading
-    /// each other's tiles. Several groups only where their pixels are so many that the first is little beside the second; the
-    /// number of workers must not matter.
+    /// Tiles of a group of pixels. A group costs its weight gradients written and read once; it saves the workers
+    /// from reading each other's tiles. Several groups only where their pixels are so many that the first is little
+    /// beside the second; the number of workers must not matter.
     /// </summary>
     private static int GroupTiles(CouplingNetShape shape, Pixels size)
     {
@@ -128,17 +131,21 @@ public sealed unsafe partial class HostCouplingNet
     private Tiles TrainingTiles(CouplingNetShape shape, Pixels pixels) =>
         DividesWeights(shape, pixels, training: true) ? SharedTiles(shape, pixels) : Cut(shape, pixels);
 
-    /// <summary>The tiles that workers divide among themselves: of full height where there are several groups, which whole tiles must make up.</summary>
+    /// <summary>
+    /// The tiles that workers divide among themselves: of full height where there are several groups, which whole
+    /// tiles must make up.
+    /// </summary>
     private Tiles Cut(CouplingNetShape shape, Pixels pixels)
     {
         MinimalFilter filter = MinimalFilter.For(pixels);
         int rows = new Blocks(pixels, filter.Side).Rows, most = TileRows(shape, filter);
-        return GroupTiles(shape, pixels) == int.MaxValue ? new Tiles(rows, workers.Count, most) : Tiles.Full(rows, most);
+        return GroupTiles(shape, pixels) == int.MaxValue ? new Tiles(rows, workers.Count, most)
+            : Tiles.Full(rows, most);
     }
 
     /// <summary>
-    /// The largest height of a tile: 16 blocks give a micro-kernel two full passes, and transformed weights, more than an L2 cache holds, are read once a tile;
-    /// but a layer of a tile must fit half such a cache.
+    /// The largest height of a tile: 16 blocks give a micro-kernel two full passes, and transformed weights, more
+    /// than an L2 cache holds, are read once a tile; but a layer of a tile must fit half such a cache.
     /// </summary>
     private static int TileRows(CouplingNetShape shape, MinimalFilter filter)
     {
@@ -169,7 +176,10 @@ public sealed unsafe partial class HostCouplingNet
 
         public Scales Scales;
 
-        /// <summary>Transposed weights: from wide to In channels (no edge), a square matrix in panels, and from Out channels to wide.</summary>
+        /// <summary>
+        /// Transposed weights: from wide to In channels (no edge), a square matrix in panels, and from Out channels
+        /// to wide.
+        /// </summary>
         public float* W1T, W2T, W3T;
         public FilterWeights Layout1T, Layout3T;
 
@@ -189,7 +199,8 @@ public sealed unsafe partial class HostCouplingNet
         public float* G2, G1, Image, DhPoints;
 
         /// <summary>
-        /// Rows [Σ g1, Σ g1·a1, Σ g2, Σ g2·a2, Σ dh, Σ dh·h] of every block of pixels of a chunk, and their total over a group.
+        /// Rows [Σ g1, Σ g1·a1, Σ g2, Σ g2·a2, Σ dh, Σ dh·h] of every block of pixels of a chunk, and their total
+        /// over a group.
         /// </summary>
         public float* Sums;
         public double* Totals;
@@ -200,13 +211,18 @@ public sealed unsafe partial class HostCouplingNet
         /// <summary>For each worker a slice of a chunk's wide channels, and what the square layer needs.</summary>
         public float* Local;
 
-        /// <summary>Whether packed weights that others read go past the caches; all of the scratch memory is aligned for it.</summary>
+        /// <summary>
+        /// Whether packed weights that others read go past the caches; all of the scratch memory is aligned for it.
+        /// </summary>
         public readonly bool Streams => Apart && Sse.IsSupported;
 
         /// <summary>The same for weights that nobody else reads where the workers divide them.</summary>
         public readonly bool StreamsDivided => Streams && !Divides;
 
-        /// <summary>The same with workers that take whole groups, each by chunks of so many tiles, or divide chunks that are as many times larger.</summary>
+        /// <summary>
+        /// The same with workers that take whole groups, each by chunks of so many tiles, or divide chunks that are
+        /// as many times larger.
+        /// </summary>
         public readonly BackwardContext Arrange(bool takesGroups, int chunk)
         {
             BackwardContext arranged = this;
@@ -230,7 +246,9 @@ public sealed unsafe partial class HostCouplingNet
             }
         }
 
-        /// <summary>The group of the first tile of a chunk that the workers divide, and the tiles of that chunk.</summary>
+        /// <summary>
+        /// The group of the first tile of a chunk that the workers divide, and the tiles of that chunk.
+        /// </summary>
         public readonly int Group => FirstTile / GroupTiles;
 
         public readonly int Chunk => Math.Min(ChunkTiles, Math.Min((Group + 1) * GroupTiles, Tiles.Count) - FirstTile);
@@ -261,7 +279,8 @@ public sealed unsafe partial class HostCouplingNet
         public readonly nint DW2Length => (nint)Shape.Width * Shape.Width;
 
         /// <summary>Where a group's gradient of W2 is made: that of the first in place.</summary>
-        public readonly float* Middle(int group) => group == 0 ? HostBuffer.Address(Gradients.W2) : DW2 + (group - 1) * DW2Length;
+        public readonly float* Middle(int group) => group == 0 ? HostBuffer.Address(Gradients.W2)
+            : DW2 + (group - 1) * DW2Length;
 
         public readonly nint DW1Length => FilterWeights.ToWide(Filter, Shape.In1, Shape.Width).Length;
 

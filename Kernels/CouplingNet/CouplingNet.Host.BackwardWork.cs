@@ -26,7 +26,8 @@ public sealed unsafe partial class HostCouplingNet
             {
                 int columns = Math.Min(Panels.Width, shape.In - i);
                 for (int t = 0; t < Taps; t++)
-                    Panels.PackTransposedPanel(w1 + t * tap + (nint)i * shape.Width, shape.Width, count, columns, c.Scales.S1 + first, null, taps + t * Block, next: Panels.Width);
+                    Panels.PackTransposedPanel(w1 + t * tap + (nint)i * shape.Width, shape.Width, count, columns,
+                        c.Scales.S1 + first, null, taps + t * Block, next: Panels.Width);
                 c.Filter.TransformRows(taps, Block, count, to, c.Layout1T.Point, c.Streams);
             }
 
@@ -37,7 +38,8 @@ public sealed unsafe partial class HostCouplingNet
             {
                 int rows = Math.Min(Panels.Width, outs - o);
                 for (int t = 0; t < Taps; t++)
-                    Panels.PackTransposedPanel(w3 + (Taps - 1 - t) * tap + o, outs, rows, count, c.Scales.S3 + o, c.Scales.S2 + first, taps + t * Block, next: Panels.Width * outs);
+                    Panels.PackTransposedPanel(w3 + (Taps - 1 - t) * tap + o, outs, rows, count, c.Scales.S3 + o,
+                        c.Scales.S2 + first, taps + t * Block, next: Panels.Width * outs);
                 c.Filter.TransformRows(taps, Block, rows, to, c.Layout3T.Point, c.StreamsDivided);
             }
 
@@ -51,7 +53,8 @@ public sealed unsafe partial class HostCouplingNet
             ref readonly BackwardContext c = ref Context;
             int width = c.Shape.Width;
             nint panel = (nint)width * Panels.Width;
-            Panels.PackTransposed(HostBuffer.Address(c.Parameters.W2) + (nint)first * width, width, width, count, null, null, c.W2T, panel, first, panel);
+            Panels.PackTransposed(HostBuffer.Address(c.Parameters.W2) + (nint)first * width, width, width, count,
+                null, null, c.W2T, panel, first, panel);
             if (first + count == width) Panels.ClearPadding(c.W2T, panel, width, width);
         }
 
@@ -65,9 +68,12 @@ public sealed unsafe partial class HostCouplingNet
             for (; panel < end; panel++)
             {
                 float* upper = w2 + panel * panelLength;
-                Panels.PackTransposed(upper, width, width, Panels.Width, null, null, pair, panelLength, next: panelLength);
-                Panels.PackTransposed(upper + (nint)half * width, width, width, Panels.Width, null, null, pair + panelLength, panelLength, next: panelLength);
-                Strassen.Pack(pair, Panels.Width, 0, panelLength, null, width, 0, half, panel, 1, c.W2T, c.StreamsDivided);
+                Panels.PackTransposed(upper, width, width, Panels.Width, null, null, pair, panelLength,
+                    next: panelLength);
+                Panels.PackTransposed(upper + (nint)half * width, width, width, Panels.Width, null, null,
+                    pair + panelLength, panelLength, next: panelLength);
+                Strassen.Pack(pair, Panels.Width, 0, panelLength, null, width, 0, half, panel, 1, c.W2T,
+                    c.StreamsDivided);
             }
         }
     }
@@ -91,7 +97,8 @@ public sealed unsafe partial class HostCouplingNet
             float* g2 = c.G2 + slot * c.HiddenLength, g1 = c.G1 + slot * c.HiddenLength;
             float* a1 = c.Saved + tile * 2 * c.HiddenLength, a2 = a1 + c.HiddenLength;
             float* sums = c.Sums + (nint)slot * (c.Tiles.Rows / ColumnSums.Block) * c.SumCount;
-            float* image = c.Image + slot * c.ImageLength, dh = c.DhPoints + slot * c.DhLength, dImage = c.DImage(worker);
+            float* image = c.Image + slot * c.ImageLength, dh = c.DhPoints + slot * c.DhLength,
+                dImage = c.DImage(worker);
             int inRow = Panels.Pad(shape.In);
             nint blocks = c.TileBlocks;
             BlockPatches patches = new(c.Pixels, c.Filter);
@@ -106,7 +113,8 @@ public sealed unsafe partial class HostCouplingNet
                 Slice = c.Slice(worker),
             };
 
-            patches.Gather(c.Z1, c.Z1Row, shape.In, shape.EdgeBias, first, count, image, blocks * Panels.Pad(shape.In1));
+            patches.Gather(c.Z1, c.Z1Row, shape.In, shape.EdgeBias, first, count, image,
+                blocks * Panels.Pad(shape.In1));
             patches.Gather(c.Dh, c.DhRow, shape.Out, edge: false, first, count, dh, blocks * Panels.Pad(shape.Out));
             SumOutputs(c.Tiles.First(tile), rows, sums);
 
@@ -130,7 +138,8 @@ public sealed unsafe partial class HostCouplingNet
                 }
             }
             filter.ToNarrow(g1, shape.Width, c.W1T, shape.In, dImage);
-            patches.Spread(dImage, blocks * inRow, inRow, shape.In, count, c.DPatches + (nint)first * c.Filter.Points * inRow);
+            patches.Spread(dImage, blocks * inRow, inRow, shape.In, count,
+                c.DPatches + (nint)first * c.Filter.Points * inRow);
         }
 
         /// <summary>Some columns of g1 = g2·W2ᵀ where a1 > 0.</summary>
@@ -138,7 +147,8 @@ public sealed unsafe partial class HostCouplingNet
         {
             ref readonly BackwardContext c = ref Context;
             nint at = column / Panels.Width * c.Panel;
-            Product product = Product.OfPanels(g2, c.Panel, rows, c.Shape.Width, c.W2T + (nint)column * c.Shape.Width, columns);
+            Product product = Product.OfPanels(g2, c.Panel, rows, c.Shape.Width, c.W2T + (nint)column * c.Shape.Width,
+                columns);
             product.ToPanels(g1 + at, c.Panel);
             product.Mask(a1 + at, c.Panel);
             product.Cold = true;
@@ -157,7 +167,10 @@ public sealed unsafe partial class HostCouplingNet
             }
         }
 
-        /// <summary>Σ dh and Σ dh·h of as many pixels of the image as the tile has rows; there are fewer pixels than rows of tiles.</summary>
+        /// <summary>
+        /// Σ dh and Σ dh·h of as many pixels of the image as the tile has rows; there are fewer pixels than rows of
+        /// tiles.
+        /// </summary>
         public readonly void SumOutputs(int first, int rows, float* sums)
         {
             ref readonly BackwardContext c = ref Context;
@@ -181,8 +194,11 @@ public sealed unsafe partial class HostCouplingNet
             Add(c.FirstTile, c.Chunk, 0, c.Group, c.FirstTile % c.GroupTiles == 0, part, c.Parts, worker);
         }
 
-        /// <summary>Adds some tiles, in slots of the chunk from one on, to the sums of a group (or begins these).</summary>
-        public readonly void Add(int firstTile, int tiles, int slot, int group, bool begin, int part, int parts, int worker)
+        /// <summary>
+        /// Adds some tiles, in slots of the chunk from one on, to the sums of a group (or begins these).
+        /// </summary>
+        public readonly void Add(int firstTile, int tiles, int slot, int group, bool begin, int part,
+            int parts, int worker)
         {
             ref readonly BackwardContext c = ref Context;
             int rows = Math.Min(tiles * c.Tiles.Rows, c.Tiles.Pixels - c.Tiles.First(firstTile)), width = c.Shape.Width;
@@ -190,8 +206,10 @@ public sealed unsafe partial class HostCouplingNet
             float* a1 = c.Saved + firstTile * savedTile, a2 = a1 + c.HiddenLength;
             float* g2 = c.G2 + slot * c.HiddenLength, g1 = c.G1 + slot * c.HiddenLength, slice = c.Slice(worker);
 
-            c.Last(group).Add(c.DhPoints + slot * c.DhLength, c.DhLength, a2, savedTile, rows / c.Filter.Area, begin, slice, part, parts);
-            c.First(group).Add(c.Image + slot * c.ImageLength, c.ImageLength, g1, c.HiddenLength, rows / c.Filter.Area, begin, slice, part, parts);
+            c.Last(group).Add(c.DhPoints + slot * c.DhLength, c.DhLength, a2, savedTile, rows / c.Filter.Area, begin,
+                slice, part, parts);
+            c.First(group).Add(c.Image + slot * c.ImageLength, c.ImageLength, g1, c.HiddenLength,
+                rows / c.Filter.Area, begin, slice, part, parts);
             TileProduct product = new()
             {
                 A = a1,
@@ -209,7 +227,8 @@ public sealed unsafe partial class HostCouplingNet
 
             // Whole panels, so that no two workers write to one cache line.
             (int first, int end) = Workers.Share(c.SumCount / Panels.Width, part, parts);
-            ColumnSums.Add(c.Sums + (nint)slot * (c.Tiles.Rows / ColumnSums.Block) * c.SumCount, c.SumCount, ColumnSums.Blocks(rows),
+            ColumnSums.Add(c.Sums + (nint)slot * (c.Tiles.Rows / ColumnSums.Block) * c.SumCount, c.SumCount,
+                ColumnSums.Blocks(rows),
                 first * Panels.Width, end * Panels.Width, c.Totals + (nint)group * c.SumCount);
         }
     }
@@ -224,7 +243,8 @@ public sealed unsafe partial class HostCouplingNet
             ref readonly BackwardContext c = ref Context;
             HiddenGradientWork hidden = new() { Context = c };
             WeightGradientWork weights = new() { Context = c };
-            int begin = group * c.GroupTiles, end = Math.Min(begin + c.GroupTiles, c.Tiles.Count), slot = worker * c.ChunkTiles;
+            int begin = group * c.GroupTiles, end = Math.Min(begin + c.GroupTiles, c.Tiles.Count),
+                slot = worker * c.ChunkTiles;
             for (int tile = begin; tile < end; tile += c.ChunkTiles)
             {
                 int tiles = Math.Min(c.ChunkTiles, end - tile);
@@ -235,7 +255,8 @@ public sealed unsafe partial class HostCouplingNet
     }
 
     /// <summary>
-    /// A worker's quads of dz1 and its share of the gradients of W1 and W3; the first also writes what follows from the column sums.
+    /// A worker's quads of dz1 and its share of the gradients of W1 and W3; the first also writes what follows from
+    /// the column sums.
     /// </summary>
     private struct InputGradientWork : IWork
     {
@@ -246,7 +267,8 @@ public sealed unsafe partial class HostCouplingNet
             ref readonly BackwardContext c = ref Context;
             CouplingNetShape shape = c.Shape;
             (int first, int end) = Workers.Share(new Blocks(c.Pixels, c.Filter.Side).Count, part, c.Parts);
-            new BlockPatches(c.Pixels, c.Filter).Sum(c.DPatches, Panels.Pad(shape.In), shape.In, null, null, first, end, c.Dz1, c.Dz1Row);
+            new BlockPatches(c.Pixels, c.Filter).Sum(c.DPatches, Panels.Pad(shape.In), shape.In, null, null, first,
+                end, c.Dz1, c.Dz1Row);
             SumMiddle(part);
             c.First(group: 0).FinishByNarrow(
                 c.Scales.S1, HostBuffer.Address(c.Gradients.W1), (nint)shape.In1 * shape.Width, part, c.Parts);
@@ -312,7 +334,8 @@ public sealed unsafe partial class HostCouplingNet
             double* missing = stackalloc double[Taps * outs];
             new BlockPatches(c.Pixels, c.Filter).SumMissing(c.Dh, c.DhRow, outs, missing, outs);
             for (int tap = 0; tap < Taps; tap++)
-                for (int o = 0; o < outs; o++) dw3[(nint)tap * c.Shape.In3 * outs + o] = (float)(missing[tap * outs + o] * c.Scales.S3[o]);
+                for (int o = 0; o < outs; o++) dw3[(nint)tap * c.Shape.In3 * outs
+                    + o] = (float)(missing[tap * outs + o] * c.Scales.S3[o]);
         }
     }
 }

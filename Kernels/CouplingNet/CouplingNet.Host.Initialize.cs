@@ -3,8 +3,8 @@ using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Kernels;
 
-// Data-dependent initialisation. Runs once in a model's life, so it trades memory for clarity: all pixels of a layer before its
-// actnorm are kept, statistics are taken in double over them, and only then the layer is finished.
+// Data-dependent initialisation. Runs once in a model's life, so it trades memory for clarity: all pixels of a layer
+// before its actnorm are kept, statistics are taken in double over them, and only then the layer is finished.
 public sealed unsafe partial class HostCouplingNet
 {
     /// <inheritdoc/>
@@ -26,7 +26,14 @@ public sealed unsafe partial class HostCouplingNet
         int panels = Panels.Count(shape.Width);
 
         workers.Run(work.Tiles.Count, work);
-        StatisticsWork statistics = new() { Tiles = work.Tiles, Width = shape.Width, Layer = work.Pre1, Bias = parameters.Bias1, Logs = parameters.Logs1 };
+        StatisticsWork statistics = new()
+        {
+            Tiles = work.Tiles,
+            Width = shape.Width,
+            Layer = work.Pre1,
+            Bias = parameters.Bias1,
+            Logs = parameters.Logs1
+        };
         workers.Run(panels, statistics);
 
         work.Bias = HostBuffer.Address(parameters.Bias1);
@@ -37,7 +44,8 @@ public sealed unsafe partial class HostCouplingNet
     }
 
     /// <summary>
-    /// One tile of the first product; or, once its bias and logs are known, of its actnorm and ReLU and the second product.
+    /// One tile of the first product; or, once its bias and logs are known, of its actnorm and ReLU and the second
+    /// product.
     /// </summary>
     private struct LayerWork : IWork
     {
@@ -96,7 +104,8 @@ public sealed unsafe partial class HostCouplingNet
             Product product;
             if (Bias is null)
             {
-                new Patches(Pixels, mirrored: false).Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, rows, patch, panel);
+                new Patches(Pixels, mirrored: false).Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, rows,
+                    patch, panel);
                 product = Product.OfPanels(patch, panel, rows, Taps * Shape.In1, w1, width);
                 product.ToPanels(pre1, panel);
                 Gemm.Multiply(ref product);

@@ -8,7 +8,9 @@ public sealed unsafe partial class HostCouplingNet
     /// <summary>A worker's share of one step from dh to the gradient of the patches.</summary>
     private struct SharedGradientWork : IWork
     {
-        /// <summary>Steps: both narrow sides; g2; g1; the products that lead to dz1; and the patches that these become.</summary>
+        /// <summary>
+        /// Steps: both narrow sides; g2; g1; the products that lead to dz1; and the patches that these become.
+        /// </summary>
         public const int Steps = 5;
 
         private const int Narrow = 0, Wide = 1, Middle = 2, Products = 3;
@@ -35,7 +37,8 @@ public sealed unsafe partial class HostCouplingNet
             (int block, int endBlock) = Workers.Share(count, part, parts);
             float* sums = c.Sums + (nint)tile * (c.Tiles.Rows / ColumnSums.Block) * c.SumCount;
             float* a1 = c.Saved + tile * 2 * c.HiddenLength, a2 = a1 + c.HiddenLength;
-            float* g1 = c.G1 + tile * c.HiddenLength, g2 = c.G2 + tile * c.HiddenLength, dh = c.DhPoints + tile * c.DhLength;
+            float* g1 = c.G1 + tile * c.HiddenLength, g2 = c.G2 + tile * c.HiddenLength,
+                dh = c.DhPoints + tile * c.DhLength;
             TileFilter filter = new()
             {
                 Gemm = c.Gemm,
@@ -81,9 +84,12 @@ public sealed unsafe partial class HostCouplingNet
         {
             ref readonly BackwardContext c = ref Context;
             BlockPatches patches = new(c.Pixels, c.Filter);
-            int first = c.Tiles.First(tile) / c.Filter.Area + block, inRow = Panels.Pad(c.Shape.In1), outRow = Panels.Pad(c.Shape.Out);
-            patches.Gather(c.Z1, c.Z1Row, c.Shape.In, c.Shape.EdgeBias, first, count, c.Image + tile * c.ImageLength + block * inRow, (nint)c.TileBlocks * inRow);
-            patches.Gather(c.Dh, c.DhRow, c.Shape.Out, edge: false, first, count, dh + block * outRow, (nint)c.TileBlocks * outRow);
+            int first = c.Tiles.First(tile) / c.Filter.Area + block, inRow = Panels.Pad(c.Shape.In1),
+                outRow = Panels.Pad(c.Shape.Out);
+            patches.Gather(c.Z1, c.Z1Row, c.Shape.In, c.Shape.EdgeBias, first, count,
+                c.Image + tile * c.ImageLength + block * inRow, (nint)c.TileBlocks * inRow);
+            patches.Gather(c.Dh, c.DhRow, c.Shape.Out, edge: false, first, count, dh + block * outRow,
+                (nint)c.TileBlocks * outRow);
         }
 
         /// <summary>A worker's panels of g1; in halves, those of the left half.</summary>
@@ -116,7 +122,8 @@ public sealed unsafe partial class HostCouplingNet
         {
             ref readonly BackwardContext c = ref Context;
             int row = Panels.Pad(c.Shape.In);
-            new BlockPatches(c.Pixels, c.Filter).Spread(c.DImage(tile) + block * row, (nint)c.TileBlocks * row, row, c.Shape.In, count,
+            new BlockPatches(c.Pixels, c.Filter).Spread(c.DImage(tile) + block * row, (nint)c.TileBlocks * row, row,
+                c.Shape.In, count,
                 c.DPatches + (c.Tiles.First(tile) / c.Filter.Area + block) * (nint)c.Filter.Points * row);
         }
     }

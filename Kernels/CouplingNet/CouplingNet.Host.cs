@@ -4,9 +4,10 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// The coupling network on the host. Forward: a worker takes a tile of blocks and carries it through the three layers while
-/// its hidden activations stay in L2, both 3×3 convolutions by a <see cref="MinimalFilter"/>; a second pass adds up the patches that the
-/// last one spreads. Everything per channel is folded into the packed weights, so that a hidden layer ends in bias and ReLU.
+/// The coupling network on the host. Forward: a worker takes a tile of blocks and carries it through the three layers
+/// while its hidden activations stay in L2, both 3×3 convolutions by a <see cref="MinimalFilter"/>; a second pass
+/// adds up the patches that the last one spreads. Everything per channel is folded into the packed weights, so that a
+/// hidden layer ends in bias and ReLU.
 /// </summary>
 public sealed unsafe partial class HostCouplingNet : ICouplingNet
 {
@@ -15,7 +16,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     private readonly Workers workers;
     private const int PackParts = 8, StreamAlignment = 64;
 
-    // Weights of the following network that a worker may fetch, in floats: half of its L2 cache. More would drive out what it works on.
+    // Weights of the following network that a worker may fetch, in floats: half of its L2 cache. More would drive out
+    // what it works on.
     private const int MostFollowing = 1 << 17;
 
     private readonly HostGemm gemm;
@@ -38,7 +40,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     public bool BackwardReadsPacked => false;
 
     /// <inheritdoc/>
-    public long PackedLength(CouplingNetShape shape, Pixels pixels) => new Packed(shape, MinimalFilter.For(pixels), null).Length;
+    public long PackedLength(CouplingNetShape shape, Pixels pixels) => new Packed(shape, MinimalFilter.For(pixels),
+        null).Length;
 
     /// <inheritdoc/>
     public long SavedLength(CouplingNetShape shape, Pixels pixels)
@@ -68,7 +71,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     }
 
     /// <inheritdoc/>
-    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved, View following = default)
+    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved,
+        View following = default)
     {
         Shapes.CheckCouplingNet(
             shape, pixels, z1, packed, h, saved, PackedLength(shape, pixels), SavedLength(shape, pixels));
@@ -111,7 +115,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
                 Z1Row = z1.Stride,
                 Saved = saved.IsNone ? null : HostBuffer.Address(saved),
                 Far = far,
-                Following = following.IsNone || following.Cols > MostFollowing * workers.Count ? null : HostBuffer.Address(following),
+                Following = following.IsNone || following.Cols > MostFollowing * workers.Count ? null
+                    : HostBuffer.Address(following),
                 FollowingLength = following.Cols,
             };
             work.Place(scratch, workers.Count);
@@ -132,8 +137,9 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
     }
 
     /// <summary>
-    /// Whether weights that other workers read are packed past the caches: where cores share none, a line reaches another sooner by way of memory than from a cache
-    /// where it lies changed, and one that others still hold is not asked back from them to be overwritten.
+    /// Whether weights that other workers read are packed past the caches: where cores share none, a line reaches
+    /// another sooner by way of memory than from a cache where it lies changed, and one that others still hold is not
+    /// asked back from them to be overwritten.
     /// </summary>
     private bool Streams(float* packed) => Sse.IsSupported && (nint)packed % StreamAlignment == 0 && workers.AreApart;
 
@@ -160,8 +166,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
         Strassen.Pays(shape.Width) ? Strassen.PackedLength(shape.Width) : Panels.Length(shape.Width, shape.Width);
 
     /// <summary>
-    /// Where the folded weights lie: W1 and W3 transformed, W2, each in panels; the edge rows of W3 <c>[9, Out]</c>, padded to panels,
-    /// and the three biases.
+    /// Where the folded weights lie: W1 and W3 transformed, W2, each in panels; the edge rows of W3 <c>[9, Out]</c>,
+    /// padded to panels, and the three biases.
     /// </summary>
     private readonly struct Packed
     {
@@ -233,7 +239,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             (int firstPanel, int endPanel) = Workers.Share(Panels.Count(width), part, Parts);
             int column = firstPanel * Panels.Width, columns = Math.Min(endPanel * Panels.Width, width) - column;
             Filter.TransformWeights(HostBuffer.Address(Parameters.W1) + column, (nint)in1 * width, width, in1, columns,
-                Scales.S1 + column, mirrored: false, Packed.W1 + Packed.Layout1.Panel(firstPanel), Packed.Layout1.Point, Packed.Layout1.Slice, streaming);
+                Scales.S1 + column, mirrored: false, Packed.W1 + Packed.Layout1.Panel(firstPanel),
+                    Packed.Layout1.Point, Packed.Layout1.Slice, streaming);
 
             float* source2 = HostBuffer.Address(Parameters.W2);
             if (Strassen.Pays(width))
@@ -241,7 +248,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
                 int half = width / 2, panels = half / Panels.Width;
                 (int row, int endRow) = ByColumns ? (0, half) : Workers.Share(half, part, Parts);
                 (int panel, int endPair) = ByColumns ? Workers.Share(panels, part, Parts) : (0, panels);
-                Strassen.Pack(source2 + panel * Panels.Width, width, Panels.Width, half, Scales.S2 + panel * Panels.Width, width, row, endRow,
+                Strassen.Pack(source2 + panel * Panels.Width, width, Panels.Width, half,
+                    Scales.S2 + panel * Panels.Width, width, row, endRow,
                     panel, endPair - panel, Packed.W2, streaming);
             }
             else
@@ -259,7 +267,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             for (int p = firstPanel; p < endPanel; p++)
             {
                 int first = p * Panels.Width;
-                Filter.TransformWeights(w3 + (nint)first * outs, tap, outs, Math.Min(Panels.Width, width - first), outs, Scales.S3, mirrored: true,
+                Filter.TransformWeights(w3 + (nint)first * outs, tap, outs, Math.Min(Panels.Width, width - first),
+                    outs, Scales.S3, mirrored: true,
                     Packed.W3 + Packed.Layout3.Panel(p), Packed.Layout3.Point, Packed.Layout3.NarrowPanel, Streaming);
             }
             if (Streaming) Sse.StoreFence();
@@ -313,27 +322,43 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
 
         private readonly nint SliceLength => TileFilter.SliceLength(Filter, TileBlocks);
 
-        /// <summary>Scratch: the patches, and for each worker both narrow sides of a tile, a slice and, unless they are saved, activations.</summary>
+        /// <summary>
+        /// Scratch: the patches, and for each worker both narrow sides of a tile, a slice and, unless they are saved,
+        /// activations.
+        /// </summary>
         public void Place(KeptMemory<float> scratch, int workers)
         {
             nint patches = (nint)Tiles.Pixels / Filter.Area * Filter.Points * Panels.Pad(Shape.Out);
-            localLength = ImageLength + OutLength + SliceLength + SquareScratch(Shape, Tiles) + (Saved is null ? 2 * HiddenLength : 0);
+            localLength = ImageLength + OutLength + SliceLength + SquareScratch(Shape, Tiles)
+                + (Saved is null ? 2 * HiddenLength : 0);
             Patches = scratch.Take(patches + workers * localLength);
             local = Patches + patches;
         }
 
         public readonly void Run(int tile, int worker)
         {
-            int rows = Tiles.Height(tile), first = Tiles.First(tile) / Filter.Area, count = rows / Filter.Area, outRow = Panels.Pad(Shape.Out);
+            int rows = Tiles.Height(tile), first = Tiles.First(tile) / Filter.Area, count = rows / Filter.Area,
+                outRow = Panels.Pad(Shape.Out);
             nint panel = (nint)Tiles.Rows * Panels.Width;
             float* image = local + worker * localLength, outs = image + ImageLength, slice = outs + OutLength;
             float* square = slice + SliceLength;
             float* a1 = Saved is null ? square + SquareScratch(Shape, Tiles) : Saved + tile * 2 * HiddenLength;
             float* a2 = a1 + HiddenLength;
             BlockPatches patches = new(Pixels, Filter);
-            TileFilter filter = new() { Gemm = Gemm, Filter = Filter, Blocks = count, Capacity = TileBlocks, Panel = panel, Slice = slice, Cold = Saved is not null, Far = Far };
+            TileFilter filter = new()
+            {
+                Gemm = Gemm,
+                Filter = Filter,
+                Blocks = count,
+                Capacity = TileBlocks,
+                Panel = panel,
+                Slice = slice,
+                Cold = Saved is not null,
+                Far = Far
+            };
 
-            patches.Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, count, image, (nint)TileBlocks * Panels.Pad(Shape.In1));
+            patches.Gather(Z1, Z1Row, Shape.In, Shape.EdgeBias, first, count, image,
+                (nint)TileBlocks * Panels.Pad(Shape.In1));
             filter.ToWideRelu(image, Shape.In1, Packed.W1, Shape.Width, Packed.Bias1, a1);
 
             Product product = Product.OfPanels(a1, panel, rows, Shape.Width, Packed.W2, Panels.Pad(Shape.Width));
@@ -352,7 +377,8 @@ public sealed unsafe partial class HostCouplingNet : ICouplingNet
             new Blocks(Pixels, Filter.Side).ClearDead(first, count, a2, panel, Shape.Width);
 
             filter.ToNarrow(a2, Shape.Width, Packed.W3, Shape.Out, outs);
-            patches.Spread(outs, (nint)TileBlocks * outRow, outRow, Shape.Out, count, Patches + (nint)first * Filter.Points * outRow);
+            patches.Spread(outs, (nint)TileBlocks * outRow, outRow, Shape.Out, count,
+                Patches + (nint)first * Filter.Points * outRow);
         }
     }
 

@@ -3,15 +3,18 @@ using GlowGpu.Kernels.Gpu.TensorCore;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="ICouplingNet"/> on tensor cores: the formulas of <see cref="GpuCouplingNet"/> with every factor of a product rounded to
-/// <typeparamref name="TFormat"/> where it is made — weights when they are packed, patches and taps when they are gathered, hidden
-/// activations and their gradients when they leave the product before. Sums, biases, the tap sum and the gradients of
-/// parameters are float32. Forward is one kernel (<see cref="FusedNetKernel"/>) where a device has the shared memory for it and there are
-/// pixels enough for all its multiprocessors, three products elsewhere, with the same bits either way.
+/// <see cref="ICouplingNet"/> on tensor cores: the formulas of <see cref="GpuCouplingNet"/> with every factor of a
+/// product rounded to
+/// <typeparamref name="TFormat"/> where it is made — weights when they are packed, patches and taps when they are
+/// gathered, hidden activations and their gradients when they leave the product before. Sums, biases, the tap sum and
+/// the gradients of parameters are float32. Forward is one kernel (<see cref="FusedNetKernel"/>) where a device has
+/// the shared memory for it and there are pixels enough for all its multiprocessors, three products elsewhere, with
+/// the same bits either way.
 /// </summary>
 /// <typeparam name="TFormat">format of the factors</typeparam>
 /// <typeparam name="TOuter">its products over pixels</typeparam>
-/// <typeparam name="TWarp">warp tile of the fused kernel: as many rows as leave room for the hidden activations</typeparam>
+/// <typeparam name="TWarp">warp tile of the fused kernel: as many rows as leave room for the hidden
+/// activations</typeparam>
 internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
     GpuContext gpu, GpuCouplingNet single, PatchConvolution patches, TapConvolution convolution) : ICouplingNet
     where TFormat : struct, ITensorFormat
@@ -25,9 +28,10 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
     private readonly TensorSliceSums sliceSums = new(gpu);
 
     /// <summary>
-    /// Where the packed parameters lie, in words from the first multiple of 16 bytes on: of each layer the weights with its
-    /// outputs as rows, as the forward product takes them, and with its inputs as rows, as the backward product does; biases; and the
-    /// rest of the last layer as <see cref="TapLayout"/> says. Rows and columns are filled up with zeros to a multiple of
+    /// Where the packed parameters lie, in words from the first multiple of 16 bytes on: of each layer the weights
+    /// with its outputs as rows, as the forward product takes them, and with its inputs as rows, as the backward
+    /// product does; biases; and the rest of the last layer as <see cref="TapLayout"/> says. Rows and columns are
+    /// filled up with zeros to a multiple of
     /// <see cref="Operand.Unit"/>, so that hidden activations are zero there too.
     /// </summary>
     private readonly record struct Layout(CouplingNetShape Shape)
@@ -81,17 +85,21 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
         Layout layout = new(shape);
         Weights weights = Unpack(layout, packed);
         int width = shape.Width;
-        PackHidden(layout.PatchCols, width, parameters.W1, parameters.Bias1, parameters.Logs1, weights.Outputs1, weights.Inputs1, weights.Bias1);
-        PackHidden(width, width, parameters.W2, parameters.Bias2, parameters.Logs2, weights.Outputs2, weights.Inputs2, weights.Bias2);
+        PackHidden(layout.PatchCols, width, parameters.W1, parameters.Bias1, parameters.Logs1, weights.Outputs1,
+            weights.Inputs1, weights.Bias1);
+        PackHidden(width, width, parameters.W2, parameters.Bias2, parameters.Logs2, weights.Outputs2,
+            weights.Inputs2, weights.Bias2);
         Matrix w3 = gpu.Matrix(parameters.W3);
         writer.TapWeights(width, shape.Out, shape.In3 * shape.Out, w3, transposed: true, weights.Outputs3);
         writer.TapWeights(width, shape.Out, shape.In3 * shape.Out, w3, transposed: false, weights.Inputs3);
-        convolution.PackTail(new(width, shape.Out), shape.EdgeBias, w3, gpu.Matrix(parameters.Bias3), gpu.Matrix(parameters.Logs3),
+        convolution.PackTail(new(width, shape.Out), shape.EdgeBias, w3, gpu.Matrix(parameters.Bias3),
+            gpu.Matrix(parameters.Logs3),
             weights.Tail);
     }
 
     /// <inheritdoc/>
-    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved, View following = default)
+    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved,
+        View following = default)
     {
         Shapes.CheckCouplingNet(
             shape, pixels, z1, packed, h, saved, PackedLength(shape, pixels), SavedLength(shape, pixels));
@@ -105,14 +113,17 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
             fused.Forward(pixels, shape.In, layout.PatchCols, gpu.Matrix(z1),
                 LayerOf(weights.Outputs1, weights.Bias1, hidden?.A1),
                 LayerOf(weights.Outputs2, weights.Bias2, hidden?.A2),
-                LayerOf(weights.Outputs3, gpu.Missing, null) with { Output = DeviceAddress.Of(taps), PitchOutput = taps.Stride * sizeof(float) });
+                LayerOf(weights.Outputs3, gpu.Missing,
+                    null) with
+                { Output = DeviceAddress.Of(taps), PitchOutput = taps.Stride * sizeof(float) });
         }
         else
         {
             (Operand a1, Operand a2) = saved.IsNone
                 ? (Take(ScratchSlot.FirstHidden, p, width), Take(ScratchSlot.SecondHidden, p, width))
                 : Hidden(saved, p, width);
-            gemm.MultiplyBiasRelu(p, width, layout.PatchCols, Gather(shape, pixels, z1), weights.Outputs1, weights.Bias1, a1);
+            gemm.MultiplyBiasRelu(p, width, layout.PatchCols, Gather(shape, pixels, z1), weights.Outputs1,
+                weights.Bias1, a1);
             gemm.MultiplyBiasRelu(p, width, width, a1, weights.Outputs2, weights.Bias2, a2);
             gemm.Multiply(p, layout.TapCols, width, a2, weights.Outputs3, taps);
         }
@@ -152,7 +163,10 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
     public void Initialize(CouplingNetShape shape, Pixels pixels, View z1, CouplingNetParameters parameters) =>
         single.Initialize(shape, pixels, z1, parameters);
 
-    /// <summary>Fuses forward wherever it fits (true) or nowhere (false), for comparisons; null leaves it to the number of pixels.</summary>
+    /// <summary>
+    /// Fuses forward wherever it fits (true) or nowhere (false), for comparisons; null leaves it to the number of
+    /// pixels.
+    /// </summary>
     internal bool? Fuses { get; set; }
 
     private bool IsFused(Layout layout, int pixels) =>
@@ -201,7 +215,8 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
         return gathered;
     }
 
-    private void PackHidden(int rows, int width, View weight, View bias, View logs, Operand outputs, Operand inputs, Matrix packedBias)
+    private void PackHidden(int rows, int width, View weight, View bias, View logs, Operand outputs,
+        Operand inputs, Matrix packedBias)
     {
         Matrix w = gpu.Matrix(weight), scale = gpu.Matrix(logs);
         writer.Folded(rows, width, w, scale, transposed: true, outputs);
@@ -210,7 +225,8 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
     }
 
     /// <summary>Overwrites the gradients of the last layer, given the gradient of its taps.</summary>
-    private void LastGradients(CouplingNetShape shape, Pixels pixels, Operand a2, Operand dtaps, View h, View dh, View logs,
+    private void LastGradients(CouplingNetShape shape, Pixels pixels, Operand a2, Operand dtaps,
+        View h, View dh, View logs,
         CouplingNetParameters gradients)
     {
         int p = pixels.Count, width = shape.Width, plane = shape.In3 * shape.Out;
@@ -222,7 +238,9 @@ internal sealed class GpuTensorCouplingNet<TFormat, TOuter, TWarp>(
         if (shape.EdgeBias) convolution.EdgeGradient(new(width, shape.Out), pixels, dhMatrix, logsMatrix, dw);
     }
 
-    /// <summary>dW <c>[rows, width]</c>, dBias and dLogs of a layer a = relu((previous·W + bias)·s), given g <c>[P,width]</c>.</summary>
+    /// <summary>
+    /// dW <c>[rows, width]</c>, dBias and dLogs of a layer a = relu((previous·W + bias)·s), given g <c>[P,width]</c>.
+    /// </summary>
     private void HiddenGradients(int pixels, int rows, int width, Operand previous, Operand g, Operand a, View logs,
         View dWeight, View dBias, View dLogs)
     {

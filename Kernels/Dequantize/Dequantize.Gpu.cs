@@ -3,8 +3,8 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="IDequantize"/> on a GPU: one thread per Philox block, i.e. four elements. 8 bytes of memory traffic an element, and the
-/// twenty multiplications of a block.
+/// <see cref="IDequantize"/> on a GPU: one thread per Philox block, i.e. four elements. 8 bytes of memory traffic an
+/// element, and the twenty multiplications of a block.
 /// </summary>
 internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
 {
@@ -60,11 +60,18 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
             arguments.CounterLow = Interop.FloatAsInt(arguments.Noise[2]);
             arguments.CounterHigh = Interop.FloatAsInt(arguments.Noise[3]);
         }
-        ulong key = Word(arguments.KeyLow, arguments.KeyHigh), counter = Word(arguments.CounterLow, arguments.CounterHigh);
+        ulong key = Word(arguments.KeyLow, arguments.KeyHigh),
+            counter = Word(arguments.CounterLow, arguments.CounterHigh);
         for (int block = GridStride.First; block < arguments.Blocks; block += GridStride.Step)
         {
             (uint x0, uint x1, uint x2, uint x3) = Philox.Block(key, counter + (ulong)block);
-            Lanes u = new() { A = Philox.ToUnit(x0), B = Philox.ToUnit(x1), C = Philox.ToUnit(x2), D = Philox.ToUnit(x3) };
+            Lanes u = new()
+            {
+                A = Philox.ToUnit(x0),
+                B = Philox.ToUnit(x1),
+                C = Philox.ToUnit(x2),
+                D = Philox.ToUnit(x3)
+            };
             int i = 4 * block;
             if (TWidth.Size == 4)
             {
@@ -99,8 +106,8 @@ internal sealed class GpuDequantize(GpuContext gpu) : IDequantize
     }
 
     /// <summary>
-    /// x in the place of the byte. Every product is exact, being by a power of two; so the result has the same bits whether or not
-    /// the device fuses multiplications with additions.
+    /// x in the place of the byte. Every product is exact, being by a power of two; so the result has the same bits
+    /// whether or not the device fuses multiplications with additions.
     /// </summary>
     private struct LevelOp : ILaneOp
     {

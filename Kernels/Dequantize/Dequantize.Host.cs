@@ -2,7 +2,9 @@ using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Kernels;
 
-/// <summary><see cref="IDequantize"/> on the host: a Philox block every four elements, in parallel over chunks of blocks.</summary>
+/// <summary>
+/// <see cref="IDequantize"/> on the host: a Philox block every four elements, in parallel over chunks of blocks.
+/// </summary>
 public sealed unsafe class HostDequantize(Workers workers) : IDequantize
 {
     // A multiple of four: no Philox block is split between parts.
@@ -12,7 +14,8 @@ public sealed unsafe class HostDequantize(Workers workers) : IDequantize
     public void Forward(View bytes, int bits, bool center, ulong key, ulong counter, View x, View noise = default)
     {
         Shapes.CheckDequantize(bytes, bits, x, noise);
-        if (!noise.IsNone) (key, counter) = DequantizeNoise.Get(new ReadOnlySpan<float>(HostBuffer.Address(noise), DequantizeNoise.Length));
+        if (!noise.IsNone) (key, counter) = DequantizeNoise.Get(new ReadOnlySpan<float>(HostBuffer.Address(noise),
+            DequantizeNoise.Length));
         Chunks chunks = new(bytes.Count, PartElements);
         workers.Run(chunks.Count, new Work
         {

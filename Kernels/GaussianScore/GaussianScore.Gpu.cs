@@ -1,7 +1,8 @@
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="IGaussianScore"/> on a GPU: one pass over z and its statistics, the log-density summed per image on the way.
+/// <see cref="IGaussianScore"/> on a GPU: one pass over z and its statistics, the log-density summed per image on the
+/// way.
 /// 16 bytes of memory traffic per element, 24 backward.
 /// </summary>
 internal sealed class GpuGaussianScore(GpuContext gpu) : IGaussianScore
@@ -62,7 +63,9 @@ internal sealed class GpuGaussianScore(GpuContext gpu) : IGaussianScore
         backward.For(width).ForEach(arguments.Count, arguments);
     }
 
-    /// <summary>Pairs hold two floats a channel; halves must each consist of whole vectors, as the columns of z do.</summary>
+    /// <summary>
+    /// Pairs hold two floats a channel; halves must each consist of whole vectors, as the columns of z do.
+    /// </summary>
     private static int WidthOf(StatsLayout layout, ReadOnlySpan<View> views, params ReadOnlySpan<View> stats) =>
         layout == StatsLayout.Interleaved ? Vectors.WidthOf(views, stats) : Vectors.WidthOf([.. views, .. stats]);
 

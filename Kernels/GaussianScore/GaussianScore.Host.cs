@@ -4,8 +4,9 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// <see cref="IGaussianScore"/> on the host, tile by tile like <see cref="HostCouple"/>: gathered into stack buffers, one
-/// dense vector loop, scattered. Log-densities are summed in double per segment of an image. eps may be z, dz may be z.
+/// <see cref="IGaussianScore"/> on the host, tile by tile like <see cref="HostCouple"/>: gathered into stack buffers,
+/// one dense vector loop, scattered. Log-densities are summed in double per segment of an image. eps may be z, dz may
+/// be z.
 /// </summary>
 public sealed unsafe class HostGaussianScore(Workers workers) : IGaussianScore
 {
@@ -198,7 +199,8 @@ public sealed unsafe class HostGaussianScore(Workers workers) : IGaussianScore
         }
 
         /// <summary>z ← dz, mean ← dmean, logs ← dlogs.</summary>
-        private readonly void Differentiate<V>(int count, float* z, float* mean, float* logs) where V : struct, ILanes<V>
+        private readonly void Differentiate<V>(int count, float* z, float* mean, float* logs) where V : struct,
+            ILanes<V>
         {
             V g = V.All(GLogP);
             for (int i = 0; i < count; i += V.Count)

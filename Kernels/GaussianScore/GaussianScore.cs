@@ -18,7 +18,8 @@ public enum StatsLayout
 /// inverse   z = mean + exp(logs)·eps
 /// backward  dz = −g·eps·exp(−logs);  dmean = −dz;  dlogs = g·(eps² − 1)
 /// </code>
-/// z, eps, dz <c>[P,C]</c>, z and dz may be strided; stats, dstats <c>[P,2C]</c>; logp <c>[1,N]</c>. Sums per image in double or pairwise.
+/// z, eps, dz <c>[P,C]</c>, z and dz may be strided; stats, dstats <c>[P,2C]</c>; logp <c>[1,N]</c>. Sums per image
+/// in double or pairwise.
 /// </summary>
 public interface IGaussianScore
 {
@@ -28,6 +29,8 @@ public interface IGaussianScore
     /// <summary>z from eps; a temperature is applied to eps beforehand.</summary>
     void Inverse(Pixels pixels, StatsLayout layout, View eps, View stats, View z);
 
-    /// <summary>Overwrites dz and dstats; <paramref name="gLogP"/> is the derivative of the loss by every image's logp.</summary>
+    /// <summary>
+    /// Overwrites dz and dstats; <paramref name="gLogP"/> is the derivative of the loss by every image's logp.
+    /// </summary>
     void Backward(Pixels pixels, StatsLayout layout, View z, View stats, float gLogP, View dz, View dstats);
 }

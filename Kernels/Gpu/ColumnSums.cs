@@ -60,7 +60,8 @@ internal struct OutsideTerm : IColumnTerm
     public static float At(ColumnSumArguments arguments, int row, int col)
     {
         int tap = col / arguments.TargetCols;
-        return Taps.Inside(row, tap, 1, arguments.H, arguments.W) ? 0f : arguments.X[row, col - tap * arguments.TargetCols];
+        return Taps.Inside(row, tap, 1, arguments.H, arguments.W) ? 0f : arguments.X[row,
+            col - tap * arguments.TargetCols];
     }
 }
 
@@ -123,15 +124,23 @@ internal sealed class ColumnSums(GpuContext gpu)
     private const int RowsPerThread = 8;
     private const int GroupsPerMultiprocessor = 4;
 
-    private readonly Kernel<ColumnSumArguments> elements = gpu.Declare<ColumnSumArguments>(Sum<ElementTerm, PartialResult>);
-    private readonly Kernel<ColumnSumArguments> products = gpu.Declare<ColumnSumArguments>(Sum<ProductTerm, PartialResult>);
-    private readonly Kernel<ColumnSumArguments> deviations = gpu.Declare<ColumnSumArguments>(Sum<SquaredDeviationTerm, PartialResult>);
-    private readonly Kernel<ColumnSumArguments> centered = gpu.Declare<ColumnSumArguments>(Sum<CenteredSquareTerm, PartialResult>);
-    private readonly Kernel<ColumnSumArguments> outside = gpu.Declare<ColumnSumArguments>(Sum<OutsideTerm, PartialResult>);
+    private readonly Kernel<ColumnSumArguments> elements = gpu.Declare<ColumnSumArguments>(
+        Sum<ElementTerm, PartialResult>);
+    private readonly Kernel<ColumnSumArguments> products = gpu.Declare<ColumnSumArguments>(
+        Sum<ProductTerm, PartialResult>);
+    private readonly Kernel<ColumnSumArguments> deviations = gpu.Declare<ColumnSumArguments>(
+        Sum<SquaredDeviationTerm, PartialResult>);
+    private readonly Kernel<ColumnSumArguments> centered = gpu.Declare<ColumnSumArguments>(
+        Sum<CenteredSquareTerm, PartialResult>);
+    private readonly Kernel<ColumnSumArguments> outside = gpu.Declare<ColumnSumArguments>(
+        Sum<OutsideTerm, PartialResult>);
     private readonly Kernel<ColumnSumArguments> times = gpu.Declare<ColumnSumArguments>(Sum<ElementTerm, TimesResult>);
-    private readonly Kernel<ColumnSumArguments> scaled = gpu.Declare<ColumnSumArguments>(Sum<ElementTerm, ScaledResult>);
-    private readonly Kernel<ColumnSumArguments> actNormLogs = gpu.Declare<ColumnSumArguments>(Sum<ElementTerm, ActNormLogsResult>);
-    private readonly Kernel<ColumnSumArguments> tapPlanes = gpu.Declare<ColumnSumArguments>(Sum<ElementTerm, TapPlanesResult>);
+    private readonly Kernel<ColumnSumArguments> scaled = gpu.Declare<ColumnSumArguments>(
+        Sum<ElementTerm, ScaledResult>);
+    private readonly Kernel<ColumnSumArguments> actNormLogs = gpu.Declare<ColumnSumArguments>(
+        Sum<ElementTerm, ActNormLogsResult>);
+    private readonly Kernel<ColumnSumArguments> tapPlanes = gpu.Declare<ColumnSumArguments>(
+        Sum<ElementTerm, TapPlanesResult>);
 
     /// <summary>target[c] = factor·Σ_r x[r,c].</summary>
     public void Times(Matrix x, int rows, int cols, float factor, Matrix target) =>
@@ -164,7 +173,9 @@ internal sealed class ColumnSums(GpuContext gpu)
             }),
             new() { Target = target, TargetCols = cols, Operand = logs });
 
-    /// <summary>Actnorm's data-dependent initialisation from x <c>[rows, cols]</c>: see <see cref="IChannelStats"/>.</summary>
+    /// <summary>
+    /// Actnorm's data-dependent initialisation from x <c>[rows, cols]</c>: see <see cref="IChannelStats"/>.
+    /// </summary>
     public void InitializeActNorm(Matrix x, int rows, int cols, Matrix bias, Matrix logs)
     {
         Times(x, rows, cols, -1f / rows, bias);
@@ -207,7 +218,8 @@ internal sealed class ColumnSums(GpuContext gpu)
         int columnGroups = GpuContext.CeilingDivide(arguments.Cols, lanes);
         int wanted = GpuContext.CeilingDivide(gpu.Multiprocessors * GroupsPerMultiprocessor, columnGroups);
         int useful = GpuContext.CeilingDivide(arguments.Rows, (long)rowsAtOnce * RowsPerThread);
-        arguments.RowsPerGroup = Math.Max(1, GpuContext.CeilingDivide(arguments.Rows, Math.Max(1, Math.Min(wanted, useful))));
+        arguments.RowsPerGroup = Math.Max(1, GpuContext.CeilingDivide(arguments.Rows,
+            Math.Max(1, Math.Min(wanted, useful))));
         int groups = GpuContext.CeilingDivide(arguments.Rows, arguments.RowsPerGroup);
         arguments.Lanes = lanes;
         arguments.Target = gpu.Scratch.Take(ScratchSlot.Partials, groups, arguments.Cols);
@@ -241,7 +253,8 @@ internal sealed class ColumnSums(GpuContext gpu)
         if (col < arguments.Cols)
         {
             int first = Grid.IdxY * arguments.RowsPerGroup + Group.IdxX / arguments.Lanes;
-            for (int row = first; row < end; row += Group.DimX / arguments.Lanes) sum.Add(TTerm.At(arguments, row, col));
+            for (int row = first; row < end; row += Group.DimX / arguments.Lanes) sum.Add(TTerm.At(arguments, row,
+                col));
         }
         float total = GpuReduce.SumLanes(sum.Value, arguments.Lanes);
         if (Group.IdxX < arguments.Lanes && col < arguments.Cols) TResult.Store(arguments, col, total);

@@ -17,13 +17,15 @@ public enum GpuDriver
     /// <summary>An OpenCL driver.</summary>
     OpenCl,
 
-    /// <summary>ILGPU's emulation of a GPU on the CPU: a debugger of kernels, thousands of times slower than one.</summary>
+    /// <summary>
+    /// ILGPU's emulation of a GPU on the CPU: a debugger of kernels, thousands of times slower than one.
+    /// </summary>
     Emulated,
 }
 
 /// <summary>
-/// A device as its driver describes it. <see cref="Obstacle"/> is null if kernels can run on it, otherwise the reason why
-/// not, as the end of a sentence.
+/// A device as its driver describes it. <see cref="Obstacle"/> is null if kernels can run on it, otherwise the reason
+/// why not, as the end of a sentence.
 /// </summary>
 public sealed class ProbedDevice
 {
@@ -57,7 +59,10 @@ public sealed class ProbedDevice
     /// <summary>What else is worth knowing, for people.</summary>
     public IReadOnlyDictionary<string, string> Properties { get; }
 
-    /// <summary>Whether coupling networks can be multiplied in <see cref="Precision.Tf32"/> (then the default) and <see cref="Precision.Bf16"/>.</summary>
+    /// <summary>
+    /// Whether coupling networks can be multiplied in <see cref="Precision.Tf32"/> (then the default) and
+    /// <see cref="Precision.Bf16"/>.
+    /// </summary>
     public bool HasTensorCores => GpuTraits.DeviceHasTensorCores(device);
 
     /// <summary>Opens the device in its default precision.</summary>
@@ -65,8 +70,10 @@ public sealed class ProbedDevice
     public GpuBackend Open() => Open(precision: null);
 
     /// <summary>Opens the device; null stands for its default precision.</summary>
-    /// <exception cref="NotSupportedException">There is an <see cref="Obstacle"/>, or the precision needs tensor cores that are missing.</exception>
-    /// <exception cref="AcceleratorException">The driver refuses, e.g. because another process holds the device.</exception>
+    /// <exception cref="NotSupportedException">There is an <see cref="Obstacle"/>, or the precision needs tensor
+    /// cores that are missing.</exception>
+    /// <exception cref="AcceleratorException">The driver refuses, e.g. because another process holds the
+    /// device.</exception>
     public GpuBackend Open(Precision? precision) => Open(null, null, precision);
 
     /// <summary>Opens it with another's traits and runner in the place of its own.</summary>
@@ -87,7 +94,9 @@ public sealed class ProbedDevice
     }
 }
 
-/// <summary>Finds the GPUs of this machine. A driver that is missing or broken yields no devices, never an exception.</summary>
+/// <summary>
+/// Finds the GPUs of this machine. A driver that is missing or broken yields no devices, never an exception.
+/// </summary>
 public static class DeviceProbe
 {
     private const int OldestOpenCl = 2;
@@ -103,10 +112,13 @@ public static class DeviceProbe
     public static IReadOnlyList<ProbedDevice> OpenCl()
     {
         NativeLibraries.Register();
-        return [.. CLDevice.GetDevices(static _ => true).Cast<CLDevice>().Select(Describe).OrderByDescending(static d => d.IsGpu)];
+        return [.. CLDevice.GetDevices(static _ => true).Cast<CLDevice>().Select(Describe)
+            .OrderByDescending(static d => d.IsGpu)];
     }
 
-    /// <summary>ILGPU's emulation, with groups of so many threads, which a power of two from 4 to 256 must be.</summary>
+    /// <summary>
+    /// ILGPU's emulation, with groups of so many threads, which a power of two from 4 to 256 must be.
+    /// </summary>
     public static ProbedDevice Emulated(int groupSize = 4) => new(
         GpuDriver.Emulated, new CPUDevice(groupSize, 1, 1), isGpu: false, obstacle: null,
         new Dictionary<string, string> { ["group"] = Text(groupSize) });
@@ -117,7 +129,8 @@ public static class DeviceProbe
         return new ProbedDevice(GpuDriver.Cuda, device, isGpu: true,
             known && device.Architecture.HasValue
                 ? null
-                : $"its driver (CUDA {device.DriverVersion}) offers no instruction set that kernels can be compiled for; update the NVIDIA driver",
+                : $"its driver (CUDA {device.DriverVersion}) offers no instruction set that kernels can be compiled "
+                + "for; update the NVIDIA driver",
             new Dictionary<string, string>
             {
                 ["compute capability"] = device.Architecture?.ToString() ?? "unknown",
@@ -133,8 +146,10 @@ public static class DeviceProbe
     private static ProbedDevice Describe(CLDevice device)
     {
         string? obstacle = device.DeviceVersion.Major < OldestOpenCl
-            ? $"it offers OpenCL {device.DeviceVersion.Major}.{device.DeviceVersion.Minor}; {OldestOpenCl}.0 or later is needed"
-            : device.Capabilities.GenericAddressSpace ? null : "its OpenCL driver lacks the generic address space; a newer driver may have it";
+            ? $"it offers OpenCL {device.DeviceVersion.Major}.{device.DeviceVersion.Minor}; {OldestOpenCl}.0 or "
+            + "later is needed"
+            : device.Capabilities.GenericAddressSpace ? null
+            : "its OpenCL driver lacks the generic address space; a newer driver may have it";
         return new ProbedDevice(GpuDriver.OpenCl, device,
             isGpu: (device.DeviceType & CLDeviceType.CL_DEVICE_TYPE_GPU) != 0, obstacle,
             new Dictionary<string, string>

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// Division of 0 ≤ n &lt; 2³¹ by a number that is known before the launch, as a multiplication and a shift: a GPU divides integers
-/// in some twenty instructions, which a streaming kernel would spend on every vector.
+/// Division of 0 ≤ n &lt; 2³¹ by a number that is known before the launch, as a multiplication and a shift: a GPU
+/// divides integers in some twenty instructions, which a streaming kernel would spend on every vector.
 /// </summary>
 internal readonly struct Divisor
 {

@@ -4,10 +4,11 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// A number as the unevaluated sum of two float32, about 45 significant bits, for devices without double precision (Dekker 1971; Knuth,
-/// TAOCP 2, section 4.2.2). Compilers may contract a product and a sum into one rounding, which would break the exact error of a product;
-/// so the rounded product goes through an exclusive or with <c>opaque</c>, a kernel argument that is 0 and that no compiler knows to be, and
-/// every other product is exact, being one of 12-bit halves.
+/// A number as the unevaluated sum of two float32, about 45 significant bits, for devices without double precision
+/// (Dekker 1971; Knuth, TAOCP 2, section 4.2.2). Compilers may contract a product and a sum into one rounding, which
+/// would break the exact error of a product; so the rounded product goes through an exclusive or with <c>opaque</c>,
+/// a kernel argument that is 0 and that no compiler knows to be, and every other product is exact, being one of
+/// 12-bit halves.
 /// </summary>
 internal readonly struct DoubleFloat(float hi, float lo)
 {

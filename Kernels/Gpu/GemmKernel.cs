@@ -117,10 +117,10 @@ internal struct Group2 : IGemmGroup
 }
 
 /// <summary>
-/// The device side of <see cref="GpuGemm"/>. A group of Edge × Edge threads stages Edge inner indices of a block of A and
-/// of one of B in shared memory, fetches the next ones to registers while it multiplies, and so walks down the inner
-/// dimension. Every element of C is the sum over k in ascending order, whatever the sizes, so that a row's result does not
-/// depend on how many other rows there are.
+/// The device side of <see cref="GpuGemm"/>. A group of Edge × Edge threads stages Edge inner indices of a block of A
+/// and of one of B in shared memory, fetches the next ones to registers while it multiplies, and so walks down the
+/// inner dimension. Every element of C is the sum over k in ascending order, whatever the sizes, so that a row's
+/// result does not depend on how many other rows there are.
 /// </summary>
 internal static class GemmKernel
 {
@@ -131,7 +131,8 @@ internal static class GemmKernel
         where TForm : struct, IGemmForm
         where TEpilogue : struct, IGemmEpilogue
     {
-        // One float of padding a line: the stores of a factor whose inner index is contiguous would all fall into one bank.
+        // One float of padding a line: the stores of a factor whose inner index is contiguous would all fall into one
+        // bank.
         int pitch = TGroup.Edge * TRow.Size + 1;
         ArrayView<float> a = SharedMemory.Allocate<float>(TGroup.Edge * (TGroup.Edge * TRow.Size + 1));
         ArrayView<float> b = SharedMemory.Allocate<float>(TGroup.Edge * (TGroup.Edge * TRow.Size + 1));
@@ -147,8 +148,10 @@ internal static class GemmKernel
         int outerB = TForm.TransposeB ? row : col;
         int innerB = TForm.TransposeB ? col : row;
         int k = Grid.IdxZ * arguments.KSlice;
-        TRow nextA = Fetch<TGroup, TRow>(arguments.A, TForm.TransposeA, firstRow + outerA, arguments.M, k + innerA, end);
-        TRow nextB = Fetch<TGroup, TRow>(arguments.B, !TForm.TransposeB, firstCol + outerB, arguments.N, k + innerB, end);
+        TRow nextA = Fetch<TGroup, TRow>(arguments.A, TForm.TransposeA, firstRow + outerA, arguments.M, k + innerA,
+            end);
+        TRow nextB = Fetch<TGroup, TRow>(arguments.B, !TForm.TransposeB, firstCol + outerB, arguments.N, k + innerB,
+            end);
         TTile sum = default;
         while (k < end)
         {
@@ -159,8 +162,10 @@ internal static class GemmKernel
             k += TGroup.Edge;
             if (k < end)
             {
-                nextA = Fetch<TGroup, TRow>(arguments.A, TForm.TransposeA, firstRow + outerA, arguments.M, k + innerA, end);
-                nextB = Fetch<TGroup, TRow>(arguments.B, !TForm.TransposeB, firstCol + outerB, arguments.N, k + innerB, end);
+                nextA = Fetch<TGroup, TRow>(arguments.A, TForm.TransposeA, firstRow + outerA, arguments.M,
+                    k + innerA, end);
+                nextB = Fetch<TGroup, TRow>(arguments.B, !TForm.TransposeB, firstCol + outerB, arguments.N,
+                    k + innerB, end);
             }
             for (int d = 0; d < TGroup.Edge; d++)
             {

@@ -5,9 +5,9 @@ using ILGPU.Runtime;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// The operation set on an ILGPU accelerator: CUDA, OpenCL, or (for tests) ILGPU's emulation on the CPU. Work is queued on
-/// one stream; only <see cref="IBuffer.Read"/> and <see cref="Synchronize"/> wait for it, and whatever has memory to grow or to
-/// release, on a first step. Kernels use nothing that an OpenCL 2.0 device may lack: no warp
+/// The operation set on an ILGPU accelerator: CUDA, OpenCL, or (for tests) ILGPU's emulation on the CPU. Work is
+/// queued on one stream; only <see cref="IBuffer.Read"/> and <see cref="Synchronize"/> wait for it, and whatever has
+/// memory to grow or to release, on a first step. Kernels use nothing that an OpenCL 2.0 device may lack: no warp
 /// operations, no double precision, no atomics. Sums run in one fixed order, so a repeated step repeats its bits.
 /// </summary>
 public sealed class GpuBackend : IBackend
@@ -18,8 +18,10 @@ public sealed class GpuBackend : IBackend
     private bool disposed;
 
     /// <summary>
-    /// A backend that owns the accelerator and the ILGPU context behind it. Coupling networks are multiplied in a precision,
-    /// <see cref="Precision.Tf32"/> on a device with tensor cores and <see cref="Precision.Fp32"/> on others if none is given.
+    /// A backend that owns the accelerator and the ILGPU context behind it. Coupling networks are multiplied in a
+    /// precision,
+    /// <see cref="Precision.Tf32"/> on a device with tensor cores and <see cref="Precision.Fp32"/> on others if none
+    /// is given.
     /// </summary>
     /// <exception cref="NotSupportedException">
     /// The device's groups have fewer than four threads, or the precision needs tensor cores that it lacks.
@@ -28,14 +30,18 @@ public sealed class GpuBackend : IBackend
     {
     }
 
-    /// <summary>As above, with another's traits, runner and graph driver in the place of the accelerator's own.</summary>
-    internal GpuBackend(Accelerator accelerator, GpuTraits? traits, IKernelRunner? runner, Precision? precision = null, IGraphDriver? graphs = null)
+    /// <summary>
+    /// As above, with another's traits, runner and graph driver in the place of the accelerator's own.
+    /// </summary>
+    internal GpuBackend(Accelerator accelerator, GpuTraits? traits, IKernelRunner? runner,
+        Precision? precision = null, IGraphDriver? graphs = null)
     {
         ArgumentNullException.ThrowIfNull(accelerator);
         gpu = new GpuContext(accelerator, traits, runner);
         Precision = precision ?? (gpu.Traits.HasTensorCores ? Precision.Tf32 : Precision.Fp32);
         if (Precision != Precision.Fp32 && !gpu.Traits.HasTensorCores)
-            throw new NotSupportedException($"{Name} has no tensor cores for precision {Precision.ToString().ToLowerInvariant()}");
+            throw new NotSupportedException(
+                $"{Name} has no tensor cores for precision {Precision.ToString().ToLowerInvariant()}");
         graphs ??= CudaGraphDriver.For(gpu);
         if (graphs is not null) Recorder = new GraphRecorder(gpu, graphs);
         views = new Views(gpu);
@@ -47,7 +53,8 @@ public sealed class GpuBackend : IBackend
         CouplingNet = Precision switch
         {
             Precision.Bf16 => new GpuTensorCouplingNet<BFloat16, BFloat16Outer, WarpTile64>(gpu, single, patches, taps),
-            Precision.Tf32 => new GpuTensorCouplingNet<TensorFloat32, TensorFloat32Outer, WarpTile32>(gpu, single, patches, taps),
+            Precision.Tf32 => new GpuTensorCouplingNet<TensorFloat32, TensorFloat32Outer, WarpTile32>(gpu, single,
+                patches, taps),
             _ => single,
         };
         Couple = new GpuCouple(gpu);

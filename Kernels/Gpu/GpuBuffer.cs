@@ -31,8 +31,8 @@ public sealed class GpuBuffer : IBuffer
     }
 
     /// <summary>
-    /// Copies host values to <c>[offset, offset + source.Length)</c>, after the work queued so far. The source may be changed
-    /// as soon as this returns.
+    /// Copies host values to <c>[offset, offset + source.Length)</c>, after the work queued so far. The source may be
+    /// changed as soon as this returns.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The range does not lie inside the buffer.</exception>
     public unsafe void Write(long offset, ReadOnlySpan<float> source)
@@ -49,7 +49,8 @@ public sealed class GpuBuffer : IBuffer
         {
             Span<float> part = gpu.Uploads.Take(source.Length);
             source[..part.Length].CopyTo(part);
-            fixed (float* first = part) Memory.SubView(offset, part.Length).CopyFromCPUUnsafeAsync(gpu.Stream, ref *first, part.Length);
+            fixed (float* first = part) Memory.SubView(offset, part.Length).CopyFromCPUUnsafeAsync(gpu.Stream,
+                ref *first, part.Length);
             source = source[part.Length..];
             offset += part.Length;
         }
@@ -60,7 +61,8 @@ public sealed class GpuBuffer : IBuffer
     {
         Check(offset, target.Length);
         if (target.IsEmpty) return;
-        if (gpu.Recording is not null) throw new InvalidOperationException("gpu: work that is being recorded has no values to read yet");
+        if (gpu.Recording is not null)
+            throw new InvalidOperationException("gpu: work that is being recorded has no values to read yet");
         gpu.Accelerator.Bind();
         fixed (float* first = target)
         {
@@ -84,7 +86,8 @@ public sealed class GpuBuffer : IBuffer
         catch (AcceleratorException e)
         {
             throw new OutOfMemoryException(
-                $"{gpu.Accelerator.Name}: no {length * sizeof(float) / (1024.0 * 1024.0):0.#} MiB of device memory are left in one block; a smaller batch or --memory reversible needs less", e);
+                $"{gpu.Accelerator.Name}: no {length * sizeof(float) / (1024.0 * 1024.0):0.#} MiB of device memory "
+                    + "are left in one block; a smaller batch or --memory reversible needs less", e);
         }
     }
 

@@ -13,7 +13,8 @@ internal sealed class GpuContext : IDisposable
 {
     private const int LargestGroup = 256;
 
-    // Emulated work-items of a CPU's OpenCL cost little more in a small group, and its tiles then fit the first-level cache.
+    // Emulated work-items of a CPU's OpenCL cost little more in a small group, and its tiles then fit the first-level
+    // cache.
     private const int LargestGroupOnCpu = 64;
 
     private const int GroupsPerMultiprocessor = 32;
@@ -87,10 +88,11 @@ internal sealed class GpuContext : IDisposable
     public Matrix Missing => new(missing.View, 1);
 
     /// <summary>
-    /// Declares a kernel, launched with groups of at most <paramref name="threads"/> (0: <see cref="GroupSize"/>) and so much
-    /// dynamic shared memory; it is compiled when first launched.
+    /// Declares a kernel, launched with groups of at most <paramref name="threads"/> (0: <see cref="GroupSize"/>) and
+    /// so much dynamic shared memory; it is compiled when first launched.
     /// </summary>
-    public Kernel<TArguments> Declare<TArguments>(Action<TArguments> method, int threads = 0, int dynamicSharedBytes = 0)
+    public Kernel<TArguments> Declare<TArguments>(Action<TArguments> method, int threads = 0,
+        int dynamicSharedBytes = 0)
         where TArguments : struct
     {
         KernelDeclaration declaration = new(method.Method, threads == 0 ? GroupSize : threads, dynamicSharedBytes);
@@ -111,7 +113,9 @@ internal sealed class GpuContext : IDisposable
     /// <summary>What work is recorded into instead of being run, or null.</summary>
     public GraphRecorder? Recording { get; set; }
 
-    /// <summary>Waits for the queued work. While work is recorded nothing is queued, and the recording is spoilt.</summary>
+    /// <summary>
+    /// Waits for the queued work. While work is recorded nothing is queued, and the recording is spoilt.
+    /// </summary>
     public void Synchronize()
     {
         if (Recording is not null)

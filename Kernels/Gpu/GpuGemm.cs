@@ -28,7 +28,8 @@ internal sealed class GpuGemm
         ];
         if (gpu.GroupSize < tilings[^1].Threads)
             throw new NotSupportedException(
-                $"{gpu.Accelerator.Name}: groups of {gpu.GroupSize} threads are too small; at least {tilings[^1].Threads} are needed");
+                $"{gpu.Accelerator.Name}: groups of {gpu.GroupSize} threads are too small; at least "
+                    + $"{tilings[^1].Threads} are needed");
     }
 
     /// <summary>The kernels of one tile size, and that size.</summary>
@@ -62,8 +63,8 @@ internal sealed class GpuGemm
         Launch(Choose(m, n), static t => t.TransposeBAdd, m, n, k, a, b, gpu.Missing, c);
 
     /// <summary>
-    /// The terms of aᵀ·b, a <c>[k,m]</c>, b <c>[k,n]</c>, in slices of the long dimension k that are computed side by side;
-    /// their sum is the product. The result <c>[slices, m·n]</c> lies in scratch.
+    /// The terms of aᵀ·b, a <c>[k,m]</c>, b <c>[k,n]</c>, in slices of the long dimension k that are computed side by
+    /// side; their sum is the product. The result <c>[slices, m·n]</c> lies in scratch.
     /// </summary>
     public (Matrix Slices, int Count) TransposedSlices(int m, int n, int k, Matrix a, Matrix b)
     {
@@ -103,11 +104,18 @@ internal sealed class GpuGemm
         where TTile : struct, IRegisterTile<TTile, TRow>
         where TRow : struct, IRegisterRow<TRow> =>
         new(TGroup.Edge * TGroup.Edge, TGroup.Edge * TRow.Size,
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, AddBias>, TGroup.Edge * TGroup.Edge),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, AddBiasRelu>, TGroup.Edge * TGroup.Edge),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, Overwrite>, TGroup.Edge * TGroup.Edge),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, Overwrite>, TGroup.Edge * TGroup.Edge),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, ReluMask>, TGroup.Edge * TGroup.Edge),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, Accumulate>, TGroup.Edge * TGroup.Edge),
-            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormTN, Overwrite>, TGroup.Edge * TGroup.Edge));
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, AddBias>,
+                TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, AddBiasRelu>,
+                TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNN, Overwrite>,
+                TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, Overwrite>,
+                TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, ReluMask>,
+                TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormNT, Accumulate>,
+                TGroup.Edge * TGroup.Edge),
+            gpu.Declare<GemmArguments>(GemmKernel.Multiply<TGroup, TTile, TRow, FormTN, Overwrite>,
+                TGroup.Edge * TGroup.Edge));
 }

@@ -5,8 +5,8 @@ namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
 /// Elementary functions in float32 that give the same result, to rounding, on every device: argument reduction and a
-/// minimax polynomial, no hardware approximations, no double precision. Errors stay below 3 ulp; extremes, infinities and
-/// NaN come out as IEEE 754 has them.
+/// minimax polynomial, no hardware approximations, no double precision. Errors stay below 3 ulp; extremes, infinities
+/// and NaN come out as IEEE 754 has them.
 /// </summary>
 internal static class GpuMath
 {

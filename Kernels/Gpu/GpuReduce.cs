@@ -3,8 +3,8 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// Sums within a group, in shared memory and in one fixed order: no atomics, whose order changes from run to run, and no
-/// warp shuffles, which a device may lack.
+/// Sums within a group, in shared memory and in one fixed order: no atomics, whose order changes from run to run, and
+/// no warp shuffles, which a device may lack.
 /// </summary>
 internal static class GpuReduce
 {

@@ -5,11 +5,15 @@ using ILGPU.Runtime.Cuda;
 
 namespace GlowGpu.Kernels.Gpu;
 
-/// <summary>Makes kernels ready to run. The device's driver does (<see cref="DriverRunner"/>); tests put a machine of their own in its place.</summary>
+/// <summary>
+/// Makes kernels ready to run. The device's driver does (<see cref="DriverRunner"/>); tests put a machine of their
+/// own in its place.
+/// </summary>
 internal interface IKernelRunner
 {
     /// <summary>What a launch calls; <paramref name="method"/> is compiled now.</summary>
-    Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method) where TArguments : struct;
+    Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method) where TArguments
+        : struct;
 }
 
 /// <summary>Compiled by ILGPU, run by the device's driver.</summary>
@@ -19,7 +23,8 @@ internal sealed class DriverRunner(Accelerator accelerator) : IKernelRunner
     private const string DynamicShared = ".extern .shared";
 
     /// <inheritdoc/>
-    public Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method) where TArguments : struct
+    public Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method)
+        where TArguments : struct
     {
         Action<AcceleratorStream, KernelConfig, TArguments> launcher = accelerator.LoadKernel(method);
         if (launcher.GetKernel() is CudaKernel { CompiledKernel: PTXCompiledKernel compiled } kernel

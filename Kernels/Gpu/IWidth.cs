@@ -3,21 +3,26 @@ using ILGPU.Runtime;
 
 namespace GlowGpu.Kernels.Gpu;
 
-/// <summary>Up to four floats in registers, of which a kernel of a smaller <see cref="IWidth.Size"/> uses the first ones.</summary>
+/// <summary>
+/// Up to four floats in registers, of which a kernel of a smaller <see cref="IWidth.Size"/> uses the first ones.
+/// </summary>
 internal struct Lanes
 {
     public float A, B, C, D;
 }
 
-/// <summary>What a streaming kernel does to one element of each of its operands; those it does not need are left alone.</summary>
+/// <summary>
+/// What a streaming kernel does to one element of each of its operands; those it does not need are left alone.
+/// </summary>
 internal interface ILaneOp
 {
     void Apply(ref float a, ref float b, ref float c, ref float d);
 }
 
 /// <summary>
-/// How many neighbouring floats a thread of a streaming kernel moves at once. The kernel's body is written once, over this type
-/// parameter; <see cref="Vectors"/> chooses it for a launch. Every element's arithmetic is the same at each width.
+/// How many neighbouring floats a thread of a streaming kernel moves at once. The kernel's body is written once, over
+/// this type parameter; <see cref="Vectors"/> chooses it for a launch. Every element's arithmetic is the same at each
+/// width.
 /// </summary>
 internal interface IWidth
 {
@@ -37,7 +42,8 @@ internal interface IWidth
     static abstract void StorePairs(Matrix target, int index, Lanes even, Lanes odd);
 
     /// <summary>Applies an operation lane by lane, in order.</summary>
-    static abstract void Each<TOp>(ref TOp op, ref Lanes a, ref Lanes b, ref Lanes c, ref Lanes d) where TOp : struct, ILaneOp;
+    static abstract void Each<TOp>(ref TOp op, ref Lanes a, ref Lanes b, ref Lanes c, ref Lanes d) where TOp : struct,
+        ILaneOp;
 }
 
 /// <summary>One float: views that begin anywhere.</summary>
@@ -66,7 +72,8 @@ internal struct Width1 : IWidth
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Each<TOp>(ref TOp op, ref Lanes a, ref Lanes b, ref Lanes c, ref Lanes d) where TOp : struct, ILaneOp =>
+    public static void Each<TOp>(ref TOp op, ref Lanes a, ref Lanes b, ref Lanes c, ref Lanes d) where TOp : struct,
+        ILaneOp =>
         op.Apply(ref a.A, ref b.A, ref c.A, ref d.A);
 }
 
@@ -104,7 +111,8 @@ internal struct Width2 : IWidth
         Width4.Store(target, index, new() { A = even.A, B = odd.A, C = even.B, D = odd.B });
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Each<TOp>(ref TOp op, ref Lanes a, ref Lanes b, ref Lanes c, ref Lanes d) where TOp : struct, ILaneOp
+    public static void Each<TOp>(ref TOp op, ref Lanes a, ref Lanes b, ref Lanes c, ref Lanes d) where TOp : struct,
+        ILaneOp
     {
         op.Apply(ref a.A, ref b.A, ref c.A, ref d.A);
         op.Apply(ref a.B, ref b.B, ref c.B, ref d.B);
@@ -139,7 +147,8 @@ internal struct Width4 : IWidth
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Each<TOp>(ref TOp op, ref Lanes a, ref Lanes b, ref Lanes c, ref Lanes d) where TOp : struct, ILaneOp
+    public static void Each<TOp>(ref TOp op, ref Lanes a, ref Lanes b, ref Lanes c, ref Lanes d) where TOp : struct,
+        ILaneOp
     {
         op.Apply(ref a.A, ref b.A, ref c.A, ref d.A);
         op.Apply(ref a.B, ref b.B, ref c.B, ref d.B);

@@ -3,8 +3,9 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// How the items of an image (elements, or vectors of them) are shared among groups, and where each group leaves its sum: an
-/// operation that reduces per image launches Images·Groups groups, group g of image n walks its chunk and calls <see cref="Store"/>.
+/// How the items of an image (elements, or vectors of them) are shared among groups, and where each group leaves its
+/// sum: an operation that reduces per image launches Images·Groups groups, group g of image n walks its chunk and
+/// calls <see cref="Store"/>.
 /// </summary>
 internal struct ImageChunks
 {
@@ -31,7 +32,9 @@ internal struct ImageChunks
     }
 }
 
-/// <summary>Per-image sums in a fixed order: compensated per thread, pairwise per group, then over the image's groups.</summary>
+/// <summary>
+/// Per-image sums in a fixed order: compensated per thread, pairwise per group, then over the image's groups.
+/// </summary>
 internal sealed class ImageSums(GpuContext gpu)
 {
     private const int ItemsPerThread = 4;

@@ -21,10 +21,12 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
         if (groups.Size == 0) return;
         // What is known of its registers and occupancy holds for the size that was declared.
         if (threads.Size > declaration.Threads)
-            throw new InvalidOperationException($"{declaration.Name}: launched with {threads.Size} threads a group, declared for {declaration.Threads}");
+            throw new InvalidOperationException($"{declaration.Name}: launched with {threads.Size} threads a group, "
+                + $"declared for {declaration.Threads}");
         int dynamic = sharedBytes == 0 ? declaration.DynamicSharedBytes : sharedBytes;
         if (dynamic > declaration.DynamicSharedBytes)
-            throw new InvalidOperationException($"{declaration.Name}: launched with {dynamic} bytes of dynamic shared memory, declared for {declaration.DynamicSharedBytes}");
+            throw new InvalidOperationException($"{declaration.Name}: launched with {dynamic} bytes of dynamic "
+                + $"shared memory, declared for {declaration.DynamicSharedBytes}");
         KernelConfig config = dynamic == 0
             ? new KernelConfig(groups, threads)
             : new KernelConfig(groups, threads, SharedMemoryConfig.RequestDynamic<byte>(dynamic));
@@ -39,8 +41,8 @@ internal sealed class Kernel<TArguments>(GpuContext gpu, Action<TArguments> meth
     }
 
     /// <summary>
-    /// Into a recording nothing may be loaded, and a launch that the driver refuses must not end the caller's work half-way: nothing of it
-    /// has run, and it is to run again.
+    /// Into a recording nothing may be loaded, and a launch that the driver refuses must not end the caller's work
+    /// half-way: nothing of it has run, and it is to run again.
     /// </summary>
     private void Record(GraphRecorder recording, KernelConfig config, TArguments arguments)
     {

@@ -5,7 +5,8 @@ namespace GlowGpu.Kernels.Gpu;
 /// <summary>A kernel of the backend as it is launched: what can be said of it without a device.</summary>
 /// <param name="Method">the kernel, its type arguments filled in</param>
 /// <param name="Threads">threads of a group, at most</param>
-/// <param name="DynamicSharedBytes">shared memory that a launch asks for beyond what the kernel itself declares, bytes a group</param>
+/// <param name="DynamicSharedBytes">shared memory that a launch asks for beyond what the kernel itself declares,
+/// bytes a group</param>
 internal sealed record KernelDeclaration(MethodInfo Method, int Threads, int DynamicSharedBytes)
 {
     /// <summary>Class, method and type arguments: unique among the kernels of a backend.</summary>

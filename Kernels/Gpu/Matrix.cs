@@ -4,7 +4,8 @@ namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
 /// A row-major window of device memory as kernels see it: element (row, col) is <c>Data[row·Stride + col]</c>. Offsets
-/// are 32-bit because 64-bit index arithmetic is slow on GPUs; <see cref="GpuContext.Matrix"/> checks that they suffice.
+/// are 32-bit because 64-bit index arithmetic is slow on GPUs; <see cref="GpuContext.Matrix"/> checks that they
+/// suffice.
 /// </summary>
 internal readonly struct Matrix(ArrayView<float> data, int stride)
 {

@@ -27,11 +27,12 @@ public static class NativeLibraries
 
     /// <summary>Handle of the CUDA driver's library, which stays loaded, or 0.</summary>
     internal static nint LoadCuda() =>
-        OperatingSystem.IsWindows() ? NativeLibrary.TryLoad("nvcuda.dll", out nint handle) ? handle : 0 : FirstOf(CudaNames);
+        OperatingSystem.IsWindows() ? NativeLibrary.TryLoad("nvcuda.dll", out nint handle) ? handle : 0
+            : FirstOf(CudaNames);
 
     /// <summary>
-    /// Makes ILGPU find the libraries from now on. Takes effect only before the first device is looked for; calling it again
-    /// does nothing. A process that has set a resolver for ILGPU itself keeps it.
+    /// Makes ILGPU find the libraries from now on. Takes effect only before the first device is looked for; calling
+    /// it again does nothing. A process that has set a resolver for ILGPU itself keeps it.
     /// </summary>
     public static void Register()
     {
@@ -50,7 +51,9 @@ public static class NativeLibraries
         }
     }
 
-    /// <summary>Handle of the library that stands behind one of ILGPU's imports, or zero for the default search.</summary>
+    /// <summary>
+    /// Handle of the library that stands behind one of ILGPU's imports, or zero for the default search.
+    /// </summary>
     internal static nint Resolve(string name, System.Reflection.Assembly assembly, DllImportSearchPath? searchPath)
     {
         return FirstOf(name switch

@@ -36,17 +36,18 @@ internal sealed class PatchConvolution(GpuContext gpu)
         scatter.ForEach(count, Bind(pixels, channels, channels + (edgeBias ? 1 : 0), dz, dpatches, count));
     }
 
-    private static Arguments Bind(Pixels pixels, int channels, int patchChannels, Matrix image, Matrix patches, int count) => new()
-    {
-        Image = image,
-        Patches = patches,
-        Height = new Divisor(pixels.H),
-        W = new Divisor(pixels.W),
-        Channels = new Divisor(channels),
-        PatchChannels = new Divisor(patchChannels),
-        PatchCols = new Divisor(Taps.Count * patchChannels),
-        Count = count,
-    };
+    private static Arguments Bind(Pixels pixels, int channels, int patchChannels, Matrix image,
+        Matrix patches, int count) => new()
+        {
+            Image = image,
+            Patches = patches,
+            Height = new Divisor(pixels.H),
+            W = new Divisor(pixels.W),
+            Channels = new Divisor(channels),
+            PatchChannels = new Divisor(patchChannels),
+            PatchCols = new Divisor(Taps.Count * patchChannels),
+            Count = count,
+        };
 
     [Promises("ST.E.128", For = typeof(Width4))]
     private static void Gather<TWidth>(Arguments arguments) where TWidth : struct, IWidth
@@ -60,7 +61,8 @@ internal sealed class PatchConvolution(GpuContext gpu)
         }
     }
 
-    // The patches' odd number of channels leaves no two rows alike, so this reads float by float; neighbours read neighbours.
+    // The patches' odd number of channels leaves no two rows alike, so this reads float by float; neighbours read
+    // neighbours.
     private static void Scatter(Arguments arguments)
     {
         for (int i = GridStride.First; i < arguments.Count; i += GridStride.Step)
@@ -71,7 +73,8 @@ internal sealed class PatchConvolution(GpuContext gpu)
             for (int tap = 0; tap < Taps.Count; tap++)
             {
                 if (place.Inside(tap, -1, arguments.W, arguments.Height))
-                    sum += arguments.Patches[p - Taps.Offset(tap, arguments.W.Value), tap * arguments.PatchChannels.Value + c];
+                    sum += arguments.Patches[p - Taps.Offset(tap, arguments.W.Value),
+                        tap * arguments.PatchChannels.Value + c];
             }
             arguments.Image[p, c] += sum;
         }
@@ -87,7 +90,8 @@ internal sealed class PatchConvolution(GpuContext gpu)
         {
             int p = Arguments.PatchCols.Divide(At), col = At - p * Arguments.PatchCols.Value;
             int tap = Arguments.PatchChannels.Divide(col), c = col - tap * Arguments.PatchChannels.Value;
-            bool inside = new PixelPlace(p, Arguments.W, Arguments.Height).Inside(tap, 1, Arguments.W, Arguments.Height);
+            bool inside = new PixelPlace(p, Arguments.W, Arguments.Height).Inside(tap, 1, Arguments.W,
+                Arguments.Height);
             value = inside ? 0f : 1f;
             if (c < Arguments.Channels.Value)
                 value = inside ? Arguments.Image[p + Taps.Offset(tap, Arguments.W.Value), c] : 0f;

@@ -5,9 +5,9 @@ namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
 /// A few floats that one thread of <see cref="GemmKernel"/> holds in registers, all <c>step</c> apart in memory. ILGPU
-/// neither unrolls loops nor keeps arrays in registers, so rows and tiles are structs of named floats and their loops are
-/// written out. Neighbouring threads touch neighbouring elements, which shared memory serves without bank conflicts,
-/// global memory in whole segments, and a CPU's OpenCL compiler in vector registers.
+/// neither unrolls loops nor keeps arrays in registers, so rows and tiles are structs of named floats and their loops
+/// are written out. Neighbouring threads touch neighbouring elements, which shared memory serves without bank
+/// conflicts, global memory in whole segments, and a CPU's OpenCL compiler in vector registers.
 /// </summary>
 internal interface IRegisterRow<TRow> where TRow : struct, IRegisterRow<TRow>
 {
@@ -31,8 +31,8 @@ internal interface IRegisterRow<TRow> where TRow : struct, IRegisterRow<TRow>
 }
 
 /// <summary>
-/// The square block of C that one thread accumulates: row i of it is row <c>i·step</c> of C from the thread's first one,
-/// and columns likewise.
+/// The square block of C that one thread accumulates: row i of it is row <c>i·step</c> of C from the thread's first
+/// one, and columns likewise.
 /// </summary>
 internal interface IRegisterTile<TTile, TRow>
     where TTile : struct, IRegisterTile<TTile, TRow>

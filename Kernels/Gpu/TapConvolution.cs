@@ -1,6 +1,8 @@
 namespace GlowGpu.Kernels.Gpu;
 
-/// <summary>Where <see cref="TapConvolution.Pack"/> puts the parts of a zero convolution, from the start of its window.</summary>
+/// <summary>
+/// Where <see cref="TapConvolution.Pack"/> puts the parts of a zero convolution, from the start of its window.
+/// </summary>
 internal readonly record struct TapLayout(int In, int Out)
 {
     /// <summary>Weights <c>[In, 9·Out]</c>.</summary>
@@ -20,7 +22,8 @@ internal readonly record struct TapLayout(int In, int Out)
 
 /// <summary>
 /// The zero-initialised 3×3 convolution h = (conv(x) + bias)·exp(3·logs) as a product with all nine taps at once,
-/// t = x·W <c>[P, 9·Out]</c>, whose taps are then shifted and added. Shared by the coupling network and the split prior.
+/// t = x·W <c>[P, 9·Out]</c>, whose taps are then shifted and added. Shared by the coupling network and the split
+/// prior.
 /// </summary>
 internal sealed class TapConvolution(GpuContext gpu)
 {
@@ -44,13 +47,16 @@ internal sealed class TapConvolution(GpuContext gpu)
         public Divisor Vectors, RowVectors;
     }
 
-    /// <summary>Lays out W <c>[3,3,In+edge,Out]</c>, bias and logs as <see cref="TapLayout"/> says; without edge bias its part is zero.</summary>
+    /// <summary>
+    /// Lays out W <c>[3,3,In+edge,Out]</c>, bias and logs as <see cref="TapLayout"/> says; without edge bias its part
+    /// is zero.
+    /// </summary>
     public void Pack(TapLayout layout, bool edgeBias, Matrix weight, Matrix bias, Matrix logs, Matrix packed) =>
         PackParts(layout, Plane(layout, edgeBias), edgeBias, weight, bias, logs, packed);
 
     /// <summary>
-    /// Lays out all but the weights of a convolution, as the layout without input channels says: for products that keep the
-    /// weights in a form of their own.
+    /// Lays out all but the weights of a convolution, as the layout without input channels says: for products that
+    /// keep the weights in a form of their own.
     /// </summary>
     public void PackTail(TapLayout layout, bool edgeBias, Matrix weight, Matrix bias, Matrix logs, Matrix packed) =>
         PackParts(layout with { In = 0 }, Plane(layout, edgeBias), edgeBias,
@@ -65,7 +71,9 @@ internal sealed class TapConvolution(GpuContext gpu)
         AddTaps(layout, pixels, packed, taps, h);
     }
 
-    /// <summary>h <c>[P,Out]</c> from the taps t <c>[P, 9·Out]</c> and what else <paramref name="layout"/> places in packed.</summary>
+    /// <summary>
+    /// h <c>[P,Out]</c> from the taps t <c>[P, 9·Out]</c> and what else <paramref name="layout"/> places in packed.
+    /// </summary>
     public void AddTaps(TapLayout layout, Pixels pixels, Matrix packed, Matrix taps, Matrix h) =>
         Launch(sum, layout, pixels, packed, taps, h, 1);
 
@@ -73,7 +81,8 @@ internal sealed class TapConvolution(GpuContext gpu)
     /// Overwrites the gradients of weight, bias and logs, given x, h and dh <c>[P,Out]</c>; returns the gradient of t
     /// <c>[P, 9·Out]</c> in scratch, of which the caller makes dx = dt·Wᵀ.
     /// </summary>
-    public Matrix Backward(TapLayout layout, bool edgeBias, Pixels pixels, Matrix x, Matrix h, Matrix packed, Matrix logs,
+    public Matrix Backward(TapLayout layout, bool edgeBias, Pixels pixels, Matrix x, Matrix h,
+        Matrix packed, Matrix logs,
         Matrix dh, Matrix dWeight, Matrix dBias, Matrix dLogs)
     {
         int p = pixels.Count, cols = Taps.Count * layout.Out;
@@ -88,14 +97,15 @@ internal sealed class TapConvolution(GpuContext gpu)
     }
 
     /// <summary>
-    /// Overwrites the edge rows of dWeight <c>[3,3,In+1,Out]</c>: per tap, exp(3·logs) times the sum of dh over the pixels
-    /// whose tap lies outside the image.
+    /// Overwrites the edge rows of dWeight <c>[3,3,In+1,Out]</c>: per tap, exp(3·logs) times the sum of dh over the
+    /// pixels whose tap lies outside the image.
     /// </summary>
     public void EdgeGradient(TapLayout layout, Pixels pixels, Matrix dh, Matrix logs, Matrix dWeight) =>
         gpu.Columns.ScaledOutside(dh, pixels, layout.Out, logs,
             dWeight.Window((long)layout.In * layout.Out, (layout.In + 1) * layout.Out));
 
-    private void PackParts(TapLayout layout, int plane, bool edgeBias, Matrix weight, Matrix bias, Matrix logs, Matrix packed) =>
+    private void PackParts(TapLayout layout, int plane, bool edgeBias, Matrix weight, Matrix bias,
+        Matrix logs, Matrix packed) =>
         pack.ForEach(layout.Length, new()
         {
             Weight = weight,
@@ -113,7 +123,8 @@ internal sealed class TapConvolution(GpuContext gpu)
     private static int Plane(TapLayout layout, bool edgeBias) => checked((layout.In + (edgeBias ? 1 : 0)) * layout.Out);
 
     /// <summary>Queues a kernel over <paramref name="planes"/>·Out channels of each pixel.</summary>
-    private static void Launch(VectorKernel<Arguments> kernel, TapLayout layout, Pixels pixels, Matrix packed, Matrix taps, Matrix h, int planes)
+    private static void Launch(VectorKernel<Arguments> kernel, TapLayout layout, Pixels pixels, Matrix packed,
+        Matrix taps, Matrix h, int planes)
     {
         Arguments arguments = new()
         {
@@ -126,9 +137,11 @@ internal sealed class TapConvolution(GpuContext gpu)
             W = new Divisor(pixels.W),
             Out = layout.Out,
         };
-        // The parts of the packed weights begin at multiples of Out from its beginning, and so do the taps in their rows.
+        // The parts of the packed weights begin at multiples of Out from its beginning, and so do the taps in their
+        // rows.
         int width = 4;
-        while (width > 1 && !(Vectors.Fits(h, layout.Out, width) && Vectors.Fits(arguments.Edge, layout.Out, width))) width /= 2;
+        while (width > 1 && !(Vectors.Fits(h, layout.Out, width) && Vectors.Fits(arguments.Edge, layout.Out,
+            width))) width /= 2;
         int vectors = layout.Out / width;
         arguments.Vectors = new Divisor(vectors);
         arguments.RowVectors = new Divisor(Taps.Count * vectors);
@@ -176,7 +189,8 @@ internal sealed class TapConvolution(GpuContext gpu)
             for (int tap = 0; tap < Taps.Count; tap++)
             {
                 Lanes term = place.Inside(tap, 1, arguments.W, arguments.Height)
-                    ? TWidth.Load(arguments.Taps, (p + Taps.Offset(tap, arguments.W.Value)) * arguments.Taps.Stride + tap * arguments.Out + o)
+                    ? TWidth.Load(arguments.Taps, (p + Taps.Offset(tap, arguments.W.Value)) * arguments.Taps.Stride
+                    + tap * arguments.Out + o)
                     : TWidth.Load(arguments.Edge, tap * arguments.Out + o);
                 TWidth.Each(ref add, ref sum, ref term, ref unused, ref unused);
             }
@@ -215,6 +229,7 @@ internal sealed class TapConvolution(GpuContext gpu)
 
     private struct ScaleOp : ILaneOp
     {
-        public readonly void Apply(ref float value, ref float factor, ref float unused, ref float unusedToo) => value *= factor;
+        public readonly void Apply(ref float value, ref float factor, ref float unused, ref float unusedToo) =>
+            value *= factor;
     }
 }

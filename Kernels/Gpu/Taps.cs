@@ -5,7 +5,10 @@ internal static class Taps
 {
     public const int Count = 9;
 
-    /// <summary>Whether the pixel that tap reads from row <paramref name="pixel"/> (or, direction −1, is read from) lies in its image.</summary>
+    /// <summary>
+    /// Whether the pixel that tap reads from row <paramref name="pixel"/> (or, direction −1, is read from) lies in
+    /// its image.
+    /// </summary>
     public static bool Inside(int pixel, int tap, int direction, int h, int w)
     {
         int x = pixel % w + direction * (tap % 3 - 1);
@@ -29,7 +32,9 @@ internal readonly struct PixelPlace
         y = row - h.Divide(row) * h.Value;
     }
 
-    /// <summary>Whether the pixel that tap reads from here (or, direction −1, is read from) lies in the image.</summary>
+    /// <summary>
+    /// Whether the pixel that tap reads from here (or, direction −1, is read from) lies in the image.
+    /// </summary>
     public readonly bool Inside(int tap, int direction, Divisor w, Divisor h)
     {
         int column = x + direction * (tap % 3 - 1), row = y + direction * (tap / 3 - 1);

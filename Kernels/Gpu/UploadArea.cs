@@ -3,9 +3,9 @@ using ILGPU.Runtime;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// Page-locked host memory that copies to the device start from, so that nobody waits for them: values are copied here, the transfer is
-/// queued, and the place is free again once the queue has been waited for. It grows to what is written between two waits, up to a limit
-/// from which on a write waits for the ones before it.
+/// Page-locked host memory that copies to the device start from, so that nobody waits for them: values are copied
+/// here, the transfer is queued, and the place is free again once the queue has been waited for. It grows to what is
+/// written between two waits, up to a limit from which on a write waits for the ones before it.
 /// </summary>
 internal sealed class UploadArea(GpuContext gpu) : IDisposable
 {
@@ -15,7 +15,9 @@ internal sealed class UploadArea(GpuContext gpu) : IDisposable
     private PageLockScope<float>? locked;
     private int used;
 
-    /// <summary>Room for the first of so many values, at least one; good until the device has been waited for.</summary>
+    /// <summary>
+    /// Room for the first of so many values, at least one; good until the device has been waited for.
+    /// </summary>
     public Span<float> Take(int count)
     {
         if (used + count > area.Length && (used > 0 || area.Length < Largest))
@@ -47,8 +49,8 @@ internal sealed class UploadArea(GpuContext gpu) : IDisposable
     }
 
     /// <summary>
-    /// Null where the device cannot, or where no more memory may be locked (Windows' Linux subsystem, containers): copies are as right
-    /// then, but the driver makes one of its own.
+    /// Null where the device cannot, or where no more memory may be locked (Windows' Linux subsystem, containers):
+    /// copies are as right then, but the driver makes one of its own.
     /// </summary>
     private PageLockScope<float>? Lock(nint first, int length)
     {

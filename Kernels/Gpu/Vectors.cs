@@ -3,13 +3,17 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// Chooses how many floats a streaming kernel moves at once. A vector access must begin at a multiple of its size, so the width is
-/// the largest by which offset, row distance and columns of all operands divide: 4 for most, 2 where half of 4·(odd) channels
-/// begins in the middle of a vector, else 1. Buffers themselves begin at multiples of far more on every device.
+/// Chooses how many floats a streaming kernel moves at once. A vector access must begin at a multiple of its size, so
+/// the width is the largest by which offset, row distance and columns of all operands divide: 4 for most, 2 where
+/// half of 4·(odd) channels begins in the middle of a vector, else 1. Buffers themselves begin at multiples of far
+/// more on every device.
 /// </summary>
 internal static class Vectors
 {
-    /// <summary>Width for operands of the same shape, and for <paramref name="pairs"/> that hold two floats for each of theirs.</summary>
+    /// <summary>
+    /// Width for operands of the same shape, and for <paramref name="pairs"/> that hold two floats for each of
+    /// theirs.
+    /// </summary>
     public static int WidthOf(ReadOnlySpan<View> views, ReadOnlySpan<View> pairs = default)
     {
         // Two pairs fill a 128-bit access already.
@@ -29,7 +33,8 @@ internal static class Vectors
         IndexOf(matrix.Data) % width == 0 && cols % width == 0 && matrix.Stride % width == 0;
 
     /// <summary>A view without gaps as one row, in which more vectors fit; others as they are.</summary>
-    public static View Flat(View view) => view.IsDense && view.Count <= int.MaxValue ? view.Reshape(1, (int)view.Count) : view;
+    public static View Flat(View view) => view.IsDense && view.Count <= int.MaxValue ? view.Reshape(1,
+        (int)view.Count) : view;
 
     // Through a type parameter the interface is called without boxing.
     private static long IndexOf<TView>(TView view) where TView : struct, IContiguousArrayView => view.Index;

@@ -4,8 +4,9 @@ using System.Runtime.Intrinsics.X86;
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// Memory that will be read next, brought into cache piece by piece while products that precede it are computed: <see cref="Panels"/> of activations, written a
-/// whole pass ago in runs too short for a processor to notice by itself, or weights. A hint: no result depends on it.
+/// Memory that will be read next, brought into cache piece by piece while products that precede it are computed:
+/// <see cref="Panels"/> of activations, written a whole pass ago in runs too short for a processor to notice by
+/// itself, or weights. A hint: no result depends on it.
 /// </summary>
 internal unsafe struct Ahead
 {

@@ -4,9 +4,9 @@ using System.Runtime.Intrinsics;
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// Sums over pixels for the gradients of biases and scales. Sixteen pixels at a time are summed in float32 while they are in
-/// cache, one row of sums for each such block; later the rows are added up in double, in ascending order. Tiles are
-/// cut at multiples of sixteen, so that a sum does not depend on their height, nor on who computed which.
+/// Sums over pixels for the gradients of biases and scales. Sixteen pixels at a time are summed in float32 while they
+/// are in cache, one row of sums for each such block; later the rows are added up in double, in ascending order.
+/// Tiles are cut at multiples of sixteen, so that a sum does not depend on their height, nor on who computed which.
 /// </summary>
 internal static unsafe class ColumnSums
 {
@@ -37,7 +37,8 @@ internal static unsafe class ColumnSums
     }
 
     /// <summary>
-    /// sums[block, c] = Σ x[p, c] and products[block, c] = Σ x[p, c]·y[p, c] for the 16 columns of two panels, likewise, in one pass over both.
+    /// sums[block, c] = Σ x[p, c] and products[block, c] = Σ x[p, c]·y[p, c] for the 16 columns of two panels,
+    /// likewise, in one pass over both.
     /// </summary>
     public static void SumAndDot(float* x, float* y, int pixels, float* sums, float* products, nint row)
     {
@@ -101,7 +102,8 @@ internal static unsafe class ColumnSums
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumAndDot<V>(float* x, float* y, int pixels, float* sums, float* products, nint row) where V : struct, ILanes<V>
+    private static void SumAndDot<V>(float* x, float* y, int pixels, float* sums, float* products, nint row) where V
+        : struct, ILanes<V>
     {
         // Each sum waits for the addition before it, so four blocks go side by side.
         const int Together = 4, Length = Block * Panels.Width;
@@ -109,7 +111,8 @@ internal static unsafe class ColumnSums
         {
             for (int lane = 0; lane < Panels.Width; lane += V.Count)
             {
-                V s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
+                V s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default,
+                    p3 = default;
                 float* a = x + lane, b = y + lane;
                 for (int i = 0; i < Block; i++, a += Panels.Width, b += Panels.Width)
                 {

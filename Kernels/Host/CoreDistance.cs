@@ -3,9 +3,9 @@ using System.Diagnostics;
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// How far apart the cores of two workers are: the time that a cache line takes from one to the other and back, about 100 ns where they share a cache
-/// and several times as much where they do not. On a virtual machine this changes while a program runs, and with it the time of everything that one core
-/// writes and another reads.
+/// How far apart the cores of two workers are: the time that a cache line takes from one to the other and back, about
+/// 100 ns where they share a cache and several times as much where they do not. On a virtual machine this changes
+/// while a program runs, and with it the time of everything that one core writes and another reads.
 /// </summary>
 internal static unsafe class CoreDistance
 {
@@ -15,12 +15,16 @@ internal static unsafe class CoreDistance
     // The smallest mean of several short runs: one that a thread is taken off its core in says nothing.
     private const int Runs = 4, Rounds = 16, LineLongs = 16;
 
-    // Reads before a thread that does not answer is given up: a few hundred microseconds, more than one that is woken needs on an idle core.
+    // Reads before a thread that does not answer is given up: a few hundred microseconds, more than one that is woken
+    // needs on an idle core.
     private const int Patience = 1 << 20;
 
     private const long GivenUp = -1;
 
-    /// <summary>Round trip between the first worker and another, nanoseconds; NaN where a thread did not get to answer, or there is but one processor.</summary>
+    /// <summary>
+    /// Round trip between the first worker and another, nanoseconds; NaN where a thread did not get to answer, or
+    /// there is but one processor.
+    /// </summary>
     public static double Nanoseconds(Workers workers, int other = 1)
     {
         ArgumentNullException.ThrowIfNull(workers);

@@ -1,9 +1,10 @@
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// Keeps the workers of a team on different cores. A thread that is woken may be put on the core of the one that woke it, and stay
-/// for milliseconds: each then waits for the other to be taken off, in every operation. A worker that finds itself on the core of
-/// one before it forbids itself the cores of the others; the first worker, the caller's own thread, is never touched.
+/// Keeps the workers of a team on different cores. A thread that is woken may be put on the core of the one that woke
+/// it, and stay for milliseconds: each then waits for the other to be taken off, in every operation. A worker that
+/// finds itself on the core of one before it forbids itself the cores of the others; the first worker, the caller's
+/// own thread, is never touched.
 /// </summary>
 internal sealed class CorePlacement
 {
@@ -22,7 +23,10 @@ internal sealed class CorePlacement
         active = workers > 1 && workers <= allowed.Sum(static word => (int)ulong.PopCount(word)) && Linux.Core >= 0;
     }
 
-    /// <summary>To be called by a worker when it begins; what it moves away from is where the workers before it were last seen.</summary>
+    /// <summary>
+    /// To be called by a worker when it begins; what it moves away from is where the workers before it were last
+    /// seen.
+    /// </summary>
     public void Settle(int worker)
     {
         if (!active) return;

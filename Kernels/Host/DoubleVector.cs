@@ -19,5 +19,6 @@ internal static unsafe class DoubleVector
 
     /// <summary>a·b + c, rounded once where the processor has an instruction for it and twice elsewhere.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector<double> MultiplyAdd(Vector<double> a, Vector<double> b, Vector<double> c) => Vector.MultiplyAddEstimate(a, b, c);
+    public static Vector<double> MultiplyAdd(Vector<double> a, Vector<double> b, Vector<double> c) =>
+        Vector.MultiplyAddEstimate(a, b, c);
 }

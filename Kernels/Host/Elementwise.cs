@@ -8,7 +8,10 @@ internal interface IVectorOp
     static abstract V Invoke<V>(V x) where V : struct, ILanes<V>;
 }
 
-/// <summary>The vector loop over an array, once for every function. The tail goes through a padded vector, so an element's bits do not depend on its place.</summary>
+/// <summary>
+/// The vector loop over an array, once for every function. The tail goes through a padded vector, so an element's
+/// bits do not depend on its place.
+/// </summary>
 internal static unsafe class Elementwise
 {
     /// <summary>y[i] = op(x[i]); y may be x.</summary>
@@ -16,7 +19,8 @@ internal static unsafe class Elementwise
     public static void Map<TOp>(ReadOnlySpan<float> x, Span<float> y) where TOp : struct, IVectorOp
     {
         if (x.Length != y.Length)
-            throw new ArgumentException($"elementwise: x has {x.Length} elements and y {y.Length}; they must be as long");
+            throw new ArgumentException(
+                $"elementwise: x has {x.Length} elements and y {y.Length}; they must be as long");
         fixed (float* from = x, to = y)
         {
             if (Vector512.IsHardwareAccelerated) Map<TOp, Lanes512>(from, to, x.Length);
@@ -26,7 +30,8 @@ internal static unsafe class Elementwise
     }
 
     /// <summary>The same at one width.</summary>
-    public static void Map<TOp, V>(float* x, float* y, int count) where TOp : struct, IVectorOp where V : struct, ILanes<V>
+    public static void Map<TOp, V>(float* x, float* y, int count) where TOp : struct, IVectorOp where V : struct,
+        ILanes<V>
     {
         int i = 0;
         for (; i + V.Count <= count; i += V.Count) TOp.Invoke(V.Load(x + i)).Store(y + i);

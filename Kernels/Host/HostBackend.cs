@@ -2,7 +2,8 @@ namespace GlowGpu.Kernels.Host;
 
 /// <summary>
 /// The operation set on the processor: SIMD C# over native memory, in parallel on a persistent team of threads. Every
-/// operation is finished when its call returns, and from the second call of a size on allocates nothing. Not thread-safe:
+/// operation is finished when its call returns, and from the second call of a size on allocates nothing. Not
+/// thread-safe:
 /// one caller at a time.
 /// </summary>
 public sealed unsafe class HostBackend : IBackend
@@ -17,7 +18,8 @@ public sealed unsafe class HostBackend : IBackend
     public HostBackend(int? threads = null) : this(threads, SimdLevels.Best) { }
 
     /// <summary>
-    /// A backend whose matrix products use narrower vectors than the processor has, or to which it is given whether its threads' cores lie apart.
+    /// A backend whose matrix products use narrower vectors than the processor has, or to which it is given whether
+    /// its threads' cores lie apart.
     /// </summary>
     internal HostBackend(int? threads, SimdLevel level, bool? apart = null)
     {
@@ -159,7 +161,9 @@ public sealed unsafe class HostBackend : IBackend
         ? new Chunks(view.Count, PartElements)
         : new Chunks(view.Rows, Math.Max(1, PartElements / Math.Max(1, view.Cols)));
 
-    /// <summary>Parts go to whoever is free: the first work after a pause begins before the other threads have woken.</summary>
+    /// <summary>
+    /// Parts go to whoever is free: the first work after a pause begins before the other threads have woken.
+    /// </summary>
     private struct HostWork : IWork
     {
         public IHostWork Work;
@@ -202,7 +206,8 @@ public sealed unsafe class HostBackend : IBackend
             (long first, long end) = Chunks.Of(part);
             int count = (int)(end - first);
             if (IsFlat) HostRows.Copy(Source.Address + first, count, Target.Address + first, count, 1, count);
-            else HostRows.Copy(Source.Row((int)first), Source.Stride, Target.Row((int)first), Target.Stride, count, Source.Cols);
+            else HostRows.Copy(Source.Row((int)first), Source.Stride, Target.Row((int)first), Target.Stride,
+                count, Source.Cols);
         }
     }
 }

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace GlowGpu.Kernels.Host;
 
-/// <summary>Zeroed native memory, aligned to a cache line or a large page, that the host kernels address by pointer.</summary>
+/// <summary>
+/// Zeroed native memory, aligned to a cache line or a large page, that the host kernels address by pointer.
+/// </summary>
 public sealed unsafe class HostBuffer : IBuffer
 {
     // Smaller buffers are few pages, and not worth sharing a block for.
@@ -25,7 +27,8 @@ public sealed unsafe class HostBuffer : IBuffer
         }
         else
         {
-            data = (float*)NativeMemory.AlignedAlloc(bytes, OperatingSystem.IsLinux() && bytes >= Linux.HugePage ? Linux.HugePage : Alignment);
+            data = (float*)NativeMemory.AlignedAlloc(bytes, OperatingSystem.IsLinux() && bytes >= Linux.HugePage
+                ? Linux.HugePage : Alignment);
             Linux.AdviseHuge(data, bytes);
         }
         NativeMemory.Clear(data, bytes);

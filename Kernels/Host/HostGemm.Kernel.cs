@@ -8,17 +8,19 @@ namespace GlowGpu.Kernels.Host;
 //   AVX-512   8 × 3 vectors (8×48 floats)   24 + 3 + 1 of 32
 //   AVX2      6 × 2 vectors (6×16 floats)   12 + 2 + 1 of 16
 //   128-bit   4 × 2 vectors (4×8 floats)     8 + 2 + 1 of 16
-// A single vector of columns has but eight accumulators, as many as multiply-adds are under way, and waits at every hiccup: with AVX-512 it goes
-// 16 rows high, the eight lower ones in the place of a second vector.
-// Each has at least as many independent accumulators as a multiply-add has latency times throughput (8 on every current
-// core), and does 2.2 to 3 multiply-adds per load, so neither latency nor the load ports bound it. Lower heights, which rows that are no
-// multiple of the highest are divided into evenly, are the same source with the surplus rows folded away at compile time.
+// A single vector of columns has but eight accumulators, as many as multiply-adds are under way, and waits at every
+// hiccup: with AVX-512 it goes 16 rows high, the eight lower ones in the place of a second vector. Each has at least
+// as many independent accumulators as a multiply-add has latency times throughput (8 on every current core), and does
+// 2.2 to 3 multiply-adds per load, so neither latency nor the load ports bound it. Lower heights, which rows that are
+// no multiple of the highest are divided into evenly, are the same source with the surplus rows folded away at
+// compile time.
 //
-// Cache blocking is the caller's: per step of K a kernel reads one 64-byte line of each B panel and `rows` floats of A. B panels
-// stream from L2 (8 bytes a cycle at full speed with AVX-512, 11 with AVX2), A stays in L1 while the rows of a tile are walked.
+// Cache blocking is the caller's: per step of K a kernel reads one 64-byte line of each B panel and `rows` floats of
+// A. B panels stream from L2 (8 bytes a cycle at full speed with AVX-512, 11 with AVX2), A stays in L1 while the rows
+// of a tile are walked.
 //
-// Every element of C is a sum over k in ascending order, one multiply-add a step, whichever kernel computes it: results depend
-// neither on how rows and columns are tiled nor on which thread runs them.
+// Every element of C is a sum over k in ascending order, one multiply-add a step, whichever kernel computes it:
+// results depend neither on how rows and columns are tiled nor on which thread runs them.
 internal sealed unsafe partial class HostGemm
 {
     private interface INumber
@@ -103,9 +105,12 @@ internal sealed unsafe partial class HostGemm
                 {
                     float* a4 = a + row4;
                     MultiplyRow<V, TVectors>(a4, below, b0, b1, b2, ref c40, ref c41, ref c42);
-                    if (TRows.Value > 5) MultiplyRow<V, TVectors>(a4 + row, below, b0, b1, b2, ref c50, ref c51, ref c52);
-                    if (TRows.Value > 6) MultiplyRow<V, TVectors>(a4 + row2, below, b0, b1, b2, ref c60, ref c61, ref c62);
-                    if (TRows.Value > 7) MultiplyRow<V, TVectors>(a4 + row3, below, b0, b1, b2, ref c70, ref c71, ref c72);
+                    if (TRows.Value > 5) MultiplyRow<V, TVectors>(a4 + row, below, b0, b1, b2, ref c50, ref c51,
+                        ref c52);
+                    if (TRows.Value > 6) MultiplyRow<V, TVectors>(a4 + row2, below, b0, b1, b2, ref c60, ref c61,
+                        ref c62);
+                    if (TRows.Value > 7) MultiplyRow<V, TVectors>(a4 + row3, below, b0, b1, b2, ref c70, ref c71,
+                        ref c72);
                 }
                 a += step;
                 b += Panels.Width;
@@ -118,13 +123,20 @@ internal sealed unsafe partial class HostGemm
         nint oRow = p->OperandRow;
         nint oVec = TVectors.IsTall ? TRows.Value * oRow : V.Count == Panels.Width ? p->OperandPanel : V.Count;
         FinishRow<V, TVectors>(epilogue, c, cVec, operand, oVec, last, c00, c01, c02);
-        if (TRows.Value > 1) FinishRow<V, TVectors>(epilogue, c + cRow, cVec, operand + oRow, oVec, last, c10, c11, c12);
-        if (TRows.Value > 2) FinishRow<V, TVectors>(epilogue, c + 2 * cRow, cVec, operand + 2 * oRow, oVec, last, c20, c21, c22);
-        if (TRows.Value > 3) FinishRow<V, TVectors>(epilogue, c + 3 * cRow, cVec, operand + 3 * oRow, oVec, last, c30, c31, c32);
-        if (TRows.Value > 4) FinishRow<V, TVectors>(epilogue, c + 4 * cRow, cVec, operand + 4 * oRow, oVec, last, c40, c41, c42);
-        if (TRows.Value > 5) FinishRow<V, TVectors>(epilogue, c + 5 * cRow, cVec, operand + 5 * oRow, oVec, last, c50, c51, c52);
-        if (TRows.Value > 6) FinishRow<V, TVectors>(epilogue, c + 6 * cRow, cVec, operand + 6 * oRow, oVec, last, c60, c61, c62);
-        if (TRows.Value > 7) FinishRow<V, TVectors>(epilogue, c + 7 * cRow, cVec, operand + 7 * oRow, oVec, last, c70, c71, c72);
+        if (TRows.Value > 1) FinishRow<V, TVectors>(epilogue, c + cRow, cVec, operand + oRow, oVec,
+            last, c10, c11, c12);
+        if (TRows.Value > 2) FinishRow<V, TVectors>(epilogue, c + 2 * cRow, cVec, operand + 2 * oRow, oVec,
+            last, c20, c21, c22);
+        if (TRows.Value > 3) FinishRow<V, TVectors>(epilogue, c + 3 * cRow, cVec, operand + 3 * oRow, oVec,
+            last, c30, c31, c32);
+        if (TRows.Value > 4) FinishRow<V, TVectors>(epilogue, c + 4 * cRow, cVec, operand + 4 * oRow, oVec,
+            last, c40, c41, c42);
+        if (TRows.Value > 5) FinishRow<V, TVectors>(epilogue, c + 5 * cRow, cVec, operand + 5 * oRow, oVec,
+            last, c50, c51, c52);
+        if (TRows.Value > 6) FinishRow<V, TVectors>(epilogue, c + 6 * cRow, cVec, operand + 6 * oRow, oVec,
+            last, c60, c61, c62);
+        if (TRows.Value > 7) FinishRow<V, TVectors>(epilogue, c + 7 * cRow, cVec, operand + 7 * oRow, oVec,
+            last, c70, c71, c72);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,7 +6,9 @@ internal enum Epilogue
     /// <summary>C = A·B.</summary>
     Store,
 
-    /// <summary>C += A·B, the sum over k continued in the same order as one longer product: Store with Start = C.</summary>
+    /// <summary>
+    /// C += A·B, the sum over k continued in the same order as one longer product: Store with Start = C.
+    /// </summary>
     Accumulate,
 
     /// <summary>C = A·B + bias.</summary>
@@ -22,16 +24,18 @@ internal enum Epilogue
 /// <summary>
 /// C[M,N] from A[M,K]·B[K,N]. All distances are in floats.
 /// <list type="bullet">
-/// <item>A: element (m, k) at <c>A + m·ARow + (k / Block)·ABlock + (k % Block)·AStep</c>. With ARow the step it is read down a
-/// column, so the same kernel multiplies by A or by Aᵀ.</item>
-/// <item>B, in <see cref="Panels"/>: element (k, n) at <c>B + (n / 16)·BPanel + (k / Block)·BBlock + (k % Block)·16 + n % 16</c>; its
-/// last panel must be whole in memory.</item>
-/// <item>C: element (m, n) at <c>C + (n / 16)·CPanel + m·CRow + n % 16</c>: panels, or rows when CPanel = 16. Nothing beyond
-/// column N is touched.</item>
+/// <item>A: element (m, k) at <c>A + m·ARow + (k / Block)·ABlock + (k % Block)·AStep</c>. With ARow the step it is
+/// read down a column, so the same kernel multiplies by A or by Aᵀ.</item>
+/// <item>B, in <see cref="Panels"/>: element (k, n) at <c>B + (n / 16)·BPanel + (k / Block)·BBlock + (k % Block)·16 +
+/// n % 16</c>; its last panel must be whole in memory.</item>
+/// <item>C: element (m, n) at <c>C + (n / 16)·CPanel + m·CRow + n % 16</c>: panels, or rows when CPanel = 16. Nothing
+/// beyond column N is touched.</item>
 /// <item>Start, addressed like C: what the sums begin from, before k = 0; null for zeros. It may be C.</item>
 /// <item>Operand, whole panels: the bias (OperandRow = 0) or the gate, addressed like C.</item>
-/// <item>Cold: C, and the gate if there is one, lie in memory rather than in a cache: they are fetched while sums run.</item>
-/// <item>Far: B, if it is large, lies in memory rather than in a cache: columns are fetched while those before them are computed.</item>
+/// <item>Cold: C, and the gate if there is one, lie in memory rather than in a cache: they are fetched while sums
+/// run.</item>
+/// <item>Far: B, if it is large, lies in memory rather than in a cache: columns are fetched while those before them
+/// are computed.</item>
 /// <item>Ahead: what else to fetch meanwhile, or null.</item>
 /// </list>
 /// </summary>
@@ -51,7 +55,9 @@ internal unsafe struct Product
     public bool Cold, Far;
     public Ahead* Ahead;
 
-    /// <summary>A in panels so far apart, times whole panels of B; C and what happens to it are still to be set.</summary>
+    /// <summary>
+    /// A in panels so far apart, times whole panels of B; C and what happens to it are still to be set.
+    /// </summary>
     public static Product OfPanels(float* a, nint aPanel, int m, int k, float* b, int n) => new()
     {
         A = a,
@@ -124,14 +130,15 @@ internal sealed unsafe partial class HostGemm
 {
     private const int MaxVectors = 3;
 
-    // A B of so many floats is fetched columns by columns before their turn: a smaller one stays in L2 from one product to the next.
+    // A B of so many floats is fetched columns by columns before their turn: a smaller one stays in L2 from one
+    // product to the next.
     private const int LeastFetched = 1 << 15;
 
     /// <summary>How many products, and the distances from one to the next.</summary>
     private readonly record struct Each(int Count, nint A, nint B, nint C);
 
-    // kernels[height · (MaxVectors + 1) + vectors] for heights of 1 … rows; vectors 0 is a vector of half the width. tall does a vector of twice so many rows,
-    // where there is such a kernel.
+    // kernels[height · (MaxVectors + 1) + vectors] for heights of 1 … rows; vectors 0 is a vector of half the width.
+    // tall does a vector of twice so many rows, where there is such a kernel.
     private readonly delegate*<Product*, float*, float*, float*, float*, int, void>[] kernels;
     private readonly delegate*<Product*, float*, float*, float*, float*, int, void> tall;
     private readonly int rows;
@@ -144,7 +151,8 @@ internal sealed unsafe partial class HostGemm
     public HostGemm(SimdLevel level)
     {
         if (!SimdLevels.IsSupported(level))
-            throw new NotSupportedException($"host: this processor cannot run {level} instructions; {SimdLevels.Best} is its widest level");
+            throw new NotSupportedException(
+                $"host: this processor cannot run {level} instructions; {SimdLevels.Best} is its widest level");
         Level = level;
         inHalves = level == SimdLevel.Avx512 && SimdLevels.IsHalved;
         (rows, vectors, lanes) = level switch
@@ -175,8 +183,8 @@ internal sealed unsafe partial class HostGemm
     public SimdLevel Level { get; }
 
     /// <summary>
-    /// The columns that a product of so many had best compute when there is room for whole panels and what it writes behind its last one
-    /// does not matter: stores under a mask are slow.
+    /// The columns that a product of so many had best compute when there is room for whole panels and what it writes
+    /// behind its last one does not matter: stores under a mask are slow.
     /// </summary>
     public int Columns(int columns)
     {
@@ -195,8 +203,8 @@ internal sealed unsafe partial class HostGemm
     public void Multiply(ref Product product) => MultiplyEach(ref product, 1, 0, 0, 0);
 
     /// <summary>
-    /// Computes <paramref name="count"/> products of one shape, whose factors and results lie so far apart; unless there is one only, they
-    /// may not have an operand or a start of their own.
+    /// Computes <paramref name="count"/> products of one shape, whose factors and results lie so far apart; unless
+    /// there is one only, they may not have an operand or a start of their own.
     /// </summary>
     public void MultiplyEach(ref Product product, int count, nint aNext, nint bNext, nint cNext)
     {
@@ -214,13 +222,18 @@ internal sealed unsafe partial class HostGemm
             {
                 width = Width(whole - v);
                 int last = v + width == columns ? tail : lanes, next = v + width;
-                bool fetches = count == 1 && next < whole && p->Far && (long)p->K * p->N >= LeastFetched && p->BBlock == p->Block * Panels.Width;
-                Walk(p, each, v, width, width == 1 && inHalves ? last - Lanes256.Count : last, fetches ? Columns(p, next, Width(whole - next)) : default);
+                bool fetches = count == 1 && next < whole && p->Far && (long)p->K * p->N >= LeastFetched
+                    && p->BBlock == p->Block * Panels.Width;
+                Walk(p, each, v, width, width == 1 && inHalves ? last - Lanes256.Count : last,
+                    fetches ? Columns(p, next, Width(whole - next)) : default);
             }
         }
     }
 
-    /// <summary>Vectors that are computed at a time when so many are left. A single one meets too few multiply-adds a load: 2 + 2 rather than 3 + 1.</summary>
+    /// <summary>
+    /// Vectors that are computed at a time when so many are left. A single one meets too few multiply-adds a load: 2
+    /// + 2 rather than 3 + 1.
+    /// </summary>
     private int Width(int left) => left == vectors + 1 && vectors > 2 ? vectors - 1 : Math.Min(vectors, left);
 
     /// <summary>Some vectors of columns of B, to be fetched while those before them are computed.</summary>
@@ -238,13 +251,17 @@ internal sealed unsafe partial class HostGemm
         };
     }
 
-    /// <summary>Some vectors of columns, from one on, of all rows of every product; <paramref name="next"/> is fetched meanwhile.</summary>
+    /// <summary>
+    /// Some vectors of columns, from one on, of all rows of every product; <paramref name="next"/> is fetched
+    /// meanwhile.
+    /// </summary>
     private void Walk(Product* p, in Each each, int first, int width, int last, Ahead next)
     {
         (int panel, int offset) = Math.DivRem(first * lanes, Panels.Width);
         float* aStart = p->A, bStart = p->B + panel * p->BPanel + offset;
         float* cStart = p->C + panel * p->CPanel + offset, operandStart = p->Operand + panel * p->OperandPanel + offset;
-        int pairs = tall is not null && width == 1 && last == lanes ? p->M / (2 * rows) : 0, others = p->M - pairs * 2 * rows, passes = (others + rows - 1) / rows;
+        int pairs = tall is not null && width == 1 && last == lanes ? p->M / (2 * rows) : 0,
+            others = p->M - pairs * 2 * rows, passes = (others + rows - 1) / rows;
         int lines = Panels.Count(offset + Math.Max(width, 1) * lanes);
         for (int i = 0; i < each.Count; i++, aStart += each.A, bStart += each.B, cStart += each.C)
         {
@@ -272,8 +289,9 @@ internal sealed unsafe partial class HostGemm
     }
 
     /// <summary>
-    /// What is fetched with a tile of so many rows: some of what is needed later, and, from memory, what the tile will end with, the gate and what it
-    /// overwrites. A sum that continues begins with C, so there it is the tile below.
+    /// What is fetched with a tile of so many rows: some of what is needed later, and, from memory, what the tile
+    /// will end with, the gate and what it overwrites. A sum that continues begins with C, so there it is the tile
+    /// below.
     /// </summary>
     private static void Fetch(Product* p, float* c, float* operand, int height, int lines)
     {

@@ -12,11 +12,12 @@ public static class HostProcessor
     private const string ProcessStatus = "/proc/self/status";
 
     /// <summary>
-    /// Cores this process may use, hardware threads of one core counted once: a second thread on a core competes for the
-    /// very vector units that these kernels keep busy. Never more than <see cref="Environment.ProcessorCount"/>, which
-    /// respects affinity and container limits, and exactly that where the topology is not to be had.
+    /// Cores this process may use, hardware threads of one core counted once: a second thread on a core competes for
+    /// the very vector units that these kernels keep busy. Never more than <see cref="Environment.ProcessorCount"/>,
+    /// which respects affinity and container limits, and exactly that where the topology is not to be had.
     /// </summary>
-    public static int PhysicalCores => Math.Min(Environment.ProcessorCount, CountCores(ProcessStatus, CpuFolder) ?? int.MaxValue);
+    public static int PhysicalCores => Math.Min(Environment.ProcessorCount,
+        CountCores(ProcessStatus, CpuFolder) ?? int.MaxValue);
 
     /// <summary>The vector instructions in use, for people.</summary>
     public static string Vectors =>
@@ -35,13 +36,15 @@ public static class HostProcessor
         try
         {
             const string Key = "Cpus_allowed_list:";
-            string? allowed = File.ReadLines(statusFile).FirstOrDefault(static line => line.StartsWith(Key, StringComparison.Ordinal));
+            string? allowed = File.ReadLines(statusFile).FirstOrDefault(static line => line.StartsWith(Key,
+                StringComparison.Ordinal));
             if (allowed is null) return null;
             HashSet<(string, string)> cores = [];
             foreach (int cpu in ParseList(allowed[Key.Length..]))
             {
                 string topology = Path.Combine(cpuFolder, $"cpu{cpu}", "topology");
-                cores.Add((File.ReadAllText(Path.Combine(topology, "physical_package_id")), File.ReadAllText(Path.Combine(topology, "core_id"))));
+                cores.Add((File.ReadAllText(Path.Combine(topology, "physical_package_id")),
+                    File.ReadAllText(Path.Combine(topology, "core_id"))));
             }
             return cores.Count > 0 ? cores.Count : null;
         }
@@ -54,10 +57,12 @@ public static class HostProcessor
     /// <summary>The numbers of a kernel list such as <c>0-3,8,10-11</c>.</summary>
     private static IEnumerable<int> ParseList(string list)
     {
-        foreach (string range in list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        foreach (string range in list.Split(',',
+            StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             string[] ends = range.Split('-');
-            int first = int.Parse(ends[0], CultureInfo.InvariantCulture), last = int.Parse(ends[^1], CultureInfo.InvariantCulture);
+            int first = int.Parse(ends[0], CultureInfo.InvariantCulture),
+                last = int.Parse(ends[^1], CultureInfo.InvariantCulture);
             for (int cpu = first; cpu <= last; cpu++) yield return cpu;
         }
     }

@@ -47,7 +47,9 @@ internal static unsafe class HostReduce
         return sum;
     }
 
-    /// <summary>target[i] += Σ over so many arrays, <paramref name="next"/> floats apart, of x[i], in their order.</summary>
+    /// <summary>
+    /// target[i] += Σ over so many arrays, <paramref name="next"/> floats apart, of x[i], in their order.
+    /// </summary>
     public static void Add(float* target, float* x, nint next, int arrays, nint length)
     {
         if (arrays == 0) return;

@@ -90,7 +90,9 @@ internal readonly record struct Tile(int Row, int Rows, int Col, int Cols)
     /// <summary>Number of elements.</summary>
     public int Count => Rows * Cols;
 
-    /// <summary>Index of the first element in dense rows of <paramref name="cols"/>; the tile is contiguous there.</summary>
+    /// <summary>
+    /// Index of the first element in dense rows of <paramref name="cols"/>; the tile is contiguous there.
+    /// </summary>
     public long Offset(int cols) => (long)Row * cols + Col;
 }
 

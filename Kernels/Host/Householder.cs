@@ -1,6 +1,8 @@
 namespace GlowGpu.Kernels.Host;
 
-/// <summary>QR by Householder reflections, for drawing rotations once at a model's birth: clear rather than fast.</summary>
+/// <summary>
+/// QR by Householder reflections, for drawing rotations once at a model's birth: clear rather than fast.
+/// </summary>
 internal static class Householder
 {
     /// <summary>

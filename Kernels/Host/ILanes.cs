@@ -1,8 +1,8 @@
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// A vector of float32 of some hardware width, so that a kernel is written once for all of them. An operation gives each
-/// lane the same bits at every width. Masks are vectors whose lanes have all bits set or none.
+/// A vector of float32 of some hardware width, so that a kernel is written once for all of them. An operation gives
+/// each lane the same bits at every width. Masks are vectors whose lanes have all bits set or none.
 /// </summary>
 /// <typeparam name="T">the implementing struct</typeparam>
 internal unsafe interface ILanes<T> where T : struct, ILanes<T>
@@ -20,8 +20,9 @@ internal unsafe interface ILanes<T> where T : struct, ILanes<T>
     void Store(float* address);
 
     /// <summary>
-    /// Writes Count floats to an address that is a multiple of 64 bytes: past the caches where they fill a line, which then need not be brought in nor taken
-    /// from another core; else as <see cref="Store"/> does. Other threads may read them after a fence.
+    /// Writes Count floats to an address that is a multiple of 64 bytes: past the caches where they fill a line,
+    /// which then need not be brought in nor taken from another core; else as <see cref="Store"/> does. Other threads
+    /// may read them after a fence.
     /// </summary>
     void StoreStreaming(float* address);
 
@@ -45,7 +46,8 @@ internal unsafe interface ILanes<T> where T : struct, ILanes<T>
     static abstract T Fma(T a, T b, T c);
 
     /// <summary>
-    /// a·b + c, rounded once where the processor has an instruction for it and twice elsewhere: for long sums, where emulating
+    /// a·b + c, rounded once where the processor has an instruction for it and twice elsewhere: for long sums, where
+    /// emulating
     /// <see cref="Fma"/> would take most of the time. The one operation whose bits depend on the processor.
     /// </summary>
     static abstract T MultiplyAdd(T a, T b, T c);
@@ -96,7 +98,8 @@ internal interface IVectorWork
 internal static class VectorWork
 {
     /// <summary>As <see cref="Workers.Run"/>.</summary>
-    public static void RunVectors<TWork>(this Workers workers, int partCount, TWork job) where TWork : struct, IVectorWork =>
+    public static void RunVectors<TWork>(this Workers workers, int partCount, TWork job) where TWork : struct,
+        IVectorWork =>
         workers.Run(partCount, new Widest<TWork>(job));
 
     private struct Widest<TWork>(TWork job) : IWork where TWork : struct, IVectorWork

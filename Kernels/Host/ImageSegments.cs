@@ -1,13 +1,14 @@
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// Cuts the rows of N images into segments that each lie within one image, and groups short segments into parts of work.
-/// Both depend on the shapes alone, so that sums by segment, added up in order, do not depend on the number of threads.
+/// Cuts the rows of N images into segments that each lie within one image, and groups short segments into parts of
+/// work. Both depend on the shapes alone, so that sums by segment, added up in order, do not depend on the number of
+/// threads.
 /// </summary>
 internal readonly unsafe struct ImageSegments
 {
-    // Of a segment, some microseconds of work: little enough to share one image between cores. Of a part: more than dealing it out costs, little
-    // enough for the cores to get as much each.
+    // Of a segment, some microseconds of work: little enough to share one image between cores. Of a part: more than
+    // dealing it out costs, little enough for the cores to get as much each.
     private const int SegmentElements = 8192, PartElements = 1024;
 
     private readonly int rowsPerImage;
@@ -42,7 +43,8 @@ internal readonly unsafe struct ImageSegments
     {
         int image = segment / perImage, k = segment % perImage;
         int start = image * rowsPerImage;
-        return (start + (int)((long)rowsPerImage * k / perImage), start + (int)((long)rowsPerImage * (k + 1) / perImage));
+        return (start + (int)((long)rowsPerImage * k / perImage),
+            start + (int)((long)rowsPerImage * (k + 1) / perImage));
     }
 
     /// <summary>target[n] += sign·Σ of the sums of image n's segments.</summary>
@@ -63,7 +65,9 @@ internal readonly struct Chunks
     private readonly long length;
     private readonly long size;
 
-    /// <summary>Chunks of <paramref name="size"/> (more when there would be too many to count), the last shorter.</summary>
+    /// <summary>
+    /// Chunks of <paramref name="size"/> (more when there would be too many to count), the last shorter.
+    /// </summary>
     public Chunks(long length, long size)
     {
         this.length = length;

@@ -2,7 +2,8 @@ namespace GlowGpu.Kernels.Host;
 
 /// <summary>
 /// Memory that an operation keeps between calls: it grows to the largest size asked for and stays, so that repeating a
-/// call allocates nothing. Pinned, so that its address is good for the lifetime of this object, and aligned to a cache line.
+/// call allocates nothing. Pinned, so that its address is good for the lifetime of this object, and aligned to a
+/// cache line.
 /// </summary>
 internal sealed unsafe class KeptMemory<T> where T : unmanaged
 {
@@ -10,7 +11,9 @@ internal sealed unsafe class KeptMemory<T> where T : unmanaged
 
     private T[] array = [];
 
-    /// <summary>The address of at least <paramref name="count"/> elements of arbitrary contents, good until the next call.</summary>
+    /// <summary>
+    /// The address of at least <paramref name="count"/> elements of arbitrary contents, good until the next call.
+    /// </summary>
     public T* Take(long count)
     {
         int padding = Alignment / sizeof(T);

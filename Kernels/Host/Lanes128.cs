@@ -21,7 +21,8 @@ internal readonly unsafe struct Lanes128(Vector128<float> v) : ILanes<Lanes128>
     {
         if (count == 1) return new(Vector128.CreateScalar(*address));
         if (count == 4) return Load(address);
-        return new(Vector128.Create(Vector64.Load(address), count == 2 ? Vector64<float>.Zero : Vector64.CreateScalar(address[2])));
+        return new(Vector128.Create(Vector64.Load(address), count == 2 ? Vector64<float>.Zero
+            : Vector64.CreateScalar(address[2])));
     }
 
     [MethodImpl(Inline)]
@@ -61,7 +62,8 @@ internal readonly unsafe struct Lanes128(Vector128<float> v) : ILanes<Lanes128>
     public static Lanes128 Fma(Lanes128 a, Lanes128 b, Lanes128 c) => new(Vector128.FusedMultiplyAdd(a.v, b.v, c.v));
 
     [MethodImpl(Inline)]
-    public static Lanes128 MultiplyAdd(Lanes128 a, Lanes128 b, Lanes128 c) => new(Vector128.MultiplyAddEstimate(a.v, b.v, c.v));
+    public static Lanes128 MultiplyAdd(Lanes128 a, Lanes128 b, Lanes128 c) =>
+        new(Vector128.MultiplyAddEstimate(a.v, b.v, c.v));
 
     [MethodImpl(Inline)]
     public static Lanes128 Abs(Lanes128 a) => new(Vector128.Abs(a.v));
@@ -86,7 +88,8 @@ internal readonly unsafe struct Lanes128(Vector128<float> v) : ILanes<Lanes128>
     public static Lanes128 Equal(Lanes128 a, Lanes128 b) => new(Vector128.Equals(a.v, b.v));
 
     [MethodImpl(Inline)]
-    public static Lanes128 Where(Lanes128 mask, Lanes128 a, Lanes128 b) => new(Vector128.ConditionalSelect(mask.v, a.v, b.v));
+    public static Lanes128 Where(Lanes128 mask, Lanes128 a, Lanes128 b) =>
+        new(Vector128.ConditionalSelect(mask.v, a.v, b.v));
 
     [MethodImpl(Inline)]
     public static Lanes128 Scale(Lanes128 x, Lanes128 n)

@@ -50,7 +50,8 @@ internal readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
     public static Lanes256 Fma(Lanes256 a, Lanes256 b, Lanes256 c) => new(Vector256.FusedMultiplyAdd(a.v, b.v, c.v));
 
     [MethodImpl(Inline)]
-    public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) => new(Vector256.MultiplyAddEstimate(a.v, b.v, c.v));
+    public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) =>
+        new(Vector256.MultiplyAddEstimate(a.v, b.v, c.v));
 
     [MethodImpl(Inline)]
     public static Lanes256 Abs(Lanes256 a) => new(Vector256.Abs(a.v));
@@ -75,7 +76,8 @@ internal readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
     public static Lanes256 Equal(Lanes256 a, Lanes256 b) => new(Vector256.Equals(a.v, b.v));
 
     [MethodImpl(Inline)]
-    public static Lanes256 Where(Lanes256 mask, Lanes256 a, Lanes256 b) => new(Vector256.ConditionalSelect(mask.v, a.v, b.v));
+    public static Lanes256 Where(Lanes256 mask, Lanes256 a, Lanes256 b) =>
+        new(Vector256.ConditionalSelect(mask.v, a.v, b.v));
 
     [MethodImpl(Inline)]
     public static Lanes256 Scale(Lanes256 x, Lanes256 n)

@@ -50,7 +50,8 @@ internal readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 Fma(Lanes512 a, Lanes512 b, Lanes512 c) => new(Vector512.FusedMultiplyAdd(a.v, b.v, c.v));
 
     [MethodImpl(Inline)]
-    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) => new(Vector512.MultiplyAddEstimate(a.v, b.v, c.v));
+    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) =>
+        new(Vector512.MultiplyAddEstimate(a.v, b.v, c.v));
 
     [MethodImpl(Inline)]
     public static Lanes512 Abs(Lanes512 a) => new(Vector512.Abs(a.v));
@@ -75,7 +76,8 @@ internal readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 Equal(Lanes512 a, Lanes512 b) => new(Vector512.Equals(a.v, b.v));
 
     [MethodImpl(Inline)]
-    public static Lanes512 Where(Lanes512 mask, Lanes512 a, Lanes512 b) => new(Vector512.ConditionalSelect(mask.v, a.v, b.v));
+    public static Lanes512 Where(Lanes512 mask, Lanes512 a, Lanes512 b) =>
+        new(Vector512.ConditionalSelect(mask.v, a.v, b.v));
 
     [MethodImpl(Inline)]
     public static Lanes512 Scale(Lanes512 x, Lanes512 n)

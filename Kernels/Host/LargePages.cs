@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// Memory for buffers that are smaller than a large page, side by side in blocks of a few large pages. A flow has dozens of such buffers, packed
-/// weights above all, and walks through all of them in every pass: more small pages than a core has translations of at hand.
+/// Memory for buffers that are smaller than a large page, side by side in blocks of a few large pages. A flow has
+/// dozens of such buffers, packed weights above all, and walks through all of them in every pass: more small pages
+/// than a core has translations of at hand.
 /// </summary>
 internal sealed unsafe class LargePages
 {
@@ -34,7 +35,9 @@ internal sealed unsafe class LargePages
         }
     }
 
-    /// <summary>Memory of arbitrary contents, aligned to a cache line, and the block that it is to be given back to.</summary>
+    /// <summary>
+    /// Memory of arbitrary contents, aligned to a cache line, and the block that it is to be given back to.
+    /// </summary>
     /// <exception cref="OutOfMemoryException">The system has no memory of that size left.</exception>
     public static (LargePages Block, nint Address) Take(nuint bytes)
     {

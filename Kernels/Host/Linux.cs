@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace GlowGpu.Kernels.Host;
 
-/// <summary>What Linux is asked for so that threads and memory lie well. Everything here is advice: elsewhere, or where it is refused, nothing changes.</summary>
+/// <summary>
+/// What Linux is asked for so that threads and memory lie well. Everything here is advice: elsewhere, or where it is
+/// refused, nothing changes.
+/// </summary>
 internal static unsafe partial class Linux
 {
     /// <summary>Bytes of a large page.</summary>
@@ -44,13 +47,14 @@ internal static unsafe partial class Linux
     }
 
     /// <summary>
-    /// Asks that memory lie in large pages as far as whole ones fit in: a product walks through megabytes of weights, more small
-    /// pages than a core has translations of at hand.
+    /// Asks that memory lie in large pages as far as whole ones fit in: a product walks through megabytes of weights,
+    /// more small pages than a core has translations of at hand.
     /// </summary>
     public static void AdviseHuge(void* start, nuint bytes)
     {
         if (!OperatingSystem.IsLinux() || bytes < HugePage) return;
-        nuint first = ((nuint)start + SmallPage - 1) & ~(nuint)(SmallPage - 1), end = ((nuint)start + bytes) & ~(nuint)(SmallPage - 1);
+        nuint first = ((nuint)start + SmallPage - 1) & ~(nuint)(SmallPage - 1),
+            end = ((nuint)start + bytes) & ~(nuint)(SmallPage - 1);
         if (end > first) _ = Advise((void*)first, end - first, AdviseHugePages);
     }
 

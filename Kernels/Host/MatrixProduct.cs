@@ -5,9 +5,11 @@ using static GlowGpu.Kernels.Host.DoubleVector;
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// Products of small row-major double matrices: what the blocked algorithms of <see cref="SmallMatrix"/> spend their time in.
+/// Products of small row-major double matrices: what the blocked algorithms of <see cref="SmallMatrix"/> spend their
+/// time in.
 /// A tile of 4 rows × 3 vectors stays in registers over a block of the inner dimension, and the columns of B that it
-/// meets are packed: rows of B that lie a multiple of some kilobytes apart would share the same few lines of the first cache.
+/// meets are packed: rows of B that lie a multiple of some kilobytes apart would share the same few lines of the
+/// first cache.
 /// The order of summation depends on the shape alone.
 /// </summary>
 internal static unsafe class MatrixProduct
@@ -18,7 +20,9 @@ internal static unsafe class MatrixProduct
     // Packing reads B once more; with fewer rows than this to use it on, it does not pay.
     private const int PackRows = 12;
 
-    /// <summary>C += sign·A·B, A <c>[m,k]</c>, B <c>[k,n]</c>, C <c>[m,n]</c>, rows lda, ldb, ldc apart; C overlaps neither.</summary>
+    /// <summary>
+    /// C += sign·A·B, A <c>[m,k]</c>, B <c>[k,n]</c>, C <c>[m,n]</c>, rows lda, ldb, ldc apart; C overlaps neither.
+    /// </summary>
     [SkipLocalsInit]
     public static void Add(int m, int n, int k, double sign, double* a, int lda, double* b, int ldb, double* c, int ldc)
     {

@@ -1,8 +1,8 @@
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// Lays pieces of memory out one after another, each on a cache line of its own. Run once over a null start it measures,
-/// run again over memory of that size it places.
+/// Lays pieces of memory out one after another, each on a cache line of its own. Run once over a null start it
+/// measures, run again over memory of that size it places.
 /// </summary>
 internal unsafe ref struct MemoryLayout
 {

@@ -7,8 +7,8 @@ namespace GlowGpu.Kernels.Host;
 /// <summary>
 /// The panel layout of the host's matrices: columns in groups of 16, each group stored row after row,
 /// <c>[n/16][rows][16]</c>. A row of a panel is one cache line, so that any vector width reads whole lines and the same
-/// memory serves as either factor of a product: broadcast along a row, broadcast down a column, or loaded as vectors. The
-/// last panel is padded with zeros.
+/// memory serves as either factor of a product: broadcast along a row, broadcast down a column, or loaded as vectors.
+/// The last panel is padded with zeros.
 /// </summary>
 internal static unsafe class Panels
 {
@@ -51,17 +51,20 @@ internal static unsafe class Panels
     }
 
     /// <summary>
-    /// target[k, first + n] = source[n, k]·rowScale[k]·columnScale[n] for n below <paramref name="columns"/> and k below
-    /// <paramref name="rows"/>: packs the transpose. A null scale is 1. What lies <paramref name="next"/> floats further, unless that is 0, is fetched meanwhile:
+    /// target[k, first + n] = source[n, k]·rowScale[k]·columnScale[n] for n below <paramref name="columns"/> and k
+    /// below
+    /// <paramref name="rows"/>: packs the transpose. A null scale is 1. What lies <paramref name="next"/> floats
+    /// further, unless that is 0, is fetched meanwhile:
     /// a block meets too many rows for a processor to see where it goes.
     /// </summary>
-    public static void PackTransposed(float* source, nint sourceRow, int rows, int columns, float* rowScale, float* columnScale,
+    public static void PackTransposed(float* source, nint sourceRow, int rows, int columns,
+        float* rowScale, float* columnScale,
         float* target, nint panel, int first = 0, nint next = 0)
     {
         for (int n = 0; n < columns;)
         {
-            // Panel by panel, so that each source row is read from end to end; a block of target, 4 KB, stays in L1 while four of its
-            // columns at a time are written.
+            // Panel by panel, so that each source row is read from end to end; a block of target, 4 KB, stays in L1
+            // while four of its columns at a time are written.
             const int Block = 64;
             int lane = (first + n) % Width, width = Math.Min(Width - lane, columns - n);
             float* from = source + n * sourceRow, to = target + (first + n) / Width * panel + lane;
@@ -73,9 +76,13 @@ internal static unsafe class Panels
         }
     }
 
-    /// <summary><see cref="PackTransposed"/> of one panel from its first column on; the padding behind the last column becomes 0.</summary>
+    /// <summary>
+    /// <see cref="PackTransposed"/> of one panel from its first column on; the padding behind the last column becomes
+    /// 0.
+    /// </summary>
     public static void PackTransposedPanel(
-        float* source, nint sourceRow, int rows, int columns, float* rowScale, float* columnScale, float* target, nint next = 0)
+        float* source, nint sourceRow, int rows, int columns, float* rowScale, float* columnScale,
+            float* target, nint next = 0)
     {
         if (!Transpose.IsSupported)
         {
@@ -86,11 +93,14 @@ internal static unsafe class Panels
         for (int k = 0; k < rows; k += Width)
         {
             Fetch(source + k, sourceRow, columns, next);
-            Transpose.Block(source + k, sourceRow, Math.Min(Width, rows - k), columns, rowScale is null ? null : rowScale + k, columnScale, target + k * Width);
+            Transpose.Block(source + k, sourceRow, Math.Min(Width, rows - k), columns,
+                rowScale is null ? null : rowScale + k, columnScale, target + k * Width);
         }
     }
 
-    /// <summary>Zeroes the padding behind a matrix's last column, so that it adds nothing wherever whole panels are read.</summary>
+    /// <summary>
+    /// Zeroes the padding behind a matrix's last column, so that it adds nothing wherever whole panels are read.
+    /// </summary>
     public static void ClearPadding(float* target, nint panel, int rows, int columns)
     {
         int lane = columns % Width;
@@ -99,7 +109,9 @@ internal static unsafe class Panels
         for (int r = 0; r < rows; r++) new Span<float>(last + r * Width + lane, Width - lane).Clear();
     }
 
-    /// <summary>target[i] = source[i] for i below n, which is at most 16. Two vectors that overlap cover any n.</summary>
+    /// <summary>
+    /// target[i] = source[i] for i below n, which is at most 16. Two vectors that overlap cover any n.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void CopyRow(float* source, float* target, int n)
     {
@@ -121,7 +133,9 @@ internal static unsafe class Panels
         }
     }
 
-    /// <summary>target[i] = source[i]·scale[i] for i below n, which is at most 16. Two vectors that overlap cover any n.</summary>
+    /// <summary>
+    /// target[i] = source[i]·scale[i] for i below n, which is at most 16. Two vectors that overlap cover any n.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scale(float* source, float* scale, float* target, int n)
     {
@@ -163,7 +177,8 @@ internal static unsafe class Panels
             for (int k = 0; k < whole; k += Width)
             {
                 Fetch(source + k, row, Width, next);
-                Transpose.Block(source + k, row, Width, Width, rowScale is null ? null : rowScale + k, columnScale, target + k * Width);
+                Transpose.Block(source + k, row, Width, Width, rowScale is null ? null : rowScale + k, columnScale,
+                    target + k * Width);
             }
             source += whole;
             target += whole * Width;
@@ -172,7 +187,8 @@ internal static unsafe class Panels
         }
         int n = 0;
         for (; n + 4 <= columns && Sse.IsSupported; n += 4)
-            Transpose4(source + n * row, row, count, rowScale, columnScale is null ? null : columnScale + n, target + n);
+            Transpose4(source + n * row, row, count, rowScale, columnScale is null ? null : columnScale + n,
+                target + n);
         for (; n < columns; n++)
         {
             float factor = columnScale is null ? 1 : columnScale[n];
@@ -181,7 +197,8 @@ internal static unsafe class Panels
         }
     }
 
-    private static void Transpose4(float* source, nint row, int count, float* rowScale, float* columnScale, float* target)
+    private static void Transpose4(float* source, nint row, int count, float* rowScale, float* columnScale,
+        float* target)
     {
         Vector128<float> one = Vector128<float>.One, f = columnScale is null ? one : Vector128.Load(columnScale);
         int k = 0;

@@ -6,8 +6,8 @@ namespace GlowGpu.Kernels.Host;
 /// <summary>
 /// The geometry of a 3×3 convolution over <c>[N,H,W]</c> pixels, as the two memory movements that turn it into a matrix
 /// product: gathering the nine neighbours of a pixel, and adding up the nine taps that meet in a pixel. Tap
-/// <c>t = 3·dy + dx</c> points from a pixel (y, x) at (y + dy − 1, x + dx − 1), or, for the transposed convolution of a backward
-/// pass, at the mirrored pixel (y − dy + 1, x − dx + 1).
+/// <c>t = 3·dy + dx</c> points from a pixel (y, x) at (y + dy − 1, x + dx − 1), or, for the transposed convolution of
+/// a backward pass, at the mirrored pixel (y − dy + 1, x − dx + 1).
 /// </summary>
 internal readonly unsafe struct Patches(Pixels pixels, bool mirrored)
 {
@@ -17,9 +17,9 @@ internal readonly unsafe struct Patches(Pixels pixels, bool mirrored)
     private readonly int height = pixels.H, width = pixels.W, sign = mirrored ? -1 : 1;
 
     /// <summary>
-    /// Rows of a patch matrix, in <see cref="Panels"/> <paramref name="panel"/> apart: target[i, t·cols + c] = source[neighbour t of
-    /// pixel first + i, c], zero outside the image. With <paramref name="edge"/> cols is channels + 1 and the last of them is 1
-    /// outside the image, 0 inside; without, cols is channels.
+    /// Rows of a patch matrix, in <see cref="Panels"/> <paramref name="panel"/> apart: target[i, t·cols + c] =
+    /// source[neighbour t of pixel first + i, c], zero outside the image. With <paramref name="edge"/> cols is
+    /// channels + 1 and the last of them is 1 outside the image, 0 inside; without, cols is channels.
     /// </summary>
     public void Gather(
         float* source, nint sourceRow, int channels, bool edge, int first, int count, float* target, nint panel)
@@ -30,8 +30,10 @@ internal readonly unsafe struct Patches(Pixels pixels, bool mirrored)
             // Column by column of panels, so that what a pixel copies is known before the walk over the pixels.
             for (int c = 0; c < channels;)
             {
-                int column = tap * cols + c, lane = column % Panels.Width, n = Math.Min(Panels.Width - lane, channels - c);
-                GatherColumns(source + c, sourceRow, n, tap, first, count, target + column / Panels.Width * panel + lane);
+                int column = tap * cols + c, lane = column % Panels.Width,
+                    n = Math.Min(Panels.Width - lane, channels - c);
+                GatherColumns(source + c, sourceRow, n, tap, first, count,
+                    target + column / Panels.Width * panel + lane);
                 c += n;
             }
             if (!edge) continue;
@@ -42,8 +44,9 @@ internal readonly unsafe struct Patches(Pixels pixels, bool mirrored)
     }
 
     /// <summary>
-    /// The transpose of gathering: target[first + i, c] = start[c] + Σ over taps of taps[neighbour t, t·channels + c], where a
-    /// neighbour outside the image gives edge[t·channels + c], or nothing when <paramref name="edge"/> is null. A null
+    /// The transpose of gathering: target[first + i, c] = start[c] + Σ over taps of taps[neighbour t, t·channels +
+    /// c], where a neighbour outside the image gives edge[t·channels + c], or nothing when <paramref name="edge"/> is
+    /// null. A null
     /// <paramref name="start"/> adds to what target holds.
     /// </summary>
     public void Sum(float* taps, nint tapsRow, int channels, float* edge, float* start, int first, int count,
@@ -113,7 +116,9 @@ internal readonly unsafe struct Patches(Pixels pixels, bool mirrored)
         }
     }
 
-    /// <summary>Rows of n floats (1 … 16) to rows of a panel. Two vectors that overlap cover any n without a tail.</summary>
+    /// <summary>
+    /// Rows of n floats (1 … 16) to rows of a panel. Two vectors that overlap cover any n without a tail.
+    /// </summary>
     private static void CopyRows(float* from, nint fromRow, int rows, int n, float* to)
     {
         if (n >= 8)
@@ -145,7 +150,8 @@ internal readonly unsafe struct Patches(Pixels pixels, bool mirrored)
     {
         if (n >= 8)
         {
-            // The last vector may overlap the one before it, and start may be target: it is summed before that is stored.
+            // The last vector may overlap the one before it, and start may be target: it is summed before that is
+            // stored.
             Vector256<float> last = Sum8(sources, count, start, n - 8);
             for (int c = 0; c + 8 < n; c += 8) Sum8(sources, count, start, c).Store(target + c);
             last.Store(target + n - 8);
@@ -206,11 +212,15 @@ internal readonly unsafe struct Patches(Pixels pixels, bool mirrored)
         /// <summary>Pixels of the run; 0 when all are done.</summary>
         public int Count { get; private set; }
 
-        /// <summary>How many pixels of the run, from its start on, have a neighbour outside, inside and again outside the image.</summary>
+        /// <summary>
+        /// How many pixels of the run, from its start on, have a neighbour outside, inside and again outside the
+        /// image.
+        /// </summary>
         public readonly (int Before, int Inside, int After) Split(int dy, int dx)
         {
             if ((uint)(y + dy) >= (uint)height) return (Count, 0, 0);
-            int before = Math.Min(Math.Max(-dx - x, 0), Count), after = Math.Min(Math.Max(x + Count + dx - width, 0), Count - before);
+            int before = Math.Min(Math.Max(-dx - x, 0), Count), after = Math.Min(Math.Max(x + Count + dx - width, 0),
+                Count - before);
             return (before, Count - before - after, after);
         }
 

@@ -8,13 +8,16 @@ namespace GlowGpu.Kernels.Host;
 /// </param>
 public readonly record struct LuStatus(int Parity, int WeakestPivot, double WeakestRatio)
 {
-    /// <summary>True when nothing but rounding stands between the matrix of order <paramref name="n"/> and a zero pivot.</summary>
+    /// <summary>
+    /// True when nothing but rounding stands between the matrix of order <paramref name="n"/> and a zero pivot.
+    /// </summary>
     public bool IsSingular(int n) => !(WeakestRatio > n * Math.ScaleB(1, -52));
 }
 
 /// <summary>
-/// Dense linear algebra on the C × C matrices of a flow (C up to some hundreds): row-major, double precision, in blocks so
-/// that nearly all of the work is register-tiled products. Methods that take spans allocate nothing up to order 1024.
+/// Dense linear algebra on the C × C matrices of a flow (C up to some hundreds): row-major, double precision, in
+/// blocks so that nearly all of the work is register-tiled products. Methods that take spans allocate nothing up to
+/// order 1024.
 /// </summary>
 public static unsafe class SmallMatrix
 {
@@ -22,8 +25,9 @@ public static unsafe class SmallMatrix
     private const int StackOrder = 1024;
 
     /// <summary>
-    /// LU with partial pivoting, in place: row <c>order[r]</c> of the matrix is row r of L·U, with L unit lower triangular
-    /// (its diagonal not stored) and U upper triangular. After a zero pivot the factorisation goes on. 2/3·n³ flops.
+    /// LU with partial pivoting, in place: row <c>order[r]</c> of the matrix is row r of L·U, with L unit lower
+    /// triangular (its diagonal not stored) and U upper triangular. After a zero pivot the factorisation goes on.
+    /// 2/3·n³ flops.
     /// </summary>
     /// <exception cref="ArgumentException">A span is too short for order n.</exception>
     public static LuStatus Factor(int n, Span<double> matrix, Span<int> order)
@@ -52,7 +56,8 @@ public static unsafe class SmallMatrix
                 }
                 double* right = a + (long)k0 * n + k1;
                 SolveUnitLowerBlock(k1 - k0, a + (long)k0 * n + k0, n, rest, right, n);
-                MatrixProduct.Add(rest, rest, k1 - k0, -1, a + (long)k1 * n + k0, n, right, n, a + (long)k1 * n + k1, n);
+                MatrixProduct.Add(rest, rest, k1 - k0, -1, a + (long)k1 * n + k0, n, right, n, a + (long)k1 * n + k1,
+                    n);
             }
             return Weakest(n, a, largest, parity);
         }
@@ -68,8 +73,8 @@ public static unsafe class SmallMatrix
     }
 
     /// <summary>
-    /// inverse ← W⁻¹ of the matrix W whose row <c>order[r]</c> is row r of L·U (<see cref="Factor"/>); a zero pivot gives
-    /// entries that are not finite. 2·n³ flops.
+    /// inverse ← W⁻¹ of the matrix W whose row <c>order[r]</c> is row r of L·U (<see cref="Factor"/>); a zero pivot
+    /// gives entries that are not finite. 2·n³ flops.
     /// </summary>
     public static void InvertFactored(int n, ReadOnlySpan<double> lu, ReadOnlySpan<int> order, Span<double> inverse)
     {
@@ -81,7 +86,10 @@ public static unsafe class SmallMatrix
         SolveUpper(n, lu, n, inverse);
     }
 
-    /// <summary>x ← L⁻¹·x for x <c>[n,m]</c>, with L the unit lower triangle of <paramref name="lower"/>; the rest is not read.</summary>
+    /// <summary>
+    /// x ← L⁻¹·x for x <c>[n,m]</c>, with L the unit lower triangle of <paramref name="lower"/>; the rest is not
+    /// read.
+    /// </summary>
     public static void SolveUnitLower(int n, ReadOnlySpan<double> lower, int m, Span<double> x)
     {
         Check(n, lower.Length, n);
@@ -98,7 +106,9 @@ public static unsafe class SmallMatrix
         }
     }
 
-    /// <summary>x ← U⁻¹·x for x <c>[n,m]</c>, with U the upper triangle of <paramref name="upper"/>, diagonal included.</summary>
+    /// <summary>
+    /// x ← U⁻¹·x for x <c>[n,m]</c>, with U the upper triangle of <paramref name="upper"/>, diagonal included.
+    /// </summary>
     public static void SolveUpper(int n, ReadOnlySpan<double> upper, int m, Span<double> x)
     {
         Check(n, upper.Length, n);
@@ -108,7 +118,8 @@ public static unsafe class SmallMatrix
             for (int k0 = (n - 1) / Block * Block; k0 >= 0; k0 -= Block)
             {
                 int k1 = Math.Min(n, k0 + Block);
-                MatrixProduct.Add(k1 - k0, m, n - k1, -1, u + (long)k0 * n + k1, n, p + (long)k1 * m, m, p + (long)k0 * m, m);
+                MatrixProduct.Add(k1 - k0, m, n - k1, -1, u + (long)k0 * n + k1, n, p + (long)k1 * m, m,
+                    p + (long)k0 * m, m);
                 for (int k = k1 - 1; k >= k0; k--)
                 {
                     double pivot = u[(long)k * n + k];
@@ -139,7 +150,9 @@ public static unsafe class SmallMatrix
             for (int j = 0; j < n; j++) transposed[j * n + i] = a[i * n + j];
     }
 
-    /// <summary>Sign (−1, 0, 1) and logarithm of the absolute value of the determinant, (0, −∞) when a pivot is zero.</summary>
+    /// <summary>
+    /// Sign (−1, 0, 1) and logarithm of the absolute value of the determinant, (0, −∞) when a pivot is zero.
+    /// </summary>
     public static (int Sign, double LogAbs) SlogDet(int n, ReadOnlySpan<double> matrix)
     {
         Check(n, matrix.Length, n);
@@ -159,15 +172,16 @@ public static unsafe class SmallMatrix
         LuStatus status = Factor(n, lu, order);
         if (status.IsSingular(n))
             throw new ArithmeticException(
-                $"matrix: pivot {status.WeakestPivot} of {n} is {status.WeakestRatio:0.#e+0} of its column; only a matrix of full rank has an inverse");
+                $"matrix: pivot {status.WeakestPivot} of {n} is {status.WeakestRatio:0.#e+0} of its column; only a "
+                    + "matrix of full rank has an inverse");
         InvertFactored(n, lu, order, inverse);
         return inverse;
     }
 
     /// <summary>
-    /// A rotation of n dimensions, uniformly distributed when <paramref name="normal"/> draws from N(0,1): the Q of a QR
-    /// factorisation of n × n draws (row by row) by Householder reflections, its columns signed so that R has a positive
-    /// diagonal, then the first column negated if the determinant was −1. Row-major, determinant +1.
+    /// A rotation of n dimensions, uniformly distributed when <paramref name="normal"/> draws from N(0,1): the Q of a
+    /// QR factorisation of n × n draws (row by row) by Householder reflections, its columns signed so that R has a
+    /// positive diagonal, then the first column negated if the determinant was −1. Row-major, determinant +1.
     /// </summary>
     public static double[] RandomRotation(int n, Func<double> normal)
     {
@@ -178,7 +192,9 @@ public static unsafe class SmallMatrix
         return Householder.Rotation(n, a);
     }
 
-    /// <summary>Solves with the unit lower triangle l <c>[n,n]</c> of a diagonal block, in place on x <c>[n,m]</c>.</summary>
+    /// <summary>
+    /// Solves with the unit lower triangle l <c>[n,n]</c> of a diagonal block, in place on x <c>[n,m]</c>.
+    /// </summary>
     private static void SolveUnitLowerBlock(int n, double* l, int ldl, int m, double* x, int ldx)
     {
         for (int k = 0; k < n; k++)

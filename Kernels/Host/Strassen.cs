@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 
 namespace GlowGpu.Kernels.Host;
 
-// One level of Strassen's product in Winograd's form (Strassen 1969; Winograd 1971): matrices in halves of rows and columns, seven products
-// of half the size in place of eight, fifteen additions:
+// One level of Strassen's product in Winograd's form (Strassen 1969; Winograd 1971): matrices in halves of rows and
+// columns, seven products of half the size in place of eight, fifteen additions:
 //
 //   S1 = A21 + A22   S2 = S1 − A11   S3 = A11 − A21   S4 = A12 − S2
 //   T1 = B12 − B11   T2 = B22 − T1   T3 = B22 − B12   T4 = T2 − B21
@@ -13,16 +13,17 @@ namespace GlowGpu.Kernels.Host;
 //   C21 = U + S3·T3 − A22·T4
 //   C22 = U + S3·T3 + S1·T1
 //
-// An eighth of the multiply-adds is saved. Of the additions, T is made once when weights are packed, S in one pass over A, and all but
-// two of those behind the products continue a sum that is in registers anyway. Of the eighth about a half arrives at 512 and 256 channels
-// (6 to 9 % measured on AVX-512): the passes, and 7/4 of the weights that stream by. Rounding errors are about 2.3 times those of the plain
-// product. An infinity or NaN reaches both rows of a pair.
+// An eighth of the multiply-adds is saved. Of the additions, T is made once when weights are packed, S in one pass
+// over A, and all but two of those behind the products continue a sum that is in registers anyway. Of the eighth
+// about a half arrives at 512 and 256 channels (6 to 9 % measured on AVX-512): the passes, and 7/4 of the weights
+// that stream by. Rounding errors are about 2.3 times those of the plain product. An infinity or NaN reaches both
+// rows of a pair.
 //
-// Gradients of weights are plain products: the sums of both factors would pass from one core's cache to the other's, which costs
-// more than an eighth of the multiply-adds.
+// Gradients of weights are plain products: the sums of both factors would pass from one core's cache to the other's,
+// which costs more than an eighth of the multiply-adds.
 //
-// Pixels are halved into even and odd rows, so that which are added depends on nothing but their order: not on the height of
-// tiles, hence not on the number of workers.
+// Pixels are halved into even and odd rows, so that which are added depends on nothing but their order: not on the
+// height of tiles, hence not on the number of workers.
 internal static unsafe class Strassen
 {
     /// <summary>Products of half the size.</summary>
@@ -33,8 +34,8 @@ internal static unsafe class Strassen
 
     private const int MinWidth = 256;
 
-    // Rows that are packed panel by panel. Their targets lie a power of two apart and share a cache's sets: in runs of a few lines each they are
-    // written two and a half times as fast as line by line.
+    // Rows that are packed panel by panel. Their targets lie a power of two apart and share a cache's sets: in runs
+    // of a few lines each they are written two and a half times as fast as line by line.
     private const int PackRows = 8;
 
     /// <summary>Whether products of so many channels by as many are to be made this way.</summary>
@@ -44,26 +45,32 @@ internal static unsafe class Strassen
     public static long PackedLength(int width) => Products * ((long)width / 2 * width / 2);
 
     /// <summary>Floats of a product's scratch for tiles whose panels lie so far apart.</summary>
-    public static nint ScratchLength(int width, nint panel) => width / 2 / Panels.Width * (4 * panel / 2 + panel + panel / 2);
+    public static nint ScratchLength(int width, nint panel) =>
+        width / 2 / Panels.Width * (4 * panel / 2 + panel + panel / 2);
 
     /// <summary>
-    /// Packs the rows [<paramref name="first"/>, <paramref name="end"/>) of both halves of a matrix [width, width] into the right-hand factors,
-    /// of so many panels from one on and those as far into the right half. In the source, which begins at that panel, lie rows, panels and the
-    /// right half so far apart; columns are multiplied by scale, unless it is null. With <paramref name="streaming"/> factors are written by
+    /// Packs the rows [<paramref name="first"/>, <paramref name="end"/>) of both halves of a matrix [width, width]
+    /// into the right-hand factors, of so many panels from one on and those as far into the right half. In the
+    /// source, which begins at that panel, lie rows, panels and the right half so far apart; columns are multiplied
+    /// by scale, unless it is null. With <paramref name="streaming"/> factors are written by
     /// <see cref="ILanes{T}.StoreStreaming"/>.
     /// </summary>
-    public static void Pack(float* source, nint row, nint panel, nint right, float* scale, int width, int first, int end, int firstPanel, int panels, float* packed,
+    public static void Pack(float* source, nint row, nint panel, nint right, float* scale, int width, int first,
+        int end, int firstPanel, int panels, float* packed,
         bool streaming = false)
     {
-        if (Vector512.IsHardwareAccelerated && streaming) Pack<Lanes512, Streaming>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
-        else if (Vector512.IsHardwareAccelerated) Pack<Lanes512, Plain>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
-        else if (Vector256.IsHardwareAccelerated) Pack<Lanes256, Plain>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
+        if (Vector512.IsHardwareAccelerated && streaming) Pack<Lanes512, Streaming>(source, row, panel, right, scale,
+            width, first, end, firstPanel, panels, packed);
+        else if (Vector512.IsHardwareAccelerated) Pack<Lanes512, Plain>(source, row, panel, right, scale, width,
+            first, end, firstPanel, panels, packed);
+        else if (Vector256.IsHardwareAccelerated) Pack<Lanes256, Plain>(source, row, panel, right, scale, width,
+            first, end, firstPanel, panels, packed);
         else Pack<Lanes128, Plain>(source, row, panel, right, scale, width, first, end, firstPanel, panels, packed);
     }
 
     /// <summary>
-    /// The sums S1 … S4 of the quarters of A, a tile in panels so far apart; each in panels of half that distance, one sum after
-    /// another.
+    /// The sums S1 … S4 of the quarters of A, a tile in panels so far apart; each in panels of half that distance,
+    /// one sum after another.
     /// </summary>
     private static void SumLeft(float* a, nint panel, int rows, int width, float* sums)
     {
@@ -77,19 +84,26 @@ internal static unsafe class Strassen
     }
 
     /// <summary>
-    /// Computes a product by packed factors as <see cref="HostGemm.Multiply"/> would the plain one: A [even number of rows, width] and C in
-    /// panels, equally far apart, and a gate, if there is one, as well; B is not looked at. A and C must not overlap.
+    /// Computes a product by packed factors as <see cref="HostGemm.Multiply"/> would the plain one: A [even number of
+    /// rows, width] and C in panels, equally far apart, and a gate, if there is one, as well; B is not looked at. A
+    /// and C must not overlap.
     /// </summary>
-    /// <exception cref="ArgumentException">The number of rows is odd, or the product ends in neither bias nor mask.</exception>
+    /// <exception cref="ArgumentException">The number of rows is odd, or the product ends in neither bias nor
+    /// mask.</exception>
     public static void Multiply(HostGemm gemm, in Product plain, float* packed, float* scratch) =>
         Multiply(gemm, plain, packed, scratch, 0, plain.N / 2 / Panels.Width);
 
-    /// <summary>The same for the panels [<paramref name="first"/>, <paramref name="end"/>) of the left half of C and those as far into the right.</summary>
-    /// <exception cref="ArgumentException">The number of rows is odd, or the product ends in neither bias nor mask.</exception>
+    /// <summary>
+    /// The same for the panels [<paramref name="first"/>, <paramref name="end"/>) of the left half of C and those as
+    /// far into the right.
+    /// </summary>
+    /// <exception cref="ArgumentException">The number of rows is odd, or the product ends in neither bias nor
+    /// mask.</exception>
     public static void Multiply(HostGemm gemm, Product plain, float* packed, float* scratch, int first, int end)
     {
         if (plain.M % 2 != 0 || plain.Epilogue < Epilogue.Bias)
-            throw new ArgumentException($"product in halves: {plain.M} rows that end in {plain.Epilogue}; the rows must be even in number and end in a bias or mask");
+            throw new ArgumentException($"product in halves: {plain.M} rows that end in {plain.Epilogue}; the rows "
+                + "must be even in number and end in a bias or mask");
         int half = plain.N / 2, halfPanels = half / Panels.Width, panels = end - first;
         nint panel = plain.ABlock, right = halfPanels * panel, odd = Panels.Width, matrix = (nint)half * half;
         nint operandRight = halfPanels * plain.OperandPanel, operandOdd = plain.OperandRow;
@@ -118,7 +132,8 @@ internal static unsafe class Strassen
         Run(gemm, sums with { CRow = Panels.Width, CPanel = panel / 2 }, s, packed + Sums * matrix, z, null);
         AddAndFinish(plain, panels, panel, x, z, plain.C + right + odd, plain.Operand + operandRight + operandOdd);
         Finish(gemm, sums, s + 3 * sum, packed + B22 * matrix, plain.C + right, x, plain.Operand + operandRight);
-        Finish(gemm, whole, plain.A + right + odd, packed + (Sums + 3) * matrix, plain.C + odd, y, plain.Operand + operandOdd);
+        Finish(gemm, whole, plain.A + right + odd, packed + (Sums + 3) * matrix, plain.C + odd, y,
+            plain.Operand + operandOdd);
     }
 
     /// <summary>c = start + a·b.</summary>
@@ -134,7 +149,8 @@ internal static unsafe class Strassen
     }
 
     /// <summary>c = start + a·b as the whole product ends.</summary>
-    private static void Finish(HostGemm gemm, Product product, float* a, float* b, float* c, float* start, float* operand)
+    private static void Finish(HostGemm gemm, Product product, float* a, float* b, float* c,
+        float* start, float* operand)
     {
         product.A = a;
         product.B = b;
@@ -144,7 +160,8 @@ internal static unsafe class Strassen
         gemm.Multiply(ref product);
     }
 
-    private static void SumLeft(float* x11, float* x12, float* x21, float* x22, nint row, int rows, float* sums, nint distance)
+    private static void SumLeft(float* x11, float* x12, float* x21, float* x22, nint row, int rows,
+        float* sums, nint distance)
     {
         if (Vector512.IsHardwareAccelerated) SumLeft<Lanes512>(x11, x12, x21, x22, row, rows, sums, distance);
         else if (Vector256.IsHardwareAccelerated) SumLeft<Lanes256>(x11, x12, x21, x22, row, rows, sums, distance);
@@ -152,7 +169,8 @@ internal static unsafe class Strassen
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumLeft<V>(float* x11, float* x12, float* x21, float* x22, nint row, int rows, float* sums, nint distance)
+    private static void SumLeft<V>(float* x11, float* x12, float* x21, float* x22, nint row, int rows,
+        float* sums, nint distance)
         where V : struct, ILanes<V>
     {
         for (int r = 0; r < rows; r++, sums += Panels.Width)
@@ -172,7 +190,8 @@ internal static unsafe class Strassen
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Pack<V, TEnd>(
-        float* source, nint row, nint panel, nint right, float* scale, int width, int first, int end, int firstPanel, int panels, float* packed)
+        float* source, nint row, nint panel, nint right, float* scale, int width, int first, int end, int firstPanel,
+            int panels, float* packed)
         where V : struct, ILanes<V>
         where TEnd : struct, IEnd
     {
@@ -183,7 +202,8 @@ internal static unsafe class Strassen
             int blockEnd = Math.Min(block + PackRows, end);
             for (int p = 0; p < panels; p++)
             {
-                float* x = source + block * row + p * panel, to = packed + (firstPanel + p) * length + block * Panels.Width;
+                float* x = source + block * row + p * panel,
+                    to = packed + (firstPanel + p) * length + block * Panels.Width;
                 float* s = scale is null ? null : scale + p * Panels.Width;
                 for (int r = block; r < blockEnd; r++, x += row, to += Panels.Width)
                 {
@@ -216,7 +236,9 @@ internal static unsafe class Strassen
         }
     }
 
-    /// <summary>Fetches what is packed after these rows: they lie too far apart for a processor to see where they go.</summary>
+    /// <summary>
+    /// Fetches what is packed after these rows: they lie too far apart for a processor to see where they go.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void FetchNext(float* above, float* below, nint right, nint row)
     {
@@ -228,23 +250,27 @@ internal static unsafe class Strassen
     }
 
     /// <summary>c = y + z as the product ends, and x += z; x and y are the even and the odd rows of one tile.</summary>
-    private static void AddAndFinish(in Product plain, int panels, nint panel, float* x, float* z, float* c, float* operand)
+    private static void AddAndFinish(in Product plain, int panels, nint panel, float* x, float* z,
+        float* c, float* operand)
     {
         int rows = plain.M / 2;
         for (int p = 0; p < panels; p++, x += panel, z += panel / 2, c += panel, operand += plain.OperandPanel)
         {
             nint row = 2 * plain.OperandRow;
             if (Vector512.IsHardwareAccelerated) AddAndFinish<Lanes512>(plain.Epilogue, rows, x, z, c, operand, row);
-            else if (Vector256.IsHardwareAccelerated) AddAndFinish<Lanes256>(plain.Epilogue, rows, x, z, c, operand, row);
+            else if (Vector256.IsHardwareAccelerated) AddAndFinish<Lanes256>(plain.Epilogue, rows, x, z, c,
+                operand, row);
             else AddAndFinish<Lanes128>(plain.Epilogue, rows, x, z, c, operand, row);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddAndFinish<V>(Epilogue epilogue, int rows, float* x, float* z, float* c, float* operand, nint operandRow)
+    private static void AddAndFinish<V>(Epilogue epilogue, int rows, float* x, float* z, float* c,
+        float* operand, nint operandRow)
         where V : struct, ILanes<V>
     {
-        for (int r = 0; r < rows; r++, x += 2 * Panels.Width, z += Panels.Width, c += 2 * Panels.Width, operand += operandRow)
+        for (int r = 0; r < rows; r++, x += 2 * Panels.Width, z += Panels.Width, c += 2 * Panels.Width,
+            operand += operandRow)
         {
             for (int lane = 0; lane < Panels.Width; lane += V.Count)
             {

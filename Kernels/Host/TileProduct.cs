@@ -2,12 +2,14 @@ namespace GlowGpu.Kernels.Host;
 
 /// <summary>
 /// A weight gradient: C[M,N] = Σ over pixels of A[p,m]·B[p,n], where A and B lie tile after tile, each tile in
-/// <see cref="Panels"/>. The workers divide C among themselves and each walks all pixels, so that every element is one sum over
-/// the pixels in ascending order: bit for bit the same for any number of workers and any height of the tiles.
+/// <see cref="Panels"/>. The workers divide C among themselves and each walks all pixels, so that every element is
+/// one sum over the pixels in ascending order: bit for bit the same for any number of workers and any height of the
+/// tiles.
 /// </summary>
 /// <remarks>
-/// A unit of work is 16 rows × up to 48 columns of C, the columns divided evenly. The units are numbered row by row and dealt out in
-/// contiguous runs; a worker walks its run column by column, so that the 48 columns of B stay in L1 while A passes.
+/// A unit of work is 16 rows × up to 48 columns of C, the columns divided evenly. The units are numbered row by row
+/// and dealt out in contiguous runs; a worker walks its run column by column, so that the 48 columns of B stay in L1
+/// while A passes.
 /// </remarks>
 internal unsafe struct TileProduct
 {
@@ -19,7 +21,9 @@ internal unsafe struct TileProduct
     public float* A;
     public float* B;
 
-    /// <summary>C in rows (CPanel = 16) or panels, as in <see cref="Product"/>; its columns beyond N are not touched.</summary>
+    /// <summary>
+    /// C in rows (CPanel = 16) or panels, as in <see cref="Product"/>; its columns beyond N are not touched.
+    /// </summary>
     public float* C;
 
     public nint ATile, BTile;
@@ -77,7 +81,9 @@ internal unsafe struct TileProduct
         return (first, first * Panels.Width, Math.Min(end * Panels.Width, N));
     }
 
-    /// <summary>The run of 16-row units of one column group that belongs to a worker: units row·Groups + group in its share.</summary>
+    /// <summary>
+    /// The run of 16-row units of one column group that belongs to a worker: units row·Groups + group in its share.
+    /// </summary>
     private readonly (int First, int End) Units(int group, int part, int parts)
     {
         int groups = Groups;

@@ -5,9 +5,10 @@ namespace GlowGpu.Kernels.Host;
 /// through several products.
 /// </summary>
 /// <remarks>
-/// 64 pixels × 512 channels are 128 KB: two layers of activations and the panels of weights that stream past fit a core's
-/// L2 of 1 MB (or 512 KB), and a weight is used 64 times for each load. Few pixels are cut finer, so that every worker has
-/// the same number of tiles. Heights are multiples of 16, the pixels that <see cref="ColumnSums"/> adds up at once.
+/// 64 pixels × 512 channels are 128 KB: two layers of activations and the panels of weights that stream past fit a
+/// core's L2 of 1 MB (or 512 KB), and a weight is used 64 times for each load. Few pixels are cut finer, so that
+/// every worker has the same number of tiles. Heights are multiples of 16, the pixels that <see cref="ColumnSums"/>
+/// adds up at once.
 /// </remarks>
 internal readonly struct Tiles
 {

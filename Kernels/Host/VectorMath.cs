@@ -4,8 +4,8 @@ namespace GlowGpu.Kernels.Host;
 
 /// <summary>
 /// Elementary functions on vectors of float32, accurate to about 1 ulp (exp, log, log1p) and 2 ulp (the rest) over the
-/// whole range, subnormal results included. exp(−∞) = 0, log(0) = −∞, log of a negative is NaN, NaN stays NaN. The polynomials
-/// are minimax fits of relative error (Remez) on the reduced range, made for this file.
+/// whole range, subnormal results included. exp(−∞) = 0, log(0) = −∞, log of a negative is NaN, NaN stays NaN. The
+/// polynomials are minimax fits of relative error (Remez) on the reduced range, made for this file.
 /// </summary>
 internal static class VectorMath
 {
@@ -58,7 +58,9 @@ internal static class VectorMath
         return V.Where(V.Equal(x, V.All(float.PositiveInfinity)), x, LogEdges(u, result));
     }
 
-    /// <summary>ln(1 + t) for t in [0, 1]: <see cref="Log1p"/> without its edges, for what follows an exp(−|x|).</summary>
+    /// <summary>
+    /// ln(1 + t) for t in [0, 1]: <see cref="Log1p"/> without its edges, for what follows an exp(−|x|).
+    /// </summary>
     [MethodImpl(Inline)]
     public static V Log1pOfUnit<V>(V t) where V : struct, ILanes<V>
     {
@@ -87,7 +89,9 @@ internal static class VectorMath
     public static V LogSigmoid<V>(V x) where V : struct, ILanes<V> =>
         V.Min(V.All(0), x) - Log1pOfUnit(Exp(-V.Abs(x)));
 
-    /// <summary>tanh x: a polynomial near 0, where 1 − e^(−2|x|) would cancel, and (1 − e^(−2|x|))/(1 + e^(−2|x|)) beyond.</summary>
+    /// <summary>
+    /// tanh x: a polynomial near 0, where 1 − e^(−2|x|) would cancel, and (1 − e^(−2|x|))/(1 + e^(−2|x|)) beyond.
+    /// </summary>
     [MethodImpl(Inline)]
     public static V Tanh<V>(V x) where V : struct, ILanes<V>
     {

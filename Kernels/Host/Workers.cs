@@ -64,8 +64,9 @@ public sealed unsafe class Workers : IDisposable
     public int Count { get; }
 
     /// <summary>
-    /// Whether most workers' cores share no cache with the first one's (<see cref="CoreDistance"/>), so that what one has written had better reach the others
-    /// through memory. Looked at ten times a second, not during a <see cref="Run"/>. No result may depend on it.
+    /// Whether most workers' cores share no cache with the first one's (<see cref="CoreDistance"/>), so that what one
+    /// has written had better reach the others through memory. Looked at ten times a second, not during a
+    /// <see cref="Run"/>. No result may depend on it.
     /// </summary>
     internal bool AreApart
     {
@@ -121,7 +122,9 @@ public sealed unsafe class Workers : IDisposable
         if (failure is not null) throw new AggregateException(failure);
     }
 
-    /// <summary>The run [First, End) of <paramref name="count"/> things that falls to one of so many equal parts.</summary>
+    /// <summary>
+    /// The run [First, End) of <paramref name="count"/> things that falls to one of so many equal parts.
+    /// </summary>
     public static (int First, int End) Share(int count, int part, int parts) =>
         ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
 

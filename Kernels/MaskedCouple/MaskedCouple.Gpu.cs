@@ -1,6 +1,8 @@
 namespace GlowGpu.Kernels.Gpu;
 
-/// <summary><see cref="IMaskedCouple"/> on a GPU: one pass over z and h, the log-determinant summed per image on the way.</summary>
+/// <summary>
+/// <see cref="IMaskedCouple"/> on a GPU: one pass over z and h, the log-determinant summed per image on the way.
+/// </summary>
 internal sealed class GpuMaskedCouple(GpuContext gpu) : IMaskedCouple
 {
     private readonly Kernel<Arguments> forward = gpu.Declare<Arguments>(Forward);
@@ -33,7 +35,8 @@ internal sealed class GpuMaskedCouple(GpuContext gpu) : IMaskedCouple
         Run(inverse, mask, pixels, z, h, factor, logdet, -1f);
 
     /// <inheritdoc/>
-    public void Backward(PixelMask mask, Pixels pixels, View z, View h, View factor, View dz, View dh, View dfactor, float gLogDet)
+    public void Backward(PixelMask mask, Pixels pixels, View z, View h, View factor, View dz, View dh,
+        View dfactor, float gLogDet)
     {
         Shapes.CheckMaskedCoupleBackward(pixels, z, h, factor, dz, dh, dfactor);
         Arguments arguments = Bind(mask, pixels, z) with
@@ -63,7 +66,8 @@ internal sealed class GpuMaskedCouple(GpuContext gpu) : IMaskedCouple
         addCondition.ForEach((int)dz.Count, Bind(mask, pixels, dz) with { H = gpu.Matrix(dcondition) });
     }
 
-    private void Run(Kernel<Arguments> kernel, PixelMask mask, Pixels pixels, View z, View h, View factor, View logdet, float sign)
+    private void Run(Kernel<Arguments> kernel, PixelMask mask, Pixels pixels, View z, View h, View factor,
+        View logdet, float sign)
     {
         Shapes.CheckMaskedCouple(pixels, z, h, factor, logdet);
         Arguments arguments = Bind(mask, pixels, z) with

@@ -4,9 +4,9 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// <see cref="IMaskedCouple"/> on the host, tile by tile like <see cref="ICouple"/>'s: gathered into stack buffers, one dense
-/// vector loop, scattered. Outside the mask factor and shift are made 0, so that the loop has no branch and leaves z's bits
-/// alone. Sums are in double per segment of an image, added up in order.
+/// <see cref="IMaskedCouple"/> on the host, tile by tile like <see cref="ICouple"/>'s: gathered into stack buffers,
+/// one dense vector loop, scattered. Outside the mask factor and shift are made 0, so that the loop has no branch and
+/// leaves z's bits alone. Sums are in double per segment of an image, added up in order.
 /// </summary>
 public sealed unsafe class HostMaskedCouple(Workers workers) : IMaskedCouple
 {
@@ -28,7 +28,8 @@ public sealed unsafe class HostMaskedCouple(Workers workers) : IMaskedCouple
     }
 
     /// <inheritdoc/>
-    public void Backward(PixelMask mask, Pixels pixels, View z, View h, View factor, View dz, View dh, View dfactor, float gLogDet)
+    public void Backward(PixelMask mask, Pixels pixels, View z, View h, View factor, View dz, View dh,
+        View dfactor, float gLogDet)
     {
         Shapes.CheckMaskedCoupleBackward(pixels, z, h, factor, dz, dh, dfactor);
         int channels = z.Cols;
@@ -218,13 +219,17 @@ public sealed unsafe class HostMaskedCouple(Workers workers) : IMaskedCouple
                     Mask.Clear(tile, terms);
                     DZ.Scatter(tile, dz);
                     Pairs.Join<V>(shift, raw, tile.Count, dh);
-                    for (int r = 0; r < tile.Rows; r++) HostReduce.AddRow(terms + r * tile.Cols, sums + tile.Col, tile.Cols);
+                    for (int r = 0; r < tile.Rows; r++) HostReduce.AddRow(terms + r * tile.Cols, sums + tile.Col,
+                        tile.Cols);
                 }
             }
         }
 
-        /// <summary>shift ← dt, raw ← draw, terms ← ds·tanh, dz ← dz·exp(s); a factor of 0 leaves dz and makes draw 0.</summary>
-        private readonly void Differentiate<V>(int count, float* z, float* dz, float* shift, float* raw, float* factor, float* terms)
+        /// <summary>
+        /// shift ← dt, raw ← draw, terms ← ds·tanh, dz ← dz·exp(s); a factor of 0 leaves dz and makes draw 0.
+        /// </summary>
+        private readonly void Differentiate<V>(int count, float* z, float* dz, float* shift, float* raw,
+            float* factor, float* terms)
             where V : struct, ILanes<V>
         {
             for (int i = 0; i < count; i += V.Count)

@@ -4,8 +4,9 @@ using ILGPU.Runtime;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="IOptimizerStep"/> on a GPU: one pass that moves every byte once, four parameters a thread in accesses of 128 bits where all views
-/// begin at a multiple of 16 bytes (those of <c>ParameterSet</c> do), else one. The bias corrections are computed in double on the host.
+/// <see cref="IOptimizerStep"/> on a GPU: one pass that moves every byte once, four parameters a thread in accesses
+/// of 128 bits where all views begin at a multiple of 16 bytes (those of <c>ParameterSet</c> do), else one. The bias
+/// corrections are computed in double on the host.
 /// </summary>
 internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
 {
@@ -60,7 +61,8 @@ internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
             float g = values.G * arguments.GradientScale;
             values.M = arguments.Beta1 * values.M + arguments.Rest1 * g;
             values.V = arguments.Beta2 * values.V + arguments.Rest2 * g * g;
-            values.P -= arguments.StepSize * values.M / (MathF.Sqrt(values.V * arguments.SecondCorrection) + arguments.Epsilon);
+            values.P -= arguments.StepSize * values.M / (MathF.Sqrt(values.V * arguments.SecondCorrection)
+                + arguments.Epsilon);
             return values;
         }
     }
@@ -81,11 +83,13 @@ internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
     }
 
     /// <inheritdoc/>
-    public void Adam(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings, OptimizerControl control = default) =>
+    public void Adam(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings,
+        OptimizerControl control = default) =>
         Run(adam, parameters, gradients, m, v, average, settings, control);
 
     /// <inheritdoc/>
-    public void Adamax(View parameters, View gradients, View m, View u, View average, OptimizerSettings settings, OptimizerControl control = default) =>
+    public void Adamax(View parameters, View gradients, View m, View u, View average, OptimizerSettings settings,
+        OptimizerControl control = default) =>
         Run(adamax, parameters, gradients, m, u, average, settings, control);
 
     /// <inheritdoc/>
@@ -116,7 +120,8 @@ internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
     {
         Shapes.CheckOptimizer(parameters, gradients, m, v, average, settings, control);
         int count = (int)parameters.Count;
-        bool aligned = IsAligned(parameters) && IsAligned(gradients) && IsAligned(m) && IsAligned(v) && IsAligned(average);
+        bool aligned = IsAligned(parameters) && IsAligned(gradients) && IsAligned(m) && IsAligned(v)
+            && IsAligned(average);
         int quads = aligned ? count / Quad.Count : 0;
         kernel.ForEach(Math.Max(quads, count - quads * Quad.Count), new()
         {
@@ -158,24 +163,34 @@ internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
         }
         if (arguments.Quads > 0)
         {
-            ArrayView<Quad> ps = Quads(arguments.P), gs = Quads(arguments.G), ms = Quads(arguments.M), vs = Quads(arguments.V);
+            ArrayView<Quad> ps = Quads(arguments.P), gs = Quads(arguments.G), ms = Quads(arguments.M),
+                vs = Quads(arguments.V);
             for (int i = GridStride.First; i < arguments.Quads; i += GridStride.Step)
             {
                 Quad p = ps[i], g = gs[i], m = ms[i], v = vs[i], average = p;
                 if (arguments.HasAverage != 0) average = Quads(arguments.Average)[i];
-                Values a = Move<TRule>(arguments, p.A, g.A, m.A, v.A, average.A), b = Move<TRule>(arguments, p.B, g.B, m.B, v.B, average.B);
-                Values c = Move<TRule>(arguments, p.C, g.C, m.C, v.C, average.C), d = Move<TRule>(arguments, p.D, g.D, m.D, v.D, average.D);
+                Values a = Move<TRule>(arguments, p.A, g.A, m.A, v.A, average.A),
+                    b = Move<TRule>(arguments, p.B, g.B, m.B, v.B, average.B);
+                Values c = Move<TRule>(arguments, p.C, g.C, m.C, v.C, average.C),
+                    d = Move<TRule>(arguments, p.D, g.D, m.D, v.D, average.D);
                 ps[i] = new Quad { A = a.P, B = b.P, C = c.P, D = d.P };
                 ms[i] = new Quad { A = a.M, B = b.M, C = c.M, D = d.M };
                 vs[i] = new Quad { A = a.V, B = b.V, C = c.V, D = d.V };
                 if (arguments.HasAverage != 0)
-                    Quads(arguments.Average)[i] = new Quad { A = a.Average, B = b.Average, C = c.Average, D = d.Average };
+                    Quads(arguments.Average)[i] = new Quad
+                    {
+                        A = a.Average,
+                        B = b.Average,
+                        C = c.Average,
+                        D = d.Average
+                    };
             }
         }
         for (int i = arguments.Quads * Quad.Count + GridStride.First; i < arguments.Count; i += GridStride.Step)
         {
             float average = arguments.HasAverage != 0 ? arguments.Average[i] : 0f;
-            Values moved = Move<TRule>(arguments, arguments.P[i], arguments.G[i], arguments.M[i], arguments.V[i], average);
+            Values moved = Move<TRule>(arguments, arguments.P[i], arguments.G[i], arguments.M[i],
+                arguments.V[i], average);
             arguments.P[i] = moved.P;
             arguments.M[i] = moved.M;
             arguments.V[i] = moved.V;
@@ -183,7 +198,8 @@ internal sealed class GpuOptimizerStep(GpuContext gpu) : IOptimizerStep
         }
     }
 
-    private static Values Move<TRule>(Arguments arguments, float p, float g, float m, float v, float average) where TRule : struct, IRule
+    private static Values Move<TRule>(Arguments arguments, float p, float g, float m, float v, float average)
+        where TRule : struct, IRule
     {
         Values moved = TRule.Move(arguments, new Values { P = p, G = g, M = m, V = v });
         moved.Average = arguments.AverageDecay * average + (1f - arguments.AverageDecay) * moved.P;

@@ -4,8 +4,8 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// <see cref="IOptimizerStep"/> on the host: one pass, every value read and written once, so that memory bandwidth is the
-/// limit. Bias corrections are computed in double once per step.
+/// <see cref="IOptimizerStep"/> on the host: one pass, every value read and written once, so that memory bandwidth is
+/// the limit. Bias corrections are computed in double once per step.
 /// </summary>
 public sealed unsafe class HostOptimizerStep(Workers workers) : IOptimizerStep
 {
@@ -14,11 +14,13 @@ public sealed unsafe class HostOptimizerStep(Workers workers) : IOptimizerStep
     private readonly KeptMemory<double> partialSums = new();
 
     /// <inheritdoc/>
-    public void Adam(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings, OptimizerControl control = default) =>
+    public void Adam(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings,
+        OptimizerControl control = default) =>
         Step<AdamRule>(parameters, gradients, m, v, average, settings, control);
 
     /// <inheritdoc/>
-    public void Adamax(View parameters, View gradients, View m, View u, View average, OptimizerSettings settings, OptimizerControl control = default) =>
+    public void Adamax(View parameters, View gradients, View m, View u, View average, OptimizerSettings settings,
+        OptimizerControl control = default) =>
         Step<AdamaxRule>(parameters, gradients, m, u, average, settings, control);
 
     /// <inheritdoc/>
@@ -41,11 +43,13 @@ public sealed unsafe class HostOptimizerStep(Workers workers) : IOptimizerStep
         double norm = Math.Sqrt(*HostBuffer.Address(squares));
         bool finite = double.IsFinite(norm);
         for (long i = 0; finite && i < values.Count; i++) finite = float.IsFinite(first[i]);
-        *HostBuffer.Address(scale) = !finite ? float.NaN : clipNorm > 0 && norm > clipNorm ? (float)(clipNorm / norm) : 1;
+        *HostBuffer.Address(scale) = !finite ? float.NaN : clipNorm > 0 && norm > clipNorm ? (float)(clipNorm / norm)
+            : 1;
     }
 
     private void Step<TRule>(
-        View parameters, View gradients, View m, View v, View average, OptimizerSettings settings, OptimizerControl control)
+        View parameters, View gradients, View m, View v, View average, OptimizerSettings settings,
+            OptimizerControl control)
         where TRule : struct, IRule
     {
         Shapes.CheckOptimizer(parameters, gradients, m, v, average, settings, control);
@@ -101,7 +105,8 @@ public sealed unsafe class HostOptimizerStep(Workers workers) : IOptimizerStep
     {
         public static V Second<V>(in Factors f, V g, ref V second) where V : struct, ILanes<V>
         {
-            // The gradient is the operand whose NaN comes through: a bad step shows instead of vanishing in the maximum.
+            // The gradient is the operand whose NaN comes through: a bad step shows instead of vanishing in the
+            // maximum.
             second = V.Max(V.All(f.Beta2) * second, V.Abs(g) + V.All(f.Epsilon));
             return second;
         }
@@ -126,7 +131,8 @@ public sealed unsafe class HostOptimizerStep(Workers workers) : IOptimizerStep
         private readonly void UpdateTail<TLanes>(long start, int count) where TLanes : struct, ILanes<TLanes>
         {
             float* tail = stackalloc float[5 * TLanes.Count];
-            float* p = tail, g = p + TLanes.Count, m = g + TLanes.Count, v = m + TLanes.Count, average = v + TLanes.Count;
+            float* p = tail, g = p + TLanes.Count, m = g + TLanes.Count, v = m + TLanes.Count,
+                average = v + TLanes.Count;
             new Span<float>(tail, 5 * TLanes.Count).Clear();
             for (int i = 0; i < count; i++)
             {

@@ -1,8 +1,8 @@
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// Which sides of a 3×3 window stick out of the image at a pixel, as four bits. Pixels of one mask see the same edge-bias
-/// taps, so that over an all-zero input the convolution has at most 16 different values.
+/// Which sides of a 3×3 window stick out of the image at a pixel, as four bits. Pixels of one mask see the same
+/// edge-bias taps, so that over an all-zero input the convolution has at most 16 different values.
 /// </summary>
 internal static class EdgeMask
 {

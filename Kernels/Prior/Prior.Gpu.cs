@@ -1,8 +1,9 @@
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="IPrior"/> on a GPU. Over an all-zero input the convolution is its bias and edge row, so no product is formed;
-/// the gradients are column sums of dstats. A label that names no class makes the statistics of its image NaN.
+/// <see cref="IPrior"/> on a GPU. Over an all-zero input the convolution is its bias and edge row, so no product is
+/// formed; the gradients are column sums of dstats. A label that names no class makes the statistics of its image
+/// NaN.
 /// </summary>
 internal sealed class GpuPrior(GpuContext gpu, TapConvolution convolution, Views views) : IPrior
 {
@@ -44,7 +45,8 @@ internal sealed class GpuPrior(GpuContext gpu, TapConvolution convolution, Views
     {
         Matrix logs = gpu.Matrix(parameters.Conv.Logs);
         views.Fill(gradients.W, 0f);
-        if (edgeBias) convolution.EdgeGradient(new TapLayout(cols, cols), pixels, dstats, logs, gpu.Matrix(gradients.W));
+        if (edgeBias) convolution.EdgeGradient(new TapLayout(cols, cols), pixels, dstats, logs,
+            gpu.Matrix(gradients.W));
         gpu.Columns.Scaled(dstats, pixels.Count, cols, logs, gpu.Matrix(gradients.Bias));
         Matrix own = gpu.Scratch.Take(ScratchSlot.Taps, pixels.Count, cols);
         Statistics(edgeBias, pixels, cols, parameters with { ClassW = View.None }, View.None, own);
@@ -77,7 +79,8 @@ internal sealed class GpuPrior(GpuContext gpu, TapConvolution convolution, Views
         gpu.Columns.TimesProducts(perImage, own, pixels.N, cols, 3f, gpu.Matrix(gradients.ClassLogs));
     }
 
-    private void Statistics(bool edgeBias, Pixels pixels, int cols, PriorParameters parameters, View labels, Matrix stats)
+    private void Statistics(bool edgeBias, Pixels pixels, int cols, PriorParameters parameters,
+        View labels, Matrix stats)
     {
         bool learned = !parameters.Conv.W.IsNone, conditional = !parameters.ClassW.IsNone;
         bool edge = learned && edgeBias;

@@ -6,8 +6,8 @@ namespace GlowGpu.Kernels;
 
 /// <summary>
 /// <see cref="IPrior"/> on the host. Forward adds rows of two small tables, one per <see cref="EdgeMask"/> and one per
-/// image. Backward runs in parallel over blocks of 16 columns (a cache line, so that dstats is read once), which share no
-/// sums; they are kept in double.
+/// image. Backward runs in parallel over blocks of 16 columns (a cache line, so that dstats is read once), which
+/// share no sums; they are kept in double.
 /// </summary>
 public sealed unsafe class HostPrior(Workers workers) : IPrior
 {
@@ -22,7 +22,8 @@ public sealed unsafe class HostPrior(Workers workers) : IPrior
         PriorPointers p = new(edgeBias, stats.Cols, parameters, labels);
         p.CheckLabels("prior", pixels.N);
         int columns = stats.Cols;
-        float* byMask = tables.Take((long)(EdgeMask.Count + pixels.N) * columns), byImage = byMask + EdgeMask.Count * columns;
+        float* byMask = tables.Take((long)(EdgeMask.Count + pixels.N) * columns),
+            byImage = byMask + EdgeMask.Count * columns;
         for (int j = 0; j < columns; j++)
         {
             double scale = p.Scale(j), classScale = p.ClassScale(j);
@@ -44,7 +45,8 @@ public sealed unsafe class HostPrior(Workers workers) : IPrior
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape does not fit, or a label is not a class.</exception>
-    public void Backward(bool edgeBias, Pixels pixels, PriorParameters parameters, View labels, View dstats, PriorParameters gradients)
+    public void Backward(bool edgeBias, Pixels pixels, PriorParameters parameters, View labels, View dstats,
+        PriorParameters gradients)
     {
         Shapes.CheckPriorBackward(edgeBias, pixels, parameters, labels, dstats, gradients);
         PriorPointers p = new(edgeBias, dstats.Cols, parameters, labels);
@@ -85,7 +87,8 @@ public sealed unsafe class HostPrior(Workers workers) : IPrior
         {
             int i = 0;
             for (; i + Vector<float>.Count <= count; i += Vector<float>.Count)
-                Unsafe.WriteUnaligned(sum + i, Unsafe.ReadUnaligned<Vector<float>>(a + i) + Unsafe.ReadUnaligned<Vector<float>>(b + i));
+                Unsafe.WriteUnaligned(sum + i, Unsafe.ReadUnaligned<Vector<float>>(a + i)
+                    + Unsafe.ReadUnaligned<Vector<float>>(b + i));
             for (; i < count; i++) sum[i] = a[i] + b[i];
         }
     }

@@ -2,12 +2,14 @@ namespace GlowGpu.Kernels;
 
 /// <summary>
 /// Parameters of the top prior (or their gradients): the zero convolution over an all-zero input (Conv, None unless
-/// learned) and the class embedding ClassW <c>[classes,2C]</c>, ClassBias, ClassLogs <c>[2C]</c> (None unless conditional).
+/// learned) and the class embedding ClassW <c>[classes,2C]</c>, ClassBias, ClassLogs <c>[2C]</c> (None unless
+/// conditional).
 /// </summary>
 public readonly record struct PriorParameters(ZeroConvParameters Conv, View ClassW, View ClassBias, View ClassLogs);
 
 /// <summary>
-/// Statistics of the top prior for every pixel of every image (C channels, so 2C statistics; conv input 2C + edge channel):
+/// Statistics of the top prior for every pixel of every image (C channels, so 2C statistics; conv input 2C + edge
+/// channel):
 /// <code>
 /// stats[n,y,x,j] = (Σ_{taps outside the image} W[tap, 2C, j] + Bias_j)·exp(3·Logs_j)          when learned
 ///                + (ClassW[label_n, j] + ClassBias_j)·exp(3·ClassLogs_j)                      when conditional
@@ -20,5 +22,6 @@ public interface IPrior
     void Forward(bool edgeBias, Pixels pixels, PriorParameters parameters, View labels, View stats);
 
     /// <summary>Overwrites every gradient given, from dstats <c>[P,2C]</c>.</summary>
-    void Backward(bool edgeBias, Pixels pixels, PriorParameters parameters, View labels, View dstats, PriorParameters gradients);
+    void Backward(bool edgeBias, Pixels pixels, PriorParameters parameters, View labels, View dstats,
+        PriorParameters gradients);
 }

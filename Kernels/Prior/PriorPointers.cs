@@ -2,7 +2,9 @@ using GlowGpu.Kernels.Host;
 
 namespace GlowGpu.Kernels;
 
-/// <summary>The parameters of the host's prior (or their gradients) by address, and the two terms they make in double.</summary>
+/// <summary>
+/// The parameters of the host's prior (or their gradients) by address, and the two terms they make in double.
+/// </summary>
 internal readonly unsafe struct PriorPointers
 {
     /// <summary>Taps of a 3×3 convolution.</summary>
@@ -91,7 +93,8 @@ internal readonly unsafe struct PriorPointers
     public double Scale(int j) => HasConv ? Math.Exp(3.0 * logs[j]) : 0;
 
     /// <summary>The class embedding of image n, before exp(3·logs).</summary>
-    public double ClassBeforeScale(int n, int j) => HasClasses ? (double)classW[(long)Class(n) * columns + j] + classBias[j] : 0;
+    public double ClassBeforeScale(int n, int j) => HasClasses ? (double)classW[(long)Class(n) * columns + j]
+        + classBias[j] : 0;
 
     /// <summary>exp(3·logs) of the class embedding; 0 without one.</summary>
     public double ClassScale(int j) => HasClasses ? Math.Exp(3.0 * classLogs[j]) : 0;

@@ -2,7 +2,9 @@ using ILGPU;
 
 namespace GlowGpu.Kernels.Gpu;
 
-/// <summary><see cref="IScaledPrior"/> on a GPU: one pass over x, the log-density summed per image on the way.</summary>
+/// <summary>
+/// <see cref="IScaledPrior"/> on a GPU: one pass over x, the log-density summed per image on the way.
+/// </summary>
 internal sealed class GpuScaledPrior(GpuContext gpu) : IScaledPrior
 {
     private const float HalfLogTwoPi = 0.918938533f;

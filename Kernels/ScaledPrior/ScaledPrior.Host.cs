@@ -4,8 +4,8 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// <see cref="IScaledPrior"/> on the host, tile by tile. Log-densities are summed in double per image, the gradient of the
-/// scales in double per column down the images.
+/// <see cref="IScaledPrior"/> on the host, tile by tile. Log-densities are summed in double per image, the gradient
+/// of the scales in double per column down the images.
 /// </summary>
 public sealed unsafe class HostScaledPrior(Workers workers) : IScaledPrior
 {
@@ -28,7 +28,8 @@ public sealed unsafe class HostScaledPrior(Workers workers) : IScaledPrior
         });
         if (logp.IsNone) return;
         // What the scales and the Gaussian's constant add is the same for every image, and exact here.
-        double all = HostReduce.Sum(HostBuffer.Address(logs), logs.Count) - (kind == PriorKind.Gaussian ? HalfLogTwoPi * x.Cols : 0);
+        double all = HostReduce.Sum(HostBuffer.Address(logs), logs.Count) - (kind == PriorKind.Gaussian
+            ? HalfLogTwoPi * x.Cols : 0);
         float* target = HostBuffer.Address(logp);
         for (int n = 0; n < x.Rows; n++) target[n] = (float)(target[n] + sums[n] + all);
     }
@@ -37,7 +38,8 @@ public sealed unsafe class HostScaledPrior(Workers workers) : IScaledPrior
     public void Inverse(View z, View logs, View x)
     {
         Shapes.CheckScaledPriorInverse(z, logs, x);
-        workers.RunVectors(x.Rows, new InverseWork { X = new HostRows(x), Z = new HostRows(z), Logs = HostBuffer.Address(logs) });
+        workers.RunVectors(x.Rows,
+            new InverseWork { X = new HostRows(x), Z = new HostRows(z), Logs = HostBuffer.Address(logs) });
     }
 
     /// <inheritdoc/>
@@ -79,7 +81,8 @@ public sealed unsafe class HostScaledPrior(Workers workers) : IScaledPrior
                 HostRows.Repeat(Logs, tile, logs);
                 Pairs.Pad<V>(logs, tile.Count, 0);
                 int padded = Pairs.Pad<V>(z, tile.Count, 0);
-                for (int i = 0; i < padded; i += V.Count) (V.Load(z + i) * VectorMath.Exp(V.Load(logs + i))).Store(z + i);
+                for (int i = 0; i < padded; i += V.Count) (V.Load(z + i) * VectorMath.Exp(V.Load(logs + i)))
+                    .Store(z + i);
                 if (!Z.IsNone) Z.Scatter(tile, z);
                 Score<V>(tile.Count, z);
                 sum += HostReduce.Sum(z, tile.Count);
@@ -115,7 +118,8 @@ public sealed unsafe class HostScaledPrior(Workers workers) : IScaledPrior
                 Tile tile = tiles.Current;
                 Z.Gather(tile, z);
                 HostRows.Repeat(Logs, tile, logs);
-                for (int i = 0; i < tile.Count; i += V.Count) (V.Load(z + i) * VectorMath.Exp(-V.Load(logs + i))).Store(z + i);
+                for (int i = 0; i < tile.Count; i += V.Count) (V.Load(z + i) * VectorMath.Exp(-V.Load(logs + i)))
+                    .Store(z + i);
                 X.Scatter(tile, z);
             }
         }
@@ -134,7 +138,8 @@ public sealed unsafe class HostScaledPrior(Workers workers) : IScaledPrior
         [SkipLocalsInit]
         public readonly void Run<V>(int part, int worker) where V : struct, ILanes<V>
         {
-            float* x = stackalloc float[Tile.Length], scale = stackalloc float[Tile.Length], terms = stackalloc float[Tile.Length];
+            float* x = stackalloc float[Tile.Length], scale = stackalloc float[Tile.Length],
+                terms = stackalloc float[Tile.Length];
             double* sums = stackalloc double[Tile.Length];
             (long first, long end) = Columns.Of(part);
             int count = (int)(end - first);

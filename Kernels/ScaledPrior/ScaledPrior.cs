@@ -22,12 +22,16 @@ public enum PriorKind
 /// </summary>
 public interface IScaledPrior
 {
-    /// <summary>Adds the log-determinant and the log-density to logp (may be None) and writes z (may be None).</summary>
+    /// <summary>
+    /// Adds the log-determinant and the log-density to logp (may be None) and writes z (may be None).
+    /// </summary>
     void Forward(PriorKind kind, View x, View logs, View logp, View z);
 
     /// <summary>x from z.</summary>
     void Inverse(View z, View logs, View x);
 
-    /// <summary>Overwrites dx and dlogs; <paramref name="gLogP"/> is the derivative of the loss by every image's logp.</summary>
+    /// <summary>
+    /// Overwrites dx and dlogs; <paramref name="gLogP"/> is the derivative of the loss by every image's logp.
+    /// </summary>
     void Backward(PriorKind kind, View x, View logs, float gLogP, View dx, View dlogs);
 }

@@ -1,8 +1,8 @@
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="ISqueeze"/> on a GPU: a thread takes neighbouring channels of four neighbouring pixels of x, which are whole vectors of
-/// y, and transposes them in registers. 8 bytes of memory traffic an element.
+/// <see cref="ISqueeze"/> on a GPU: a thread takes neighbouring channels of four neighbouring pixels of x, which are
+/// whole vectors of y, and transposes them in registers. 8 bytes of memory traffic an element.
 /// </summary>
 internal sealed class GpuSqueeze(GpuContext gpu) : ISqueeze
 {

@@ -3,8 +3,8 @@ using GlowGpu.Kernels.Host;
 namespace GlowGpu.Kernels;
 
 /// <summary>
-/// <see cref="ISqueeze"/> on the host: the four pixels of a block are four rows of C channels, and the block's 4C outputs are
-/// their transpose, done four channels at a time in registers. 8 bytes an element.
+/// <see cref="ISqueeze"/> on the host: the four pixels of a block are four rows of C channels, and the block's 4C
+/// outputs are their transpose, done four channels at a time in registers. 8 bytes an element.
 /// </summary>
 public sealed unsafe class HostSqueeze(Workers workers) : ISqueeze
 {
@@ -15,7 +15,8 @@ public sealed unsafe class HostSqueeze(Workers workers) : ISqueeze
     {
         Shapes.CheckSqueeze(pixels, x, y);
         Chunks rows = RowChunks(pixels, x);
-        workers.Run(rows.Count, new BlockWork<ToDepth> { Rows = rows, Width = pixels.W, X = new HostRows(x), Y = new HostRows(y) });
+        workers.Run(rows.Count,
+            new BlockWork<ToDepth> { Rows = rows, Width = pixels.W, X = new HostRows(x), Y = new HostRows(y) });
     }
 
     /// <inheritdoc/>
@@ -23,7 +24,8 @@ public sealed unsafe class HostSqueeze(Workers workers) : ISqueeze
     {
         Shapes.CheckSqueeze(pixels, x, y);
         Chunks rows = RowChunks(pixels, x);
-        workers.Run(rows.Count, new BlockWork<ToSpace> { Rows = rows, Width = pixels.W, X = new HostRows(x), Y = new HostRows(y) });
+        workers.Run(rows.Count,
+            new BlockWork<ToSpace> { Rows = rows, Width = pixels.W, X = new HostRows(x), Y = new HostRows(y) });
     }
 
     /// <summary>Chunks of squeezed image rows, N·H/2 in all: two image rows of x make one of y.</summary>
@@ -92,7 +94,8 @@ public sealed unsafe class HostSqueeze(Workers workers) : ISqueeze
             for (; i + 4 <= channels; i += 4, block += 16)
             {
                 (Lanes128 ac0, Lanes128 bd0) = Lanes128.Deinterleave(Lanes128.Load(block), Lanes128.Load(block + 4));
-                (Lanes128 ac1, Lanes128 bd1) = Lanes128.Deinterleave(Lanes128.Load(block + 8), Lanes128.Load(block + 12));
+                (Lanes128 ac1, Lanes128 bd1) = Lanes128.Deinterleave(Lanes128.Load(block + 8),
+                    Lanes128.Load(block + 12));
                 (Lanes128 inA, Lanes128 inC) = Lanes128.Deinterleave(ac0, ac1);
                 (Lanes128 inB, Lanes128 inD) = Lanes128.Deinterleave(bd0, bd1);
                 inA.Store(a + i);

@@ -4,8 +4,8 @@ namespace GlowGpu.Kernels;
 
 /// <summary>
 /// The zero convolution on the host: a tile of gathered patches times the folded weights, straight into h. Backward
-/// multiplies dh by the transposed weights, adds up the taps that meet in a pixel, and sums the weight gradient over all pixels in
-/// order.
+/// multiplies dh by the transposed weights, adds up the taps that meet in a pixel, and sums the weight gradient over
+/// all pixels in order.
 /// </summary>
 public sealed unsafe class HostZeroConv : IZeroConv
 {
@@ -93,7 +93,8 @@ public sealed unsafe class HostZeroConv : IZeroConv
         LayerScale.Of(parameters.Logs, context.Scale);
         nint panel = (nint)shape.Out * Panels.Width;
         for (int tap = 0; tap < Taps; tap++)
-            Panels.PackTransposed(HostBuffer.Address(parameters.W) + (nint)tap * shape.In1 * shape.Out, shape.Out, shape.Out, shape.In,
+            Panels.PackTransposed(HostBuffer.Address(parameters.W) + (nint)tap * shape.In1 * shape.Out, shape.Out,
+                shape.Out, shape.In,
                 context.Scale, null, context.WT, panel, tap * shape.In);
         Panels.ClearPadding(context.WT, panel, shape.Out, Taps * shape.In);
 
@@ -156,7 +157,10 @@ public sealed unsafe class HostZeroConv : IZeroConv
         /// <summary>exp(3·logs); the folded weights transposed, <c>[Out, 9·In]</c> (no edge).</summary>
         public float* Scale, WT;
 
-        /// <summary>dh·Wᵀ of all pixels, rows of 9·In padded to whole panels; all tiles of patches and of g = dh·exp(3·logs), in panels.</summary>
+        /// <summary>
+        /// dh·Wᵀ of all pixels, rows of 9·In padded to whole panels; all tiles of patches and of g = dh·exp(3·logs),
+        /// in panels.
+        /// </summary>
         public float* DPatches, Patch, G;
 
         /// <summary>Rows [Σ g, Σ dh·h] of every block of pixels, and their total over all.</summary>
@@ -217,7 +221,9 @@ public sealed unsafe class HostZeroConv : IZeroConv
         }
     }
 
-    /// <summary>A worker's pixels of dx and its share of the weight gradient; the first also sums the small gradients.</summary>
+    /// <summary>
+    /// A worker's pixels of dx and its share of the weight gradient; the first also sums the small gradients.
+    /// </summary>
     private struct GradientWork : IWork
     {
         public BackwardContext Context;

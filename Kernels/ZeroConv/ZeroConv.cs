@@ -11,7 +11,8 @@ public readonly record struct ZeroConvShape(int In, int Out, bool EdgeBias)
 public readonly record struct ZeroConvParameters(View W, View Bias, View Logs);
 
 /// <summary>
-/// The learned prior of a split: <c>h = (conv3×3(x; W) + Bias)·exp(3·Logs)</c>, conventions as in <see cref="ICouplingNet"/>.
+/// The learned prior of a split: <c>h = (conv3×3(x; W) + Bias)·exp(3·Logs)</c>, conventions as in
+/// <see cref="ICouplingNet"/>.
 /// x <c>[P,In]</c> may be strided, h <c>[P,Out]</c>.
 /// </summary>
 public interface IZeroConv

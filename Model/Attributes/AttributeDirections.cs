@@ -12,7 +12,9 @@ namespace GlowGpu.Model.Attributes;
 /// <param name="Direction">z_pos − z_neg, <c>[h,w,c]</c> of every level</param>
 public sealed record AttributeDirection(string Name, int Positives, int Negatives, double Midpoint, float[][] Direction)
 {
-    /// <summary>Product of the direction with the latents of image <paramref name="index"/>, all levels together.</summary>
+    /// <summary>
+    /// Product of the direction with the latents of image <paramref name="index"/>, all levels together.
+    /// </summary>
     public double Project(Latents latents, int index)
     {
         double sum = 0;
@@ -30,8 +32,8 @@ public sealed record AttributeDirection(string Name, int Positives, int Negative
 }
 
 /// <summary>
-/// Directions of attributes in a model's latent space (Kingma &amp; Dhariwal 2018, section 6.1): z_pos − z_neg of each, and the fingerprint of
-/// the weights that they belong to.
+/// Directions of attributes in a model's latent space (Kingma &amp; Dhariwal 2018, section 6.1): z_pos − z_neg of
+/// each, and the fingerprint of the weights that they belong to.
 /// </summary>
 /// <param name="Fingerprint">of the model (<see cref="ModelFingerprint"/>)</param>
 /// <param name="Config">shape of the model</param>
@@ -41,14 +43,16 @@ public sealed record AttributeDirection(string Name, int Positives, int Negative
 public sealed record AttributeDirections(
     string Fingerprint, FlowConfig Config, string Data, string DataHash, IReadOnlyList<AttributeDirection> All)
 {
-    private const string NamesKey = "attributes", FingerprintKey = "fingerprint", ConfigKey = "config", DataKey = "data", HashKey = "data_hash";
+    private const string NamesKey = "attributes", FingerprintKey = "fingerprint", ConfigKey = "config",
+        DataKey = "data", HashKey = "data_hash";
 
     /// <summary>The attribute of that name.</summary>
     /// <param name="name">its name</param>
     /// <param name="origin">file, for the message</param>
     /// <exception cref="GlowException">There is none.</exception>
     public AttributeDirection Get(string name, string origin) => All.FirstOrDefault(a => a.Name == name)
-        ?? throw new GlowException($"{origin}: has no attribute '{name}'; it has {AttributeLabels.Listed([.. All.Select(static a => a.Name)])}");
+        ?? throw new GlowException($"{origin}: has no attribute '{name}'; it has "
+        + $"{AttributeLabels.Listed([.. All.Select(static a => a.Name)])}");
 
     /// <summary>Refuses a model with other weights.</summary>
     /// <exception cref="GlowException">The weights are not those that the directions were fitted on.</exception>
@@ -57,12 +61,13 @@ public sealed record AttributeDirections(
         string fingerprint = ModelFingerprint.Of(model);
         if (fingerprint != Fingerprint)
             throw new GlowException(
-                $"{origin}: was fitted on a model with the weights {Fingerprint}, but those of {modelPath} are {fingerprint}; fit the attributes again on that model");
+                $"{origin}: was fitted on a model with the weights {Fingerprint}, but those of {modelPath} are "
+                    + $"{fingerprint}; fit the attributes again on that model");
     }
 
     /// <summary>
-    /// Writes one safetensors file: <c>direction{l}</c> <c>[A,h,w,c]</c>, <c>midpoint</c>, <c>positives</c> and <c>negatives</c> <c>[A]</c>; names, fingerprint and
-    /// data in the metadata.
+    /// Writes one safetensors file: <c>direction{l}</c> <c>[A,h,w,c]</c>, <c>midpoint</c>, <c>positives</c> and
+    /// <c>negatives</c> <c>[A]</c>; names, fingerprint and data in the metadata.
     /// </summary>
     /// <exception cref="GlowException">The file cannot be written.</exception>
     public void Save(string path)
@@ -108,12 +113,14 @@ public sealed record AttributeDirections(
             lengths[l] = h * w * c;
             levels[l] = reader.ReadFloats(Name(l));
             if (levels[l].Any(static v => !float.IsFinite(v)))
-                throw new GlowException($"{path}: tensor '{Name(l)}' holds values that are not finite; fit the attributes again");
+                throw new GlowException(
+                    $"{path}: tensor '{Name(l)}' holds values that are not finite; fit the attributes again");
         }
         foreach (string name in new[] { "midpoint", "positives", "negatives" }) Check(reader, name, [names.Length]);
         double[] midpoints = reader.ReadDoubles("midpoint");
         int[] positives = reader.ReadInts("positives"), negatives = reader.ReadInts("negatives");
-        return new AttributeDirections(Metadata(reader, FingerprintKey), config, Metadata(reader, DataKey), Metadata(reader, HashKey),
+        return new AttributeDirections(Metadata(reader, FingerprintKey), config, Metadata(reader, DataKey),
+            Metadata(reader, HashKey),
         [
             .. names.Select((name, a) => new AttributeDirection(name, positives[a], negatives[a], midpoints[a],
                 [.. levels.Select((values, l) => values.AsSpan(a * lengths[l], lengths[l]).ToArray())])),
@@ -146,12 +153,14 @@ public sealed record AttributeDirections(
     }
 
     private static string Metadata(SafeTensorsReader reader, string key) => reader.Metadata.GetValueOrDefault(key)
-        ?? throw new GlowException($"{reader.Path}: holds no attributes (its metadata lack '{key}'); a file of glow attribute fit is needed");
+        ?? throw new GlowException(
+        $"{reader.Path}: holds no attributes (its metadata lack '{key}'); a file of glow attribute fit is needed");
 
     private static void Check(SafeTensorsReader reader, string name, int[] shape)
     {
         if (reader.Find(name) is not { } tensor || !tensor.HasShape(shape))
-            throw new GlowException($"{reader.Path}: lacks the tensor '{name}' [{string.Join(",", shape)}]; a whole file of glow attribute fit is needed");
+            throw new GlowException($"{reader.Path}: lacks the tensor '{name}' [{string.Join(",", shape)}]; a whole "
+                + "file of glow attribute fit is needed");
     }
 
     private static string Name(int level) => string.Create(CultureInfo.InvariantCulture, $"direction{level}");

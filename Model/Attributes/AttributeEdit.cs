@@ -4,8 +4,8 @@ namespace GlowGpu.Model.Attributes;
 public static class AttributeEdit
 {
     /// <summary>
-    /// Image <paramref name="index"/> of <paramref name="latents"/> at every strength: z + α·(z_pos − z_neg), one latent for each α. At 1 an image
-    /// moves as far as the class means lie apart.
+    /// Image <paramref name="index"/> of <paramref name="latents"/> at every strength: z + α·(z_pos − z_neg), one
+    /// latent for each α. At 1 an image moves as far as the class means lie apart.
     /// </summary>
     public static Latents Move(Latents latents, int index, AttributeDirection attribute, IReadOnlyList<double> alphas)
     {

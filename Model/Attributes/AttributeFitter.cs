@@ -8,18 +8,20 @@ namespace GlowGpu.Model.Attributes;
 public static class AttributeFitter
 {
     /// <summary>
-    /// Encodes every image once (u = ½) and keeps sums only: memory grows with attributes, not with images. Sums are in double, in the order
-    /// of the set: neither batch size nor threads change the result.
+    /// Encodes every image once (u = ½) and keeps sums only: memory grows with attributes, not with images. Sums are
+    /// in double, in the order of the set: neither batch size nor threads change the result.
     /// </summary>
     /// <exception cref="GlowException">The images do not fit, or an attribute has an empty class.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
     public static AttributeDirections Fit(FlowModel model, IImageSource data, AttributeLabels labels, int batch,
         Action<int>? progress = null, CancellationToken stop = default)
     {
-        if (labels.Count != data.Count) throw new ArgumentException($"labels of {labels.Count} images are not those of {data.Count}");
+        if (labels.Count != data.Count)
+            throw new ArgumentException($"labels of {labels.Count} images are not those of {data.Count}");
         labels.CheckBothClasses(Enumerable.Range(0, labels.Names.Count));
         int levels = model.Config.Levels;
-        int[] lengths = [.. Enumerable.Range(0, levels).Select(l => model.Config.LatentShape(l)).Select(static s => s.H * s.W * s.C)];
+        int[] lengths = [.. Enumerable.Range(0, levels).Select(l => model.Config.LatentShape(l))
+            .Select(static s => s.H * s.W * s.C)];
         double[][] all = Zeros(lengths);
         double[][][] positive = [.. labels.Names.Select(_ => Zeros(lengths))];
         Evaluator.EncodeEach(model, data, Dequantization.Center, 0, batch, (first, latents) =>
@@ -35,7 +37,8 @@ public static class AttributeFitter
             [.. labels.Names.Select((name, a) => Direction(name, labels.Positives(a), data.Count, positive[a], all))]);
     }
 
-    private static AttributeDirection Direction(string name, int positives, int count, double[][] positive, double[][] all)
+    private static AttributeDirection Direction(string name, int positives, int count, double[][] positive,
+        double[][] all)
     {
         int negatives = count - positives;
         double midpoint = 0;

@@ -13,9 +13,11 @@ public sealed class AttributeLabels
     public AttributeLabels(string origin, IReadOnlyList<string> names, bool[] values)
     {
         if (names.Count == 0) throw new GlowException($"{origin}: names no attribute; at least one is needed");
-        if (values.Length % names.Count != 0) throw new ArgumentException($"{values.Length} values do not fill images of {names.Count} attributes");
+        if (values.Length % names.Count != 0)
+            throw new ArgumentException($"{values.Length} values do not fill images of {names.Count} attributes");
         string? twice = names.GroupBy(static n => n).FirstOrDefault(static g => g.Count() > 1)?.Key;
-        if (twice is not null) throw new GlowException($"{origin}: has two attributes '{twice}'; every name must be there once");
+        if (twice is not null)
+            throw new GlowException($"{origin}: has two attributes '{twice}'; every name must be there once");
         (Origin, Names, this.values) = (origin, names, values);
     }
 
@@ -39,7 +41,8 @@ public sealed class AttributeLabels
     public int IndexOf(string name)
     {
         int index = Names.ToList().IndexOf(name);
-        return index >= 0 ? index : throw new GlowException($"{Origin}: has no attribute '{name}'; it has {Listed(Names)}");
+        return index >= 0 ? index
+            : throw new GlowException($"{Origin}: has no attribute '{name}'; it has {Listed(Names)}");
     }
 
     /// <summary>Checks that each of the attributes divides the images in two classes.</summary>
@@ -50,7 +53,8 @@ public sealed class AttributeLabels
         {
             int positives = Positives(a);
             if (positives == 0 || positives == Count)
-                throw new GlowException($"{Origin}: {(positives == 0 ? "no" : "every")} image of {Count} has the attribute '{Names[a]}'; images with and without it are needed");
+                throw new GlowException($"{Origin}: {(positives == 0 ? "no" : "every")} image of {Count} has the "
+                    + $"attribute '{Names[a]}'; images with and without it are needed");
         }
     }
 

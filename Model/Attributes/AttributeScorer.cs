@@ -8,8 +8,10 @@ namespace GlowGpu.Model.Attributes;
 /// <param name="Name">the attribute</param>
 /// <param name="Positives">images with it</param>
 /// <param name="Negatives">images without it</param>
-/// <param name="Auc">chance that an image with it projects higher than one without, ties half; ½ is chance, 1 perfect</param>
-/// <param name="Accuracy">fraction on the right side of the midpoint between the class means that the direction was fitted with</param>
+/// <param name="Auc">chance that an image with it projects higher than one without, ties half; ½ is chance, 1
+/// perfect</param>
+/// <param name="Accuracy">fraction on the right side of the midpoint between the class means that the direction was
+/// fitted with</param>
 /// <param name="BestAccuracy">the same at the threshold that is best on these very images: an upper bound</param>
 /// <param name="MajorityRate">accuracy of always guessing the larger class</param>
 public sealed record AttributeScore(
@@ -19,9 +21,11 @@ public sealed record AttributeScore(
 public static class AttributeScorer
 {
     /// <summary>One score for each of <paramref name="attributes"/>, which the labels know by the same names.</summary>
-    /// <exception cref="GlowException">The images do not fit, the labels lack an attribute, or a class is empty.</exception>
+    /// <exception cref="GlowException">The images do not fit, the labels lack an attribute, or a class is
+    /// empty.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
-    public static AttributeScore[] Score(FlowModel model, IReadOnlyList<AttributeDirection> attributes, IImageSource data, AttributeLabels labels,
+    public static AttributeScore[] Score(FlowModel model, IReadOnlyList<AttributeDirection> attributes,
+        IImageSource data, AttributeLabels labels,
         int batch, Action<int>? progress = null, CancellationToken stop = default)
     {
         int[] columns = [.. attributes.Select(a => labels.IndexOf(a.Name))];
@@ -64,6 +68,7 @@ public static class AttributeScorer
         double auc = (ranks - positives * (positives + 1.0) / 2) / ((double)positives * negatives);
         int correct = 0;
         for (int i = 0; i < n; i++) if (projections[i] > threshold == truth[i]) correct++;
-        return new AttributeScore(name, positives, negatives, auc, correct / (double)n, best / (double)n, Math.Max(positives, negatives) / (double)n);
+        return new AttributeScore(name, positives, negatives, auc, correct / (double)n, best / (double)n,
+            Math.Max(positives, negatives) / (double)n);
     }
 }

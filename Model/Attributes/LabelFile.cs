@@ -6,8 +6,9 @@ using GlowGpu.Model.Data;
 namespace GlowGpu.Model.Attributes;
 
 /// <summary>
-/// Attributes of images in a text file. CSV: a header, then a line for each image with its file name (or its index in the set, counted from
-/// 0) and one value for each named column. CelebA's list: the number of images, the names, then a line for each image, spaces between. A
+/// Attributes of images in a text file. CSV: a header, then a line for each image with its file name (or its index in
+/// the set, counted from 0) and one value for each named column. CelebA's list: the number of images, the names, then
+/// a line for each image, spaces between. A
 /// value is 1 (has it), or 0 or −1 (has it not). Lines for images that are not in the set are passed over.
 /// </summary>
 internal static class LabelFile
@@ -18,10 +19,12 @@ internal static class LabelFile
     /// <exception cref="GlowException">The file is not there, not readable, or lacks an image of the set.</exception>
     public static AttributeLabels Read(string path, IImageSource data)
     {
-        string[] lines = InputFile.ReadStream(path, static stream => new StreamReader(stream, Encoding.UTF8).ReadToEnd()).Split('\n');
+        string[] lines = InputFile.ReadStream(path, static stream => new StreamReader(stream, Encoding.UTF8)
+            .ReadToEnd()).Split('\n');
         string first = lines[0].Trim();
         bool celeba = first.Length > 0 && first.All(char.IsAsciiDigit);
-        Table table = celeba ? Parse(path, lines, 1, static line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries), keyed: false)
+        Table table = celeba ? Parse(path, lines, 1, static line => line.Split((char[]?)null,
+            StringSplitOptions.RemoveEmptyEntries), keyed: false)
             : Parse(path, lines, 0, line => Fields(path, line), keyed: true);
         return Match(table, data);
     }
@@ -40,9 +43,11 @@ internal static class LabelFile
             if (line.Length == 0) continue;
             string[] fields = split(line);
             if (fields.Length != names.Length + 1)
-                throw new GlowException($"{path}: line {i + 1} has {fields.Length} values; the header asks for {names.Length + 1}");
+                throw new GlowException(
+                    $"{path}: line {i + 1} has {fields.Length} values; the header asks for {names.Length + 1}");
             if (!rows.TryAdd(Key(fields[0]), (i + 1, fields[1..])))
-                throw new GlowException($"{path}: line {i + 1} describes the image '{fields[0]}' a second time; one line for each image is needed");
+                throw new GlowException($"{path}: line {i + 1} describes the image '{fields[0]}' a second time; one "
+                    + "line for each image is needed");
         }
         return new Table(path, names, rows);
     }
@@ -62,7 +67,8 @@ internal static class LabelFile
                 continue;
             }
             if (!taken.TryAdd(row.Line, name))
-                throw new GlowException($"{table.Path}: line {row.Line} fits both '{taken[row.Line]}' and '{name}'; paths below the folder tell images of one name apart");
+                throw new GlowException($"{table.Path}: line {row.Line} fits both '{taken[row.Line]}' and '{name}'; "
+                    + "paths below the folder tell images of one name apart");
             for (int a = 0; a < table.Names.Length; a++)
             {
                 values[i * table.Names.Length + a] = row.Values[a] switch
@@ -70,12 +76,14 @@ internal static class LabelFile
                     "1" => true,
                     "0" or "-1" => false,
                     string other => throw new GlowException(
-                        $"{table.Path}: line {row.Line}, column '{table.Names[a]}' is '{other}'; it must be 1 (has it), or 0 or -1 (has it not)"),
+                        $"{table.Path}: line {row.Line}, column '{table.Names[a]}' is '{other}'; it must be 1 (has "
+                            + "it), or 0 or -1 (has it not)"),
                 };
             }
         }
         if (missing > 0)
-            throw new GlowException($"{table.Path}: lacks a line for {missing} of the {data.Count} images of {data.Name}, the first '{firstMissing}'; every image needs one");
+            throw new GlowException($"{table.Path}: lacks a line for {missing} of the {data.Count} images of "
+                + $"{data.Name}, the first '{firstMissing}'; every image needs one");
         return new AttributeLabels(table.Path, table.Names, values);
     }
 
@@ -114,7 +122,9 @@ internal static class LabelFile
             }
             else field.Append(c);
         }
-        if (quoted) throw new GlowException($"{path}: the line '{line}' opens a quote that it does not close; a field in quotes ends on its line");
+        if (quoted)
+            throw new GlowException(
+            $"{path}: the line '{line}' opens a quote that it does not close; a field in quotes ends on its line");
         fields.Add(field.ToString().Trim());
         return [.. fields];
     }

@@ -9,8 +9,8 @@ public static class LabelSources
     private const string Factors = "factors", Folder = "folder";
 
     /// <summary>
-    /// <paramref name="labels"/>: <c>factors</c> (the demo set's own), <c>folder</c> (each class of the images against the rest), or a file: CSV, or
-    /// CelebA's <c>list_attr_celeba.txt</c>, told by its first line.
+    /// <paramref name="labels"/>: <c>factors</c> (the demo set's own), <c>folder</c> (each class of the images
+    /// against the rest), or a file: CSV, or CelebA's <c>list_attr_celeba.txt</c>, told by its first line.
     /// </summary>
     /// <exception cref="GlowException">The labels cannot be read or do not cover the images; one sentence.</exception>
     public static AttributeLabels Open(string labels, IImageSource data) => labels switch
@@ -21,8 +21,8 @@ public static class LabelSources
     };
 
     /// <summary>
-    /// Every continuous factor above its median in the set against the rest; every shape and texture against the others. Hues are
-    /// turns: the upper half is from green-cyan over blue to red.
+    /// Every continuous factor above its median in the set against the rest; every shape and texture against the
+    /// others. Hues are turns: the upper half is from green-cyan over blue to red.
     /// </summary>
     /// <exception cref="GlowException">The images were not made from known factors.</exception>
     public static AttributeLabels OfFactors(IImageSource data)
@@ -32,15 +32,20 @@ public static class LabelSources
         {
             (IImageSource source, int index) = Subset.Origin(data, i);
             factors[i] = source is IFactorSource known ? known.Factors(index)
-                : throw new GlowException($"{data.Name}: its images have no known factors; --labels factors goes with --data demo");
+                : throw new GlowException(
+                $"{data.Name}: its images have no known factors; --labels factors goes with --data demo");
         }
         List<(string Name, Func<int, bool> Has)> attributes =
         [
-            Above("hue", static f => f.Hue), Above("size", static f => f.Size), Above("x", static f => f.X), Above("y", static f => f.Y),
-            Above("rotation", static f => f.Rotation), Above("light", static f => f.Light), Above("ground", static f => f.Ground),
+            Above("hue", static f => f.Hue), Above("size", static f => f.Size), Above("x", static f => f.X),
+                Above("y", static f => f.Y),
+            Above("rotation", static f => f.Rotation), Above("light", static f => f.Light),
+                Above("ground", static f => f.Ground),
         ];
-        foreach (DemoShape shape in Enum.GetValues<DemoShape>()) attributes.Add((shape.ToString().ToLowerInvariant(), i => factors[i].Shape == shape));
-        foreach (DemoTexture texture in Enum.GetValues<DemoTexture>()) attributes.Add((texture.ToString().ToLowerInvariant(), i => factors[i].Texture == texture));
+        foreach (DemoShape shape in Enum.GetValues<DemoShape>()) attributes.Add((shape.ToString().ToLowerInvariant(),
+            i => factors[i].Shape == shape));
+        foreach (DemoTexture texture in Enum.GetValues<DemoTexture>()) attributes.Add(
+            (texture.ToString().ToLowerInvariant(), i => factors[i].Texture == texture));
         return Gather(Factors, data.Count, attributes);
 
         (string, Func<int, bool>) Above(string name, Func<DemoFactors, float> factor)
@@ -53,7 +58,8 @@ public static class LabelSources
     private static AttributeLabels OfClasses(IImageSource data)
     {
         if (data.Classes.Count == 0)
-            throw new GlowException($"{data.Name}: its images have no classes; --labels folder needs class sub-folders or labelled images");
+            throw new GlowException($"{data.Name}: its images have no classes; --labels folder needs class "
+                + "sub-folders or labelled images");
         return Gather(Folder, data.Count,
             [.. data.Classes.Select((name, k) => (name, (Func<int, bool>)(i => data.Label(i) == k)))]);
     }

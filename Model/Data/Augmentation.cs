@@ -3,7 +3,10 @@ using GlowGpu.Kernels;
 
 namespace GlowGpu.Model.Data;
 
-/// <summary>Random changes of training images: horizontal flip with probability ½; shift by up to a tenth of the side each way, edges repeated.</summary>
+/// <summary>
+/// Random changes of training images: horizontal flip with probability ½; shift by up to a tenth of the side each
+/// way, edges repeated.
+/// </summary>
 public sealed record Augmentation(bool Flip, bool Shift)
 {
     /// <summary>Reads <c>none</c>, <c>flip</c>, <c>shift</c> or the last two separated by a comma.</summary>
@@ -18,10 +21,12 @@ public sealed record Augmentation(bool Flip, bool Shift)
     }
 
     /// <summary>
-    /// Writes an image <c>[H,W,C]</c> as floats, changed as block <paramref name="draw"/> of Philox under <paramref name="key"/> says: the first word's lowest bit
-    /// flips, the second and third give the vertical and horizontal shift.
+    /// Writes an image <c>[H,W,C]</c> as floats, changed as block <paramref name="draw"/> of Philox under
+    /// <paramref name="key"/> says: the first word's lowest bit flips, the second and third give the vertical and
+    /// horizontal shift.
     /// </summary>
-    public void Apply(ReadOnlySpan<byte> image, Span<float> target, int height, int width, int channels, ulong key, ulong draw)
+    public void Apply(ReadOnlySpan<byte> image, Span<float> target, int height, int width, int channels,
+        ulong key, ulong draw)
     {
         if (!Flip && !Shift)
         {

@@ -58,11 +58,14 @@ public sealed class BatchLoader : IDisposable
         }
     }
 
-    /// <summary>Batches per epoch: floor(images / batch), at least 1 (a set smaller than a batch gives batches of its size).</summary>
+    /// <summary>
+    /// Batches per epoch: floor(images / batch), at least 1 (a set smaller than a batch gives batches of its size).
+    /// </summary>
     public long BatchesPerEpoch { get; }
 
     /// <summary>
-    /// The next batch. Its arrays are reused: they are valid until the call after the next. To be called from one thread at a time.
+    /// The next batch. Its arrays are reused: they are valid until the call after the next. To be called from one
+    /// thread at a time.
     /// </summary>
     /// <exception cref="GlowException">An image of it cannot be read. Every further call says so again.</exception>
     /// <exception cref="ObjectDisposedException">The loader was disposed of.</exception>
@@ -144,7 +147,8 @@ public sealed class BatchLoader : IDisposable
         {
             int index = order.Indices[inEpoch * batch + i];
             source.Read(index, image);
-            augmentation.Apply(image, target.Bytes.AsSpan(i * image.Length, image.Length), source.Height, source.Width, source.Channels,
+            augmentation.Apply(image, target.Bytes.AsSpan(i * image.Length, image.Length), source.Height,
+                source.Width, source.Channels,
                 augmentKey, (ulong)(number * batch + i));
             if (target.Labels is { } labels) labels[i] = source.Label(index);
         }

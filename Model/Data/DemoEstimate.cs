@@ -1,19 +1,22 @@
 namespace GlowGpu.Model.Data;
 
 /// <summary>
-/// What can be seen of a demo image's factors in its pixels alone, for images that nobody rendered: samples and edited images. A pixel belongs
-/// to the solid when its chromaticity is not that of the ground at the two ends of its row (a shadow darkens, but does not tint); each row is
-/// filled from its first such pixel to its last, which closes highlights and the hole of a ring.
+/// What can be seen of a demo image's factors in its pixels alone, for images that nobody rendered: samples and
+/// edited images. A pixel belongs to the solid when its chromaticity is not that of the ground at the two ends of its
+/// row (a shadow darkens, but does not tint); each row is filled from its first such pixel to its last, which closes
+/// highlights and the hole of a ring.
 /// </summary>
 /// <param name="Hue">mean hue of the solid, strong colours first, in turns, [0, 1)</param>
 /// <param name="Area">fraction of the image that the solid covers; grows as the square of the size</param>
 /// <param name="X">centre of the solid as a fraction of the width</param>
 /// <param name="Y">centre of the solid as a fraction of the height</param>
-/// <param name="Light">brightness of the solid's right half less that of its left, relative to their sum: positive with light from the right</param>
+/// <param name="Light">brightness of the solid's right half less that of its left, relative to their sum: positive
+/// with light from the right</param>
 /// <param name="Ground">mean hue of the ground in the lowest eighth of the image, in turns</param>
 public readonly record struct DemoEstimate(double Hue, double Area, double X, double Y, double Light, double Ground)
 {
-    // Distance of two chromaticities (shares of R, G and B). Paint and ground of one hue lie 0.12 apart; five bits a colour round by 0.02.
+    // Distance of two chromaticities (shares of R, G and B). Paint and ground of one hue lie 0.12 apart; five bits a
+    // colour round by 0.02.
     private const double Apart = 0.06;
 
     // Below this the colour of a pixel of few bits is mostly rounding.
@@ -25,7 +28,9 @@ public readonly record struct DemoEstimate(double Hue, double Area, double X, do
     /// <summary>Whether a factor is an angle in turns.</summary>
     public static bool IsTurn(int factor) => factor is 0 or 5;
 
-    /// <summary>The estimates in the order of <see cref="Names"/>; size as the side of a square of the solid's area.</summary>
+    /// <summary>
+    /// The estimates in the order of <see cref="Names"/>; size as the side of a square of the solid's area.
+    /// </summary>
     public double[] Values => [Hue, Math.Sqrt(Area), X, Y, Light, Ground];
 
     /// <summary>Difference b − a of a factor; of angles the shorter way round, (−½, ½].</summary>
@@ -38,7 +43,8 @@ public readonly record struct DemoEstimate(double Hue, double Area, double X, do
     /// <summary>Estimates from RGB bytes <c>[size,size,3]</c>; null when no solid is to be seen.</summary>
     public static DemoEstimate? Of(ReadOnlySpan<byte> pixels, int size)
     {
-        if (pixels.Length != size * size * 3) throw new ArgumentException($"needs {size}·{size}·3 bytes, not {pixels.Length}", nameof(pixels));
+        if (pixels.Length != size * size * 3)
+            throw new ArgumentException($"needs {size}·{size}·3 bytes, not {pixels.Length}", nameof(pixels));
         (double hueSin, double hueCos, double groundSin, double groundCos) = (0, 0, 0, 0);
         double area = 0, sumX = 0, sumY = 0;
         int[] first = new int[size], last = new int[size];
@@ -108,7 +114,8 @@ public readonly record struct DemoEstimate(double Hue, double Area, double X, do
         int r = pixels[at], g = pixels[at + 1], b = pixels[at + 2];
         int max = Math.Max(r, Math.Max(g, b)), span = max - Math.Min(r, Math.Min(g, b));
         if (span == 0) return (0, 0, max);
-        double sixths = max == r ? (g - b) / (double)span : max == g ? 2 + (b - r) / (double)span : 4 + (r - g) / (double)span;
+        double sixths = max == r ? (g - b) / (double)span : max == g ? 2 + (b - r) / (double)span
+            : 4 + (r - g) / (double)span;
         return (sixths / 6, span / (double)max, max);
     }
 

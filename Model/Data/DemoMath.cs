@@ -25,7 +25,10 @@ internal readonly struct Vec(float x, float y, float z)
     public static Vec Normalize(Vec a) => a * (1 / MathF.Sqrt(Dot(a, a)));
 }
 
-/// <summary>Sine, cosine and arc tangent from additions and multiplications only, so that the last bit is the same on every platform.</summary>
+/// <summary>
+/// Sine, cosine and arc tangent from additions and multiplications only, so that the last bit is the same on every
+/// platform.
+/// </summary>
 internal static class DemoTrigonometry
 {
     /// <summary>Sine and cosine of an angle in turns.</summary>

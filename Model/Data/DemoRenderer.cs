@@ -1,9 +1,9 @@
 namespace GlowGpu.Model.Data;
 
 /// <summary>
-/// Draws one demo image: a lit, textured solid on a coloured ground, by sphere tracing of its distance function with soft
-/// shadow, contact shadow and highlight, in linear light, supersampled. Uses only operations that IEEE 754 rounds
-/// exactly (+ − × ÷ √), so the bytes are the same on every machine.
+/// Draws one demo image: a lit, textured solid on a coloured ground, by sphere tracing of its distance function with
+/// soft shadow, contact shadow and highlight, in linear light, supersampled. Uses only operations that IEEE 754
+/// rounds exactly (+ − × ÷ √), so the bytes are the same on every machine.
 /// </summary>
 public static class DemoRenderer
 {
@@ -21,11 +21,13 @@ public static class DemoRenderer
     private static readonly Vec Up = Vec.Cross(Right, Forward);
 
     /// <summary>Renders the RGB bytes <c>[size,size,3]</c>.</summary>
-    /// <exception cref="ArgumentException">A side outside <see cref="MinSize"/> to <see cref="MaxSize"/>, or another number of bytes.</exception>
+    /// <exception cref="ArgumentException">A side outside <see cref="MinSize"/> to <see cref="MaxSize"/>, or another
+    /// number of bytes.</exception>
     public static void Render(in DemoFactors factors, int size, Span<byte> pixels)
     {
         CheckSize(size);
-        if (pixels.Length != size * size * 3) throw new ArgumentException($"needs {size}·{size}·3 bytes, not {pixels.Length}", nameof(pixels));
+        if (pixels.Length != size * size * 3)
+            throw new ArgumentException($"needs {size}·{size}·3 bytes, not {pixels.Length}", nameof(pixels));
         Render(factors, size, pixels, []);
     }
 
@@ -41,7 +43,8 @@ public static class DemoRenderer
 
     private static void CheckSize(int size)
     {
-        if (size is < MinSize or > MaxSize) throw new ArgumentOutOfRangeException(nameof(size), size, $"a demo image's side is {MinSize} to {MaxSize}");
+        if (size is < MinSize or > MaxSize) throw new ArgumentOutOfRangeException(nameof(size), size,
+            $"a demo image's side is {MinSize} to {MaxSize}");
     }
 
     private static void Render(in DemoFactors factors, int size, Span<byte> pixels, Span<float> coverage)
@@ -75,7 +78,8 @@ public static class DemoRenderer
         }
     }
 
-    // One ray where there is only bare ground, else 2×2; where some of them hit the solid and some the ground, or the colours differ, 3×3 more.
+    // One ray where there is only bare ground, else 2×2; where some of them hit the solid and some the ground, or the
+    // colours differ, 3×3 more.
     private static Vec Pixel<TShape>(in DemoScene<TShape> scene, int x, int y, int size, out float coverage)
         where TShape : struct, IDemoShape
     {
@@ -89,7 +93,8 @@ public static class DemoRenderer
         return (coarse + fine) * (1 / 13f);
     }
 
-    private static Vec Grid<TShape>(in DemoScene<TShape> scene, int x, int y, int size, int side, out int hits, out float spread)
+    private static Vec Grid<TShape>(in DemoScene<TShape> scene, int x, int y, int size, int side,
+        out int hits, out float spread)
         where TShape : struct, IDemoShape
     {
         Vec sum = new(0, 0, 0);
@@ -97,7 +102,8 @@ public static class DemoRenderer
         hits = 0;
         for (int i = 0; i < side * side; i++)
         {
-            Vec colour = scene.Trace(Ray(x + (i % side + 0.5f) / side, y + (i / side + 0.5f) / side, size), out bool hit);
+            Vec colour = scene.Trace(Ray(x + (i % side + 0.5f) / side, y + (i / side + 0.5f) / side, size),
+                out bool hit);
             if (hit) hits++;
             sum += colour;
             // Green stands for brightness, on the scale of the bytes.

@@ -4,14 +4,17 @@ namespace GlowGpu.Model.Data;
 internal readonly struct DemoScene<TShape>
     where TShape : struct, IDemoShape
 {
-    // Reach of the contact shadow; how narrow the penumbra of the cast shadow is, and how far it reaches past the solid.
+    // Reach of the contact shadow; how narrow the penumbra of the cast shadow is, and how far it reaches past the
+    // solid.
     private const float Contact = 0.9f, Sharpness = 7, Penumbra = 0.45f;
 
     private readonly DemoSolid<TShape> solid;
     private readonly DemoTexture texture;
     private readonly Vec eye, light, albedo, tint, near, far;
 
-    /// <summary>The scene whose solid has its centre where <paramref name="ray"/> from the eye meets the centre's height.</summary>
+    /// <summary>
+    /// The scene whose solid has its centre where <paramref name="ray"/> from the eye meets the centre's height.
+    /// </summary>
     public DemoScene(in DemoFactors f, Vec eye, Vec ray)
     {
         float t = (TShape.HalfHeight * f.Size - eye.Y) / ray.Y;
@@ -33,7 +36,10 @@ internal readonly struct DemoScene<TShape>
         return hit ? Solid(eye + ray * t, ray) : Ground(eye + ray * (-eye.Y / ray.Y));
     }
 
-    /// <summary>Whether the pixel around a ray (that fraction of the image's side wide) shows nothing but ground in full light, and its colour then.</summary>
+    /// <summary>
+    /// Whether the pixel around a ray (that fraction of the image's side wide) shows nothing but ground in full
+    /// light, and its colour then.
+    /// </summary>
     public bool IsBareGround(Vec ray, float pixel, out Vec colour)
     {
         // Half a pixel's diagonal where the solid is; twice that on the ground, which is seen at a slant.
@@ -67,7 +73,8 @@ internal readonly struct DemoScene<TShape>
     private bool Enters(Vec from, Vec ray, float margin, out float near, out float far)
     {
         Vec c = solid.Centre - from;
-        float along = Vec.Dot(c, ray), radius = solid.Bound + margin, rest = radius * radius - (Vec.Dot(c, c) - along * along);
+        float along = Vec.Dot(c, ray), radius = solid.Bound + margin,
+            rest = radius * radius - (Vec.Dot(c, c) - along * along);
         near = far = 0;
         if (rest <= 0) return false;
         float half = MathF.Sqrt(rest);
@@ -117,12 +124,14 @@ internal readonly struct DemoScene<TShape>
         if (TShape.Shape == DemoShape.Torus && facing > 0) direct *= 0.25f + 0.75f * Lit(point + normal * 0.03f, 0.03f);
         // Sky from above, the ground's colour from below, less of both close to the ground.
         float up = 0.5f + 0.5f * normal.Y, height = Math.Clamp(point.Y / 0.7f, 0, 1);
-        Vec ambient = Vec.Lerp(GroundColour(point) * 0.55f, new Vec(0.92f, 0.96f, 1f), up) * (0.30f * (0.55f + 0.45f * height));
+        Vec ambient = Vec.Lerp(GroundColour(point) * 0.55f, new Vec(0.92f, 0.96f, 1f),
+            up) * (0.30f * (0.55f + 0.45f * height));
         float gloss = MathF.Max(Vec.Dot(normal, Vec.Normalize(light - ray)), 0);
         for (int i = 0; i < 5; i++) gloss *= gloss;
         float rim = 1 - MathF.Max(-Vec.Dot(normal, ray), 0);
         rim = rim * rim * rim * 0.18f * up;
-        return surface * (ambient + new Vec(1f, 0.97f, 0.92f) * (0.85f * direct)) + new Vec(1, 1, 1) * (0.45f * gloss * direct + rim);
+        return surface * (ambient + new Vec(1f, 0.97f, 0.92f) * (0.85f * direct)) + new Vec(1, 1,
+            1) * (0.45f * gloss * direct + rim);
     }
 
     // Hue in turns, saturation and value to linear light (gamma 2).

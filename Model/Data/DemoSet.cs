@@ -5,10 +5,10 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Model.Data;
 
 /// <summary>
-/// The embedded demo set: solids on coloured grounds with known factors, needing no file. Image i of one endless sequence is
-/// a pure function of i; training takes 0 to 19,999, the test set the next 2,000. Shapes come in turn, so that all
-/// classes are equally frequent in every stretch; the other factors are independent and uniform. Images are rendered
-/// when first read and kept while the whole set fits <see cref="PixelCache.Limit"/>.
+/// The embedded demo set: solids on coloured grounds with known factors, needing no file. Image i of one endless
+/// sequence is a pure function of i; training takes 0 to 19,999, the test set the next 2,000. Shapes come in turn, so
+/// that all classes are equally frequent in every stretch; the other factors are independent and uniform. Images are
+/// rendered when first read and kept while the whole set fits <see cref="PixelCache.Limit"/>.
 /// </summary>
 public sealed class DemoSet : ImageSource, IFactorSource
 {
@@ -18,7 +18,8 @@ public sealed class DemoSet : ImageSource, IFactorSource
     /// <summary>Images for testing.</summary>
     public const int TestCount = 2_000;
 
-    // Every so-many-th image is in the hash with its pixels: a change of the renderer shows without rendering the whole set.
+    // Every so-many-th image is in the hash with its pixels: a change of the renderer shows without rendering the
+    // whole set.
     private const int HashStride = 100;
     private const float PlainShare = 0.7f;
     private const ulong Key = 0x676C6F77_64656D6F;
@@ -38,7 +39,8 @@ public sealed class DemoSet : ImageSource, IFactorSource
     public static (DemoSet Train, DemoSet Test) Create(int size)
     {
         if (size is < DemoRenderer.MinSize or > DemoRenderer.MaxSize)
-            throw new Engine.GlowException($"demo: an image size of {size} is out of range; it must be {DemoRenderer.MinSize} to {DemoRenderer.MaxSize}");
+            throw new Engine.GlowException($"demo: an image size of {size} is out of range; it must be "
+                + $"{DemoRenderer.MinSize} to {DemoRenderer.MaxSize}");
         return (new DemoSet("demo/train", 0, TrainCount, size), new DemoSet("demo/test", TrainCount, TestCount, size));
     }
 

@@ -1,8 +1,8 @@
 namespace GlowGpu.Model.Data;
 
 /// <summary>
-/// A shape as a signed distance function in its own axes, y up, centred, of size 1. A struct with static members, so that the renderer is compiled
-/// for each shape with the function inlined.
+/// A shape as a signed distance function in its own axes, y up, centred, of size 1. A struct with static members, so
+/// that the renderer is compiled for each shape with the function inlined.
 /// </summary>
 internal interface IDemoShape
 {
@@ -46,7 +46,8 @@ internal readonly struct Cube : IDemoShape
     public static float Distance(Vec p)
     {
         const float half = 0.8f, round = 0.09f;
-        float x = MathF.Abs(p.X) - (half - round), y = MathF.Abs(p.Y) - (half - round), z = MathF.Abs(p.Z) - (half - round);
+        float x = MathF.Abs(p.X) - (half - round), y = MathF.Abs(p.Y) - (half - round),
+            z = MathF.Abs(p.Z) - (half - round);
         float ox = MathF.Max(x, 0), oy = MathF.Max(y, 0), oz = MathF.Max(z, 0);
         return MathF.Sqrt(ox * ox + oy * oy + oz * oz) + MathF.Min(MathF.Max(x, MathF.Max(y, z)), 0) - round;
     }
@@ -55,7 +56,8 @@ internal readonly struct Cube : IDemoShape
     {
         DemoTexture.Bands => DemoPattern.Wave(p.Y * 1.4f + 0.25f),
         DemoTexture.Checks => DemoPattern.Check(
-            DemoPattern.Check(DemoPattern.Wave(p.X * 0.625f + 0.25f), DemoPattern.Wave(p.Y * 0.625f + 0.25f)), DemoPattern.Wave(p.Z * 0.625f + 0.25f)),
+            DemoPattern.Check(DemoPattern.Wave(p.X * 0.625f + 0.25f), DemoPattern.Wave(p.Y * 0.625f + 0.25f)),
+                DemoPattern.Wave(p.Z * 0.625f + 0.25f)),
         _ => 0,
     };
 }
@@ -89,8 +91,10 @@ internal readonly struct Cone : IDemoShape
 
     public static float Distance(Vec p)
     {
-        // In the half plane (distance from the axis, height) the cone is the triangle (0, top), (radius, bottom), (0, bottom).
-        const float round = 0.06f, radius = 0.86f - round, bottom = -0.95f + round, top = 0.95f - round, height = top - bottom;
+        // In the half plane (distance from the axis, height) the cone is the triangle (0, top), (radius, bottom), (0,
+        // bottom).
+        const float round = 0.06f, radius = 0.86f - round, bottom = -0.95f + round, top = 0.95f - round,
+            height = top - bottom;
         float q = MathF.Sqrt(p.X * p.X + p.Z * p.Z), y = p.Y;
         float t = Math.Clamp((q * radius + (top - y) * height) * (1 / (radius * radius + height * height)), 0, 1);
         float sx = q - radius * t, sy = y - (top - height * t);
@@ -143,7 +147,9 @@ internal static class DemoPattern
         _ => 0,
     };
 
-    /// <summary>0 and 1 in turn with period 1 and soft flanks: a hard edge would alias, and cost a flow many bits.</summary>
+    /// <summary>
+    /// 0 and 1 in turn with period 1 and soft flanks: a hard edge would alias, and cost a flow many bits.
+    /// </summary>
     public static float Wave(float x)
     {
         float triangle = MathF.Abs(x - MathF.Floor(x) - 0.5f) * 2;

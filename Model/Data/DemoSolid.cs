@@ -25,7 +25,10 @@ internal readonly struct DemoSolid<TShape>
     /// <summary>Signed distance of a point to the surface.</summary>
     public float Distance(Vec point) => size * TShape.Distance(ToLocal(point));
 
-    /// <summary>Unit normal of the surface near a point: the gradient of the distance, by differences along a tetrahedron's corners.</summary>
+    /// <summary>
+    /// Unit normal of the surface near a point: the gradient of the distance, by differences along a tetrahedron's
+    /// corners.
+    /// </summary>
     public Vec Normal(Vec point)
     {
         const float h = 0.01f;

@@ -7,7 +7,8 @@ using GlowGpu.Engine;
 namespace GlowGpu.Model.Data;
 
 /// <summary>
-/// Fetches published data sets. Everything is downloaded, checked and unpacked in a folder of its own beside the target, which is then renamed:
+/// Fetches published data sets. Everything is downloaded, checked and unpacked in a folder of its own beside the
+/// target, which is then renamed:
 /// the target is whole or not there.
 /// </summary>
 internal sealed class Download
@@ -28,9 +29,10 @@ internal sealed class Download
     /// <param name="cache">folder that data sets are kept in</param>
     /// <param name="progress">hears the file's name, the bytes done and, if known, in all</param>
     /// <param name="patience">how long the server may send nothing; null: one minute</param>
-    /// <exception cref="GlowException">The server cannot be reached, answers with an error, sends too little or something else than was published, or the
-    /// disk cannot be written; nothing is left behind.</exception>
-    public static string Fetch(PublishedSet set, string cache, Action<string, long, long?>? progress = null, TimeSpan? patience = null) =>
+    /// <exception cref="GlowException">The server cannot be reached, answers with an error, sends too little or
+    /// something else than was published, or the disk cannot be written; nothing is left behind.</exception>
+    public static string Fetch(PublishedSet set, string cache, Action<string, long, long?>? progress = null,
+        TimeSpan? patience = null) =>
         new Download(set, cache, progress, patience ?? TimeSpan.FromMinutes(1)).Run();
 
     private string Run()
@@ -50,7 +52,8 @@ internal sealed class Download
                 if (set.Unpacks) Unpack(path, ready);
             }
             if (set.Members.FirstOrDefault(m => !File.Exists(Path.Combine(ready, m))) is { } missing)
-                throw new GlowException($"{set.Name}: {new Uri(set.Location, set.Files[0].Name)} holds no {missing}; nothing was kept");
+                throw new GlowException(
+                    $"{set.Name}: {new Uri(set.Location, set.Files[0].Name)} holds no {missing}; nothing was kept");
             Publish(ready);
             return target;
         }
@@ -71,9 +74,11 @@ internal sealed class Download
         try
         {
             stalled.CancelAfter(patience);
-            using HttpResponseMessage response = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, stalled.Token).ConfigureAwait(false);
+            using HttpResponseMessage response = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead,
+                stalled.Token).ConfigureAwait(false);
             if (response.StatusCode != HttpStatusCode.OK)
-                throw new GlowException($"{set.Name}: {url} answered {(int)response.StatusCode} ({response.ReasonPhrase}); {ByHand(file)}");
+                throw new GlowException($"{set.Name}: {url} answered {(int)response.StatusCode} "
+                    + $"({response.ReasonPhrase}); {ByHand(file)}");
             await SaveAsync(response.Content, url, file, path, stalled).ConfigureAwait(false);
         }
         catch (HttpRequestException e)
@@ -82,11 +87,14 @@ internal sealed class Download
         }
         catch (OperationCanceledException e)
         {
-            throw new GlowException($"{set.Name}: {url} sent nothing for {patience.TotalSeconds} seconds; try again, or {ByHand(file)}", e);
+            throw new GlowException(
+                $"{set.Name}: {url} sent nothing for {patience.TotalSeconds} seconds; try again, or {ByHand(file)}",
+                e);
         }
     }
 
-    private async Task SaveAsync(HttpContent content, Uri url, PublishedFile file, string path, CancellationTokenSource stalled)
+    private async Task SaveAsync(HttpContent content, Uri url, PublishedFile file, string path,
+        CancellationTokenSource stalled)
     {
         long? all = content.Headers.ContentLength;
         long done = 0;
@@ -116,13 +124,16 @@ internal sealed class Download
         if (done < all) throw new GlowException(EndedEarly(url, done, all));
         string hash = Convert.ToHexStringLower(md5.GetHashAndReset());
         if (hash != file.Md5)
-            throw new GlowException($"{set.Name}: {url} has the MD5 {hash} where {file.Md5} was published, so it is damaged or was changed; nothing was kept");
+            throw new GlowException($"{set.Name}: {url} has the MD5 {hash} where {file.Md5} was published, so it is "
+                + "damaged or was changed; nothing was kept");
     }
 
     private string EndedEarly(Uri url, long done, long? all) =>
-        $"{set.Name}: {url} broke off after {done} of {all?.ToString() ?? "an unknown number of"} bytes; nothing was kept, try again";
+        $"{set.Name}: {url} broke off after {done} of {all?.ToString() ?? "an unknown number of"} bytes; nothing "
+            + "was kept, try again";
 
-    private string ByHand(PublishedFile file) => $"get {file.Name} some other way and {(set.Unpacks ? "unpack" : "put")} it into {target}";
+    private string ByHand(PublishedFile file) =>
+        $"get {file.Name} some other way and {(set.Unpacks ? "unpack" : "put")} it into {target}";
 
     private void Unpack(string archive, string folder)
     {
@@ -145,7 +156,8 @@ internal sealed class Download
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
         {
-            throw new GlowException($"{set.Name}: {Path.GetFileName(archive)} is no readable .tar.gz archive; nothing was kept", e);
+            throw new GlowException(
+                $"{set.Name}: {Path.GetFileName(archive)} is no readable .tar.gz archive; nothing was kept", e);
         }
     }
 

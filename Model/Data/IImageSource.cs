@@ -8,7 +8,9 @@ public interface IImageSource
     /// <summary>Name for people, e.g. <c>cifar10/test</c>.</summary>
     string Name { get; }
 
-    /// <summary>Hash (first 12 hex digits of SHA-256) of the images' content and order, printed beside every bits/dim.</summary>
+    /// <summary>
+    /// Hash (first 12 hex digits of SHA-256) of the images' content and order, printed beside every bits/dim.
+    /// </summary>
     string Hash { get; }
 
     /// <summary>Number of images.</summary>

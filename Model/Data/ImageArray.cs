@@ -15,17 +15,22 @@ public sealed class ImageArray : ImageSource
     /// <param name="channels">C</param>
     /// <param name="labels">class index of every image <c>[N]</c>, or null</param>
     /// <param name="classes">names of the classes, or null for their numbers</param>
-    public ImageArray(string name, byte[] pixels, int height, int width, int channels, int[]? labels = null, IReadOnlyList<string>? classes = null)
-        : this(name, MemoryPixels.Load(new MemoryStream(pixels), pixels.Length).Pixels, pixels.Length / (height * width * channels),
+    public ImageArray(string name, byte[] pixels, int height, int width, int channels, int[]? labels = null,
+        IReadOnlyList<string>? classes = null)
+        : this(name, MemoryPixels.Load(new MemoryStream(pixels), pixels.Length).Pixels,
+        pixels.Length / (height * width * channels),
             height, width, channels, labels, classes ?? ClassNames.Numbers(name, labels))
     {
         if (pixels.Length != Count * ImageBytes)
-            throw new ArgumentException($"{pixels.Length} bytes are no whole number of images of {height}×{width}×{channels}", nameof(pixels));
+            throw new ArgumentException(
+                $"{pixels.Length} bytes are no whole number of images of {height}×{width}×{channels}",
+                nameof(pixels));
         if (labels is not null && labels.Length != Count)
             throw new ArgumentException($"{labels.Length} labels for {Count} images", nameof(labels));
     }
 
-    internal ImageArray(string name, PixelStore pixels, int count, int height, int width, int channels, int[]? labels, IReadOnlyList<string> classes)
+    internal ImageArray(string name, PixelStore pixels, int count, int height, int width, int channels, int[]? labels,
+        IReadOnlyList<string> classes)
         : base(name, count, height, width, channels, labels, classes) => this.pixels = pixels;
 
     /// <inheritdoc/>
@@ -43,18 +48,23 @@ internal readonly record struct ArrayShape(int Count, int Height, int Width, int
     public static ArrayShape Of(string what, ReadOnlySpan<long> shape)
     {
         string text = $"[{string.Join(",", shape.ToArray())}]";
-        if (shape.Length is not (3 or 4)) throw new GlowException($"{what}: has shape {text}; images need [N,H,W,C] or [N,H,W]");
+        if (shape.Length is not (3 or 4))
+            throw new GlowException($"{what}: has shape {text}; images need [N,H,W,C] or [N,H,W]");
         Int128 bytes = 1;
         foreach (long side in shape)
         {
             if (side < 1) throw new GlowException($"{what}: has shape {text}, so it holds no image");
             bytes *= side;
-            if (side > int.MaxValue || bytes > long.MaxValue) throw new GlowException($"{what}: has shape {text}, which is larger than can be read");
+            if (side > int.MaxValue || bytes > long.MaxValue)
+                throw new GlowException($"{what}: has shape {text}, which is larger than can be read");
         }
         if (shape.Length == 4 && shape[1] is 1 or 3 && shape[3] is not (1 or 3))
-            throw new GlowException($"{what}: has shape {text}, channels first; images need [N,H,W,C] (in NumPy: images.transpose(0, 2, 3, 1))");
+            throw new GlowException($"{what}: has shape {text}, channels first; images need [N,H,W,C] (in NumPy: "
+                + "images.transpose(0, 2, 3, 1))");
         long image = (long)(bytes / shape[0]);
-        if (image > ImageFile.MaxPixels * 4) throw new GlowException($"{what}: has shape {text}, and one image of {image} bytes is larger than can be read");
+        if (image > ImageFile.MaxPixels * 4)
+            throw new GlowException(
+            $"{what}: has shape {text}, and one image of {image} bytes is larger than can be read");
         return new ArrayShape((int)shape[0], (int)shape[1], (int)shape[2], shape.Length == 4 ? (int)shape[3] : 1);
     }
 }
@@ -72,7 +82,8 @@ internal static class ClassNames
         int largest = 0;
         for (int i = 0; i < labels.Length; i++)
         {
-            if (labels[i] is < 0 or >= Most) throw new GlowException($"{what}: label {i} is {labels[i]}; labels must be 0 to {Most - 1}");
+            if (labels[i] is < 0 or >= Most)
+                throw new GlowException($"{what}: label {i} is {labels[i]}; labels must be 0 to {Most - 1}");
             largest = Math.Max(largest, labels[i]);
         }
         return Enumerable.Range(0, largest + 1).Select(i => i.ToString()).ToArray();

@@ -10,11 +10,13 @@ public static class ImageFile
     public const long MaxPixels = 1L << 27;
 
     /// <summary>Whether a file's name ends like a format that can be read: .png, .jpg, .jpeg or .webp.</summary>
-    public static bool HasImageName(string path) => Path.GetExtension(path).ToLowerInvariant() is ".png" or ".jpg" or ".jpeg" or ".webp";
+    public static bool HasImageName(string path) => Path.GetExtension(path).ToLowerInvariant() is ".png" or ".jpg"
+        or ".jpeg" or ".webp";
 
     /// <summary>
-    /// Decodes PNG, JPEG or WebP to <c>[H,W,3]</c>, upright by its EXIF orientation, transparency over white, grey as RGB, embedded colour
-    /// profiles ignored; centre-cropped and resized to size × size (<see cref="ImageResize"/>), or with null as it is.
+    /// Decodes PNG, JPEG or WebP to <c>[H,W,3]</c>, upright by its EXIF orientation, transparency over white, grey as
+    /// RGB, embedded colour profiles ignored; centre-cropped and resized to size × size (<see cref="ImageResize"/>),
+    /// or with null as it is.
     /// </summary>
     /// <exception cref="GlowException">The file is not there, not such an image, or broken.</exception>
     public static (byte[] Pixels, int Height, int Width) Read(string path, int? size)
@@ -22,7 +24,8 @@ public static class ImageFile
         using SKCodec codec = Open(path);
         (int height, int width) = (codec.Info.Height, codec.Info.Width);
         byte[] pixels = Orient(Decode(codec, path), ref height, ref width, codec.EncodedOrigin);
-        return size is not { } side ? (pixels, height, width) : (ImageResize.CropAndResize(pixels, height, width, side), side, side);
+        return size is not { } side ? (pixels, height, width)
+            : (ImageResize.CropAndResize(pixels, height, width, side), side, side);
     }
 
     /// <summary>Height and width after EXIF orientation, from the file's header only.</summary>
@@ -64,7 +67,8 @@ public static class ImageFile
 
     /// <summary>Writes N images <c>[N,H,W,C]</c> as one grid of that many columns with thin gaps, row by row.</summary>
     /// <exception cref="GlowException">The file cannot be written.</exception>
-    public static void WriteGrid(string path, ReadOnlySpan<byte> images, int count, int height, int width, int channels, int columns)
+    public static void WriteGrid(string path, ReadOnlySpan<byte> images, int count, int height, int width,
+        int channels, int columns)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(columns, 1);
@@ -73,7 +77,8 @@ public static class ImageFile
         int gap = Math.Max(1, Math.Min(height, width) / 16), rows = (count + columns - 1) / columns;
         long gridWidth = (long)columns * (width + gap) + gap, gridHeight = (long)rows * (height + gap) + gap;
         if (gridWidth * gridHeight > MaxPixels)
-            throw new GlowException($"{path}: a grid of {gridHeight}×{gridWidth} pixels is too large for one image; write the images to a folder or an .npy file instead");
+            throw new GlowException($"{path}: a grid of {gridHeight}×{gridWidth} pixels is too large for one image; "
+                + "write the images to a folder or an .npy file instead");
         var grid = new byte[gridHeight * gridWidth * channels];
         Array.Fill(grid, byte.MaxValue);
         for (int i = 0; i < count; i++)
@@ -90,9 +95,12 @@ public static class ImageFile
 
     private static void CheckShape(ReadOnlySpan<byte> images, int count, int height, int width, int channels)
     {
-        if (channels is not (1 or 3)) throw new GlowException($"images of {channels} channels cannot be written as PNG; 1 (grey) or 3 (RGB) can");
+        if (channels is not (1 or 3))
+            throw new GlowException(
+            $"images of {channels} channels cannot be written as PNG; 1 (grey) or 3 (RGB) can");
         if (height < 1 || width < 1 || images.Length != (long)count * height * width * channels)
-            throw new ArgumentException($"{count} images of {height}×{width}×{channels} are not {images.Length} bytes", nameof(images));
+            throw new ArgumentException(
+                $"{count} images of {height}×{width}×{channels} are not {images.Length} bytes", nameof(images));
     }
 
     private static SKCodec Open(string path)
@@ -102,11 +110,13 @@ public static class ImageFile
         {
             using (File.OpenHandle(path)) { }
             codec = SKCodec.Create(path);
-            if (codec is null || codec.EncodedFormat is not (SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Webp))
+            if (codec is null || codec.EncodedFormat is not (SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg
+                or SKEncodedImageFormat.Webp))
                 throw new GlowException($"{path}: not a readable PNG, JPEG or WebP image");
             long pixels = (long)codec.Info.Width * codec.Info.Height;
             if (pixels > MaxPixels)
-                throw new GlowException($"{path}: {codec.Info.Height}×{codec.Info.Width} pixels are more than an image may have here ({MaxPixels})");
+                throw new GlowException($"{path}: {codec.Info.Height}×{codec.Info.Width} pixels are more than an "
+                    + $"image may have here ({MaxPixels})");
             return codec;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
@@ -128,11 +138,14 @@ public static class ImageFile
     private static byte[] Decode(SKCodec codec, string path)
     {
         // Without a target colour space Skia leaves the stored values as they are.
-        var info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null);
+        var info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul,
+            null);
         using var bitmap = new SKBitmap();
-        if (!bitmap.TryAllocPixels(info)) throw new GlowException($"{path}: no memory for {info.Height}×{info.Width} pixels");
+        if (!bitmap.TryAllocPixels(info))
+            throw new GlowException($"{path}: no memory for {info.Height}×{info.Width} pixels");
         if (codec.GetPixels(info, bitmap.GetPixels()) != SKCodecResult.Success)
-            throw new GlowException($"{path}: the image is truncated or damaged; it must be copied or downloaded again");
+            throw new GlowException(
+                $"{path}: the image is truncated or damaged; it must be copied or downloaded again");
         ReadOnlySpan<byte> rgba = bitmap.GetPixelSpan();
         var rgb = new byte[info.Width * info.Height * 3];
         for (int y = 0, to = 0; y < info.Height; y++)
@@ -148,15 +161,19 @@ public static class ImageFile
     }
 
     private static bool SwapsSides(SKEncodedOrigin origin) =>
-        origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+        origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom
+            or SKEncodedOrigin.LeftBottom;
 
-    // An origin names where the stored first row and first column belong: RightTop = first row at the right, first column at the top.
+    // An origin names where the stored first row and first column belong: RightTop = first row at the right, first
+    // column at the top.
     private static byte[] Orient(byte[] stored, ref int height, ref int width, SKEncodedOrigin origin)
     {
         if (origin is SKEncodedOrigin.TopLeft or 0) return stored;
         bool swap = SwapsSides(origin);
-        bool mirrorX = origin is SKEncodedOrigin.TopRight or SKEncodedOrigin.BottomRight or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom;
-        bool mirrorY = origin is SKEncodedOrigin.BottomRight or SKEncodedOrigin.BottomLeft or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+        bool mirrorX = origin is SKEncodedOrigin.TopRight or SKEncodedOrigin.BottomRight or SKEncodedOrigin.RightTop
+            or SKEncodedOrigin.RightBottom;
+        bool mirrorY = origin is SKEncodedOrigin.BottomRight or SKEncodedOrigin.BottomLeft
+            or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
         int storedWidth = width;
         if (swap) (height, width) = (width, height);
         var upright = new byte[stored.Length];

@@ -4,9 +4,10 @@ using GlowGpu.Engine;
 namespace GlowGpu.Model.Data;
 
 /// <summary>
-/// A folder of PNG, JPEG and WebP files as <c>[H,W,3]</c>, in the ordinal order of their paths below the folder. Images in sub-folders, however deep, belong to
-/// the class named like the first-level sub-folder (ordinal order; a single sub-folder makes no classes). Names that begin with a dot are passed over.
-/// Files are decoded when first read; the pixels stay in memory while the whole set fits <see cref="PixelCache.Limit"/>.
+/// A folder of PNG, JPEG and WebP files as <c>[H,W,3]</c>, in the ordinal order of their paths below the folder.
+/// Images in sub-folders, however deep, belong to the class named like the first-level sub-folder (ordinal order; a
+/// single sub-folder makes no classes). Names that begin with a dot are passed over. Files are decoded when first
+/// read; the pixels stay in memory while the whole set fits <see cref="PixelCache.Limit"/>.
 /// </summary>
 public sealed class ImageFolder : ImageSource, INamedSource
 {
@@ -29,12 +30,14 @@ public sealed class ImageFolder : ImageSource, INamedSource
     public (int Height, int Width) FirstSize { get; }
 
     /// <summary>
-    /// Opens a folder. If it has a sub-folder <c>train</c> and one named <c>test</c>, <c>validation</c>, <c>valid</c> or <c>val</c>, these are the two sets.
+    /// Opens a folder. If it has a sub-folder <c>train</c> and one named <c>test</c>, <c>validation</c>, <c>valid</c>
+    /// or <c>val</c>, these are the two sets.
     /// </summary>
     /// <param name="folder">where</param>
     /// <param name="name">for people</param>
     /// <param name="size">side to crop and resize every image to; null: the images must all have one size</param>
-    /// <exception cref="GlowException">There is no image, one is not readable, or sizes differ and no size was asked for.</exception>
+    /// <exception cref="GlowException">There is no image, one is not readable, or sizes differ and no size was asked
+    /// for.</exception>
     public static DataPair Open(string folder, string name, int? size)
     {
         string train = Path.Combine(folder, "train");
@@ -42,7 +45,8 @@ public sealed class ImageFolder : ImageSource, INamedSource
         if (!Directory.Exists(train) || test is null) return new DataPair(Open(List(folder), name, size), null);
         Listing first = List(train), second = List(test);
         if (!first.Classes.SequenceEqual(second.Classes))
-            throw new GlowException($"{folder}: train has the classes {Text(first.Classes)} but {Path.GetFileName(test)} has {Text(second.Classes)}; both need the same sub-folders");
+            throw new GlowException($"{folder}: train has the classes {Text(first.Classes)} but "
+                + $"{Path.GetFileName(test)} has {Text(second.Classes)}; both need the same sub-folders");
         return new DataPair(Open(first, $"{name}/train", size), Open(second, $"{name}/test", size));
 
         static string Text(IReadOnlyList<string> classes) => classes.Count == 0 ? "none"
@@ -64,14 +68,15 @@ public sealed class ImageFolder : ImageSource, INamedSource
     {
         if (cache.TryRead(index, pixels)) return;
         (byte[] decoded, int height, int width) = ImageFile.Read(FilePath(index), size);
-        if (height != Height || width != Width) throw Differ(FilePath(0), Height, Width, FilePath(index), height, width);
+        if (height != Height || width != Width)
+            throw Differ(FilePath(0), Height, Width, FilePath(index), height, width);
         decoded.CopyTo(pixels);
         cache.Keep(index, pixels);
     }
 
     /// <summary>
-    /// The SHA-256 of the file's contents stands for the pixels: reading a file is far cheaper than decoding it, and with the size, which is hashed
-    /// too, it determines them.
+    /// The SHA-256 of the file's contents stands for the pixels: reading a file is far cheaper than decoding it, and
+    /// with the size, which is hashed too, it determines them.
     /// </summary>
     protected internal override void AppendContent(IncrementalHash hash, int index, Span<byte> pixels)
     {
@@ -91,8 +96,10 @@ public sealed class ImageFolder : ImageSource, INamedSource
         return new ImageFolder(name, listing, null, height, width, (height, width));
     }
 
-    private static GlowException Differ(string first, int height, int width, string other, int otherHeight, int otherWidth) =>
-        new($"{first} is {height}×{width} but {other} is {otherHeight}×{otherWidth}; give an image size to crop and resize them all to");
+    private static GlowException Differ(string first, int height, int width, string other,
+        int otherHeight, int otherWidth) =>
+        new($"{first} is {height}×{width} but {other} is {otherHeight}×{otherWidth}; give an image size to crop and "
+            + "resize them all to");
 
     private static Listing List(string folder)
     {
@@ -104,7 +111,9 @@ public sealed class ImageFolder : ImageSource, INamedSource
             .Where(d => d.Files.Length > 0)
             .ToArray();
         if (top.Length > 0 && inside.Length > 0)
-            throw new GlowException($"{folder}: holds images itself ({Path.GetFileName(top.Min(StringComparer.Ordinal))}) and in the sub-folder {inside[0].Class}; all must lie in class folders or none");
+            throw new GlowException($"{folder}: holds images itself "
+                + $"({Path.GetFileName(top.Min(StringComparer.Ordinal))}) and in the sub-folder {inside[0].Class}; "
+                + "all must lie in class folders or none");
         if (top.Length + inside.Length == 0) throw new GlowException($"{folder}: holds no PNG, JPEG or WebP images");
         bool labelled = inside.Length > 1;
         (string File, int Label)[] files = top.Select(f => (File: f, Label: 0))
@@ -113,12 +122,21 @@ public sealed class ImageFolder : ImageSource, INamedSource
             .OrderBy(f => f.File, StringComparer.Ordinal)
             .ToArray();
         return new Listing(folder, files.Select(f => f.File).ToArray(),
-            labelled ? files.Select(f => f.Label).ToArray() : null, labelled ? inside.Select(d => d.Class).ToArray() : []);
+            labelled ? files.Select(f => f.Label).ToArray() : null, labelled ? inside.Select(d => d.Class).ToArray()
+                : []);
     }
 
     private static IEnumerable<string> Images(string folder, bool recurse) => Directory
-        .EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = recurse, IgnoreInaccessible = false, MaxRecursionDepth = 16, AttributesToSkip = 0 })
-        .Where(f => ImageFile.HasImageName(f) && !Path.GetRelativePath(folder, f).Split('/', '\\').Any(part => part.StartsWith('.')));
+        .EnumerateFiles(folder, "*",
+        new EnumerationOptions
+        {
+            RecurseSubdirectories = recurse,
+            IgnoreInaccessible = false,
+            MaxRecursionDepth = 16,
+            AttributesToSkip = 0
+        })
+        .Where(f => ImageFile.HasImageName(f) && !Path.GetRelativePath(folder, f).Split('/',
+        '\\').Any(part => part.StartsWith('.')));
 
     private string FilePath(int index) => listing.Path(index);
 

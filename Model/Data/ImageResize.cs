@@ -2,11 +2,15 @@ namespace GlowGpu.Model.Data;
 
 /// <summary>
 /// Centre crop and resize with the Catmull–Rom kernel, stretched by the reduction factor so that it covers every source
-/// pixel (the usual antialiased bicubic filter). Plain float32 arithmetic in a fixed order: the same bytes on every machine.
+/// pixel (the usual antialiased bicubic filter). Plain float32 arithmetic in a fixed order: the same bytes on every
+/// machine.
 /// </summary>
 public static class ImageResize
 {
-    /// <summary>The largest centred square of <c>[H,W,3]</c> (of the two middle ones the upper or left), resized to <c>[size,size,3]</c>.</summary>
+    /// <summary>
+    /// The largest centred square of <c>[H,W,3]</c> (of the two middle ones the upper or left), resized to
+    /// <c>[size,size,3]</c>.
+    /// </summary>
     public static byte[] CropAndResize(ReadOnlySpan<byte> pixels, int height, int width, int size)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
@@ -14,7 +18,8 @@ public static class ImageResize
         var result = new byte[size * size * 3];
         if (side == size)
         {
-            for (int y = 0; y < size; y++) pixels.Slice(((top + y) * width + left) * 3, size * 3).CopyTo(result.AsSpan(y * size * 3));
+            for (int y = 0; y < size; y++) pixels.Slice(((top + y) * width + left) * 3,
+                size * 3).CopyTo(result.AsSpan(y * size * 3));
             return result;
         }
         (int[] first, float[] weights, int taps) = Kernel(side, size);
@@ -45,7 +50,8 @@ public static class ImageResize
                 ReadOnlySpan<float> row = narrow.AsSpan((first[y] + k) * sums.Length, sums.Length);
                 for (int i = 0; i < sums.Length; i++) sums[i] += w * row[i];
             }
-            for (int i = 0; i < sums.Length; i++) result[y * sums.Length + i] = (byte)Math.Clamp(sums[i] + 0.5f, 0, 255);
+            for (int i = 0; i < sums.Length; i++) result[y * sums.Length + i] = (byte)Math.Clamp(sums[i] + 0.5f, 0,
+                255);
         }
         return result;
     }
@@ -63,7 +69,8 @@ public static class ImageResize
             first[t] = Math.Clamp((int)Math.Ceiling(centre - support), 0, from - taps);
             double sum = 0;
             for (int k = 0; k < taps; k++) sum += CatmullRom((first[t] + k - centre) / stretch);
-            for (int k = 0; k < taps; k++) weights[t * taps + k] = (float)(CatmullRom((first[t] + k - centre) / stretch) / sum);
+            for (int k = 0; k < taps;
+                k++) weights[t * taps + k] = (float)(CatmullRom((first[t] + k - centre) / stretch) / sum);
         }
         return (first, weights, taps);
     }

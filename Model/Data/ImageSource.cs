@@ -17,7 +17,8 @@ public abstract class ImageSource : IImageSource
     /// <param name="channels">C</param>
     /// <param name="labels">class index of every image, or null</param>
     /// <param name="classes">names of the classes; empty when there are no labels</param>
-    protected ImageSource(string name, int count, int height, int width, int channels, int[]? labels, IReadOnlyList<string> classes)
+    protected ImageSource(string name, int count, int height, int width, int channels, int[]? labels,
+        IReadOnlyList<string> classes)
     {
         (Name, Count, Height, Width, Channels, Classes) = (name, count, height, width, channels, classes);
         this.labels = labels;
@@ -28,9 +29,10 @@ public abstract class ImageSource : IImageSource
     public string Name { get; }
 
     /// <summary>
-    /// First 12 hex digits of the SHA-256 over count, H, W and C (four little-endian int32), then for every image in order its bytes
-    /// <c>[H,W,C]</c> and its label (little-endian int32, −1 when there is none). Sets whose images are slow to make say
-    /// what stands for the bytes there. Computed on first use, image by image.
+    /// First 12 hex digits of the SHA-256 over count, H, W and C (four little-endian int32), then for every image in
+    /// order its bytes
+    /// <c>[H,W,C]</c> and its label (little-endian int32, −1 when there is none). Sets whose images are slow to make
+    /// say what stands for the bytes there. Computed on first use, image by image.
     /// </summary>
     public string Hash => hash.Value;
 
@@ -64,14 +66,17 @@ public abstract class ImageSource : IImageSource
     {
         CheckIndex(index);
         if (pixels.Length != ImageBytes)
-            throw new ArgumentException($"an image of {Name} has {Height}·{Width}·{Channels} bytes, not {pixels.Length}", nameof(pixels));
+            throw new ArgumentException(
+                $"an image of {Name} has {Height}·{Width}·{Channels} bytes, not {pixels.Length}", nameof(pixels));
         ReadImage(index, pixels);
     }
 
     /// <summary>Writes the bytes of one image; index and length are right.</summary>
     protected abstract void ReadImage(int index, Span<byte> pixels);
 
-    /// <summary>Appends to the hash what one image is, its label aside. <paramref name="pixels"/> is scratch for its bytes.</summary>
+    /// <summary>
+    /// Appends to the hash what one image is, its label aside. <paramref name="pixels"/> is scratch for its bytes.
+    /// </summary>
     protected internal virtual void AppendContent(IncrementalHash hash, int index, Span<byte> pixels)
     {
         Read(index, pixels);
@@ -81,7 +86,8 @@ public abstract class ImageSource : IImageSource
     /// <summary>Throws unless the set has such an image.</summary>
     protected void CheckIndex(int index)
     {
-        if ((uint)index >= (uint)Count) throw new ArgumentOutOfRangeException(nameof(index), index, $"{Name} has images 0 to {Count - 1}");
+        if ((uint)index >= (uint)Count)
+            throw new ArgumentOutOfRangeException(nameof(index), index, $"{Name} has images 0 to {Count - 1}");
     }
 
     private string ComputeHash()

@@ -6,7 +6,8 @@ using GlowGpu.Engine;
 namespace GlowGpu.Model.Data;
 
 /// <summary>
-/// NumPy arrays as image sets: a <c>.npy</c> of <c>uint8 [N,H,W,C]</c> or <c>[N,H,W]</c>, or a <c>.npz</c> with such an array <c>images</c> and, if there, integer
+/// NumPy arrays as image sets: a <c>.npy</c> of <c>uint8 [N,H,W,C]</c> or <c>[N,H,W]</c>, or a <c>.npz</c> with such
+/// an array <c>images</c> and, if there, integer
 /// <c>labels [N]</c>. A <c>.npy</c> is read from the file when asked for; a <c>.npz</c> is unpacked into memory.
 /// </summary>
 public static class NumpyFile
@@ -18,7 +19,8 @@ public static class NumpyFile
     public static IImageSource Open(string path, string? name = null)
     {
         name ??= Path.GetFileName(path);
-        return path.EndsWith(".npz", StringComparison.OrdinalIgnoreCase) ? OpenArchive(path, name) : OpenArray(path, name);
+        return path.EndsWith(".npz", StringComparison.OrdinalIgnoreCase) ? OpenArchive(path, name)
+            : OpenArray(path, name);
     }
 
     /// <summary>Writes bytes as a <c>.npy</c> array of that shape, atomically.</summary>
@@ -68,10 +70,13 @@ public static class NumpyFile
         {
             using ZipArchive archive = new(stream, ZipArchiveMode.Read);
             ZipArchiveEntry images = archive.GetEntry(ImagesEntry) ?? throw new GlowException(
-                $"{path}: holds no array 'images' (it holds {Names(archive)}); save it as numpy.savez(file, images=…, labels=…)");
+                $"{path}: holds no array 'images' (it holds {Names(archive)}); save it as numpy.savez(file, "
+                    + "images=…, labels=…)");
             (ArrayShape shape, MemoryPixels pixels) = ReadImages($"{path}: images", images);
-            int[]? labels = archive.GetEntry(LabelsEntry) is { } entry ? ReadLabels($"{path}: labels", entry, shape.Count) : null;
-            return new ImageArray(name, pixels, shape.Count, shape.Height, shape.Width, shape.Channels, labels, ClassNames.Numbers(path, labels));
+            int[]? labels = archive.GetEntry(LabelsEntry) is { } entry ? ReadLabels($"{path}: labels", entry,
+                shape.Count) : null;
+            return new ImageArray(name, pixels, shape.Count, shape.Height, shape.Width, shape.Channels, labels,
+                ClassNames.Numbers(path, labels));
         }
         catch (InvalidDataException e)
         {
@@ -80,7 +85,8 @@ public static class NumpyFile
     });
 
     private static string Names(ZipArchive archive) => archive.Entries.Count == 0 ? "nothing"
-        : string.Join(", ", archive.Entries.Take(8).Select(e => Path.GetFileNameWithoutExtension(e.FullName))) + (archive.Entries.Count > 8 ? ", …" : "");
+        : string.Join(", ", archive.Entries.Take(8).Select(e => Path.GetFileNameWithoutExtension(e.FullName)))
+        + (archive.Entries.Count > 8 ? ", …" : "");
 
     private static (ArrayShape Shape, MemoryPixels Pixels) ReadImages(string what, ZipArchiveEntry entry)
     {
@@ -107,8 +113,10 @@ public static class NumpyFile
         if (kind is not ("u1" or "u2" or "u4" or "u8" or "i1" or "i2" or "i4" or "i8"))
             throw new GlowException($"{what}: holds elements of type '{header.Descr}'; labels must be integers");
         // [N] or a column [N,1].
-        if (header.Shape.Length is not (1 or 2) || header.Shape[0] != count || header.Shape.Length == 2 && header.Shape[1] != 1)
-            throw new GlowException($"{what}: has shape {header.ShapeText}; there are {count} images, so labels need [{count}]");
+        if (header.Shape.Length is not (1 or 2) || header.Shape[0] != count || header.Shape.Length == 2
+            && header.Shape[1] != 1)
+            throw new GlowException(
+                $"{what}: has shape {header.ShapeText}; there are {count} images, so labels need [{count}]");
         int size = kind[1] - '0';
         var bytes = new byte[(long)count * size];
         int have = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);

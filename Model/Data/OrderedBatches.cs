@@ -3,13 +3,14 @@ using System.Runtime.ExceptionServices;
 namespace GlowGpu.Model.Data;
 
 /// <summary>
-/// Every image of a set once, in order, the last batch as small as it comes. The next batch is read while one is in use.
+/// Every image of a set once, in order, the last batch as small as it comes. The next batch is read while one is in
+/// use.
 /// </summary>
 public static class OrderedBatches
 {
     /// <summary>
-    /// Number of the first image and the batch, with <paramref name="labels"/> or without. A batch is valid until the next one is
-    /// asked for.
+    /// Number of the first image and the batch, with <paramref name="labels"/> or without. A batch is valid until the
+    /// next one is asked for.
     /// </summary>
     public static IEnumerable<(int First, Batch Batch)> Read(IImageSource data, int size, bool labels)
     {

@@ -1,6 +1,8 @@
 namespace GlowGpu.Model.Data;
 
-/// <summary>Keeps images that are slow to make, once made, if the whole set fits in memory; safe to use from several threads.</summary>
+/// <summary>
+/// Keeps images that are slow to make, once made, if the whole set fits in memory; safe to use from several threads.
+/// </summary>
 public sealed class PixelCache
 {
     /// <summary>Largest set that is kept, in bytes: 1 GiB.</summary>

@@ -11,7 +11,9 @@ internal abstract class PixelStore
     public abstract void Read(long offset, Span<byte> target);
 }
 
-/// <summary>Bytes read from a file when asked for: sets larger than memory work, and the system caches what is in use.</summary>
+/// <summary>
+/// Bytes read from a file when asked for: sets larger than memory work, and the system caches what is in use.
+/// </summary>
 internal sealed class FilePixels : PixelStore
 {
     private readonly string path;
@@ -44,13 +46,17 @@ internal sealed class FilePixels : PixelStore
             {
                 throw InputFile.Unreadable(path, e);
             }
-            if (read == 0) throw new GlowException($"{path}: was cut short while in use; it ends at byte {start + offset + done}");
+            if (read == 0)
+                throw new GlowException(
+                $"{path}: was cut short while in use; it ends at byte {start + offset + done}");
             done += read;
         }
     }
 }
 
-/// <summary>Bytes unpacked into memory, in blocks, so that more than 2 GiB fit and no more is ever allocated than has arrived.</summary>
+/// <summary>
+/// Bytes unpacked into memory, in blocks, so that more than 2 GiB fit and no more is ever allocated than has arrived.
+/// </summary>
 internal sealed class MemoryPixels : PixelStore
 {
     private const int BlockBytes = 1 << 20;

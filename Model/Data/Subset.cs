@@ -24,7 +24,10 @@ public sealed class Subset : ImageSource
         return indices[index];
     }
 
-    /// <summary>The set that an image of <paramref name="source"/> comes from when all choices of images are undone, and its index there.</summary>
+    /// <summary>
+    /// The set that an image of <paramref name="source"/> comes from when all choices of images are undone, and its
+    /// index there.
+    /// </summary>
     public static (IImageSource Source, int Index) Origin(IImageSource source, int index)
     {
         while (source is Subset subset) (source, index) = (subset.Source, subset.SourceIndex(index));

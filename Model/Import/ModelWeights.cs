@@ -20,7 +20,8 @@ public sealed class ModelWeights
     public bool Initialized { get; internal init; } = true;
 
     /// <summary>Reads a checkpoint file or run folder.</summary>
-    /// <exception cref="GlowException">The checkpoint is not there, not whole, or its tensors are not those of its config.</exception>
+    /// <exception cref="GlowException">The checkpoint is not there, not whole, or its tensors are not those of its
+    /// config.</exception>
     internal static ModelWeights Open(string path)
     {
         using SafeTensorsReader reader = ModelFile.OpenChecked(path, out GlowConfig config, out bool initialized);
@@ -49,7 +50,9 @@ public sealed class ModelWeights
         Set($"{step}.actnorm.logs", Array.ConvertAll(logScale, static v => (float)(v / 3)));
     }
 
-    /// <summary>Sets actnorm and channel mixing of a step: <c>y = ((x + bias)·scale)·W</c> with scale of any sign.</summary>
+    /// <summary>
+    /// Sets actnorm and channel mixing of a step: <c>y = ((x + bias)·scale)·W</c> with scale of any sign.
+    /// </summary>
     /// <param name="step">e.g. <c>levels.0.steps.3</c></param>
     /// <param name="bias">per channel</param>
     /// <param name="logScale">ln |scale| per channel</param>
@@ -80,7 +83,9 @@ public sealed class ModelWeights
         return true;
     }
 
-    /// <summary>Channel mixing of a step as PyTorch would have it, <c>[out,in]</c>; permutations become matrices.</summary>
+    /// <summary>
+    /// Channel mixing of a step as PyTorch would have it, <c>[out,in]</c>; permutations become matrices.
+    /// </summary>
     internal double[] TorchMixing(string step, int c)
     {
         double[] w = new double[c * c];
@@ -94,7 +99,8 @@ public sealed class ModelWeights
                 for (int j = 0; j < c; j++) w[order[j] * c + j] = 1;
                 break;
             case { Invconv: "plu" }:
-                w = new PluFactors((int[])tensors[$"{step}.invconv.p"], Doubles($"{step}.invconv.lower"), Doubles($"{step}.invconv.upper"),
+                w = new PluFactors((int[])tensors[$"{step}.invconv.p"], Doubles($"{step}.invconv.lower"),
+                    Doubles($"{step}.invconv.upper"),
                     Doubles($"{step}.invconv.log_s"), Doubles($"{step}.invconv.sign_s")).Product();
                 break;
             default:

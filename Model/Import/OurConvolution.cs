@@ -1,6 +1,8 @@
 namespace GlowGpu.Model.Import;
 
-/// <summary>Weights of a convolution as this project has them, <c>[taps,in(+1),out]</c>, on their way to PyTorch.</summary>
+/// <summary>
+/// Weights of a convolution as this project has them, <c>[taps,in(+1),out]</c>, on their way to PyTorch.
+/// </summary>
 /// <param name="weight">the values</param>
 /// <param name="ins">input channels without the edge channel</param>
 /// <param name="outs">output channels</param>
@@ -27,8 +29,8 @@ internal sealed class OurConvolution(float[] weight, int ins, int outs, bool edg
     }
 
     /// <summary>
-    /// Whether the edge row is the sum over the first <paramref name="count"/> input channels (all unless given), as in a convolution padded
-    /// with ones; to within <paramref name="relative"/> of the sum of magnitudes.
+    /// Whether the edge row is the sum over the first <paramref name="count"/> input channels (all unless given), as
+    /// in a convolution padded with ones; to within <paramref name="relative"/> of the sum of magnitudes.
     /// </summary>
     public bool EdgeIsSum(double relative, int? count = null)
     {
@@ -60,8 +62,8 @@ internal sealed class OurConvolution(float[] weight, int ins, int outs, bool edg
     }
 
     /// <summary>
-    /// <c>[theirOuts,theirIns,taps]</c>; our output channel j becomes their channel <c>order[j]</c>. Channels that ours lacks are
-    /// zero, input channels that theirs lacks are left out.
+    /// <c>[theirOuts,theirIns,taps]</c>; our output channel j becomes their channel <c>order[j]</c>. Channels that
+    /// ours lacks are zero, input channels that theirs lacks are left out.
     /// </summary>
     public double[] Torch(int theirOuts, int? theirIns = null, int[]? order = null)
     {
@@ -75,8 +77,8 @@ internal sealed class OurConvolution(float[] weight, int ins, int outs, bool edg
     }
 
     /// <summary>
-    /// Makes the sum over input channels of <paramref name="theirs"/> <c>[outs,theirIns,taps]</c> equal to the edge row by what it adds to
-    /// input channel <paramref name="channel"/>.
+    /// Makes the sum over input channels of <paramref name="theirs"/> <c>[outs,theirIns,taps]</c> equal to the edge
+    /// row by what it adds to input channel <paramref name="channel"/>.
     /// </summary>
     public void PutEdge(double[] theirs, int theirIns, int channel, int[] order)
     {

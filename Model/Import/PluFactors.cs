@@ -29,7 +29,9 @@ internal sealed record PluFactors(int[] Rows, double[] Lower, double[] Upper, do
         return new PluFactors(rows, lower, upper, logS, sign);
     }
 
-    /// <summary>The matrix again; of <see cref="Lower"/> and <see cref="Upper"/> only the strict triangles are read.</summary>
+    /// <summary>
+    /// The matrix again; of <see cref="Lower"/> and <see cref="Upper"/> only the strict triangles are read.
+    /// </summary>
     public double[] Product()
     {
         int c = Rows.Length;

@@ -14,14 +14,16 @@ namespace GlowGpu.Model.Import;
 public sealed record RosinalityModel(int InChannel, int FlowSteps, int Blocks, bool Affine, bool ConvLu, int Width);
 
 /// <summary>
-/// Writes a model as the state dict of github.com/rosinality/glow-pytorch; it computes the same log-likelihoods, latents and
-/// images. <see cref="RosinalityImport"/> says how the two differ. Two things need more than renaming:
+/// Writes a model as the state dict of github.com/rosinality/glow-pytorch; it computes the same log-likelihoods,
+/// latents and images. <see cref="RosinalityImport"/> says how the two differ. Two things need more than renaming:
 /// <list type="bullet">
-/// <item>Its last convolutions are padded with ones, so it cannot choose what they see outside the image. A hidden channel
-/// that is zero inside the image is a mark of the outside there, and with it any edge row can be had: one hidden channel
-/// more, unless the edge row is the sum over input channels, as in a model that came from there.</item>
-/// <item>The convolution of a split is padded with ones too, and has no hidden channel to spare. Where ours sees zeros outside, a step
-/// is put at the end of every level that does nothing but add 1 to the first half of the channels; the next level subtracts it again.</item>
+/// <item>Its last convolutions are padded with ones, so it cannot choose what they see outside the image. A hidden
+/// channel that is zero inside the image is a mark of the outside there, and with it any edge row can be had: one
+/// hidden channel more, unless the edge row is the sum over input channels, as in a model that came from
+/// there.</item>
+/// <item>The convolution of a split is padded with ones too, and has no hidden channel to spare. Where ours sees
+/// zeros outside, a step is put at the end of every level that does nothing but add 1 to the first half of the
+/// channels; the next level subtracts it again.</item>
 /// </list>
 /// </summary>
 public sealed class RosinalityExport
@@ -60,15 +62,19 @@ public sealed class RosinalityExport
     /// <summary>Converts a checkpoint file or run folder.</summary>
     /// <param name="path">the model</param>
     /// <param name="target">the state dict to write</param>
-    /// <param name="width">hidden channels to write: <see cref="TheirWidth"/> for the program as it is published</param>
-    /// <exception cref="GlowException">The model is not readable, or the program cannot represent it; nothing is written then.</exception>
+    /// <param name="width">hidden channels to write: <see cref="TheirWidth"/> for the program as it is
+    /// published</param>
+    /// <exception cref="GlowException">The model is not readable, or the program cannot represent it; nothing is
+    /// written then.</exception>
     public static RosinalityModel Write(string path, string target, int width)
     {
         ModelWeights model = ModelWeights.Open(path);
         if (model.Config.Classes > 0)
-            throw new GlowException($"{path}: is conditional on {model.Config.Classes} classes; {RosinalityImport.Program} has no classes, and only an unconditional model can be exported");
+            throw new GlowException($"{path}: is conditional on {model.Config.Classes} classes; "
+                + $"{RosinalityImport.Program} has no classes, and only an unconditional model can be exported");
         if (!model.Initialized)
-            throw new GlowException($"{path}: its actnorms have not been initialized from data; a trained model is needed");
+            throw new GlowException(
+                $"{path}: its actnorms have not been initialized from data; a trained model is needed");
         return new RosinalityExport(model, path, width).Convert(target);
     }
 
@@ -103,7 +109,8 @@ public sealed class RosinalityExport
         float[] bias = model.Floats($"{ours}.actnorm.bias"), logs = model.Floats($"{ours}.actnorm.logs");
         // What a shifted level hands on is 1 too large in every channel.
         double undo = k == 0 && level > 0 && shifted[level - 1] ? 1 : 0;
-        AddActNorm(theirs, Array.ConvertAll(bias, b => b - undo), Array.ConvertAll(logs, static v => Math.Exp(3.0 * v)));
+        AddActNorm(theirs, Array.ConvertAll(bias, b => b - undo),
+            Array.ConvertAll(logs, static v => Math.Exp(3.0 * v)));
         AddMixing(level, theirs, c, model.TorchMixing(ours, c), $"{ours}.invconv");
     }
 
@@ -147,14 +154,17 @@ public sealed class RosinalityExport
         OurConvolution first = new(model.Floats($"{ours}.conv1.weight"), shape.In, shape.Width, config.EdgeBias);
         if (first.HasEdge)
             throw new GlowException(
-                $"{path}: '{ours}.conv1.weight' sees the edge of the image (edge_bias), which the zero-padded hidden convolutions of {RosinalityImport.Program} cannot; "
+                $"{path}: '{ours}.conv1.weight' sees the edge of the image (edge_bias), which the zero-padded "
+                    + $"hidden convolutions of {RosinalityImport.Program} cannot; "
                 + "a model trained with --no-edge-bias, or imported from there and not trained further, is needed");
         OurConvolution last = new(model.Floats($"{ours}.conv3.weight"), shape.Width, shape.Out, config.EdgeBias);
         int needed = shape.Width + (last.EdgeIsSum(Tied) ? 0 : 1);
         if (width < needed)
-            throw new GlowException($"{path}: '{ours}' needs {needed} hidden channels in {RosinalityImport.Program}; --width {width} is too few");
+            throw new GlowException($"{path}: '{ours}' needs {needed} hidden channels in "
+                + $"{RosinalityImport.Program}; --width {width} is too few");
         AddHidden(first.Torch(width), $"{theirs}.0", $"{ours}.conv1.actnorm", shape.In, 3);
-        OurConvolution second = new(model.Floats($"{ours}.conv2.weight"), shape.Width, shape.Width, edge: false, taps: 1);
+        OurConvolution second = new(model.Floats($"{ours}.conv2.weight"), shape.Width, shape.Width,
+            edge: false, taps: 1);
         AddHidden(second.Torch(width, width), $"{theirs}.2", $"{ours}.conv2.actnorm", width, 1);
         int[] order = RosinalityImport.OutputOrder(config, shape.Out);
         double[] weight = last.Torch(shape.Out, width, order);
@@ -196,7 +206,8 @@ public sealed class RosinalityExport
     private OurConvolution Split(int level)
     {
         ZeroConvShape shape = GlowParameters.Split(config, level);
-        return new OurConvolution(model.Floats($"levels.{level}.split.conv.weight"), shape.In, shape.Out, config.EdgeBias);
+        return new OurConvolution(model.Floats($"levels.{level}.split.conv.weight"), shape.In,
+            shape.Out, config.EdgeBias);
     }
 
     private bool NeedsShift(int level)
@@ -205,7 +216,8 @@ public sealed class RosinalityExport
         if (split.EdgeIsSum(Tied)) return false;
         if (!split.HasEdge) return true;
         throw new GlowException(
-            $"{path}: 'levels.{level}.split.conv.weight' sees the edge of the image (edge_bias) as the convolutions of {RosinalityImport.Program} cannot; "
+            $"{path}: 'levels.{level}.split.conv.weight' sees the edge of the image (edge_bias) as the convolutions "
+                + $"of {RosinalityImport.Program} cannot; "
             + "a model trained with --no-edge-bias, or imported from there and not trained further, is needed");
     }
 
@@ -215,7 +227,8 @@ public sealed class RosinalityExport
         int[] order = TorchConvolution.FromHalves(split.Outs, even: 0);
         // Seen through ones outside and 1 more inside, the sum of the weights is added everywhere.
         double[] bias = shifted[level] ? Array.ConvertAll(split.Sums(), static s => -s) : new double[split.Outs];
-        AddZeroConv(split.Torch(split.Outs, split.Ins, order), $"blocks.{level}.prior", $"levels.{level}.split.conv", split.Ins, order, bias);
+        AddZeroConv(split.Torch(split.Outs, split.Ins, order), $"blocks.{level}.prior", $"levels.{level}.split.conv",
+            split.Ins, order, bias);
     }
 
     private void AddShift(int level, int c)
@@ -240,7 +253,8 @@ public sealed class RosinalityExport
         Add($"{net}.4.scale", [1, outs, 1, 1], new double[outs]);
     }
 
-    // The input is zero in both, so only the sum over input channels counts; the first channel makes up for what is missing.
+    // The input is zero in both, so only the sum over input channels counts; the first channel makes up for what is
+    // missing.
     private void AddTop(int level)
     {
         int c = config.LevelChannels(level), outs = 2 * c;
@@ -258,7 +272,8 @@ public sealed class RosinalityExport
         AddZeroConv(weight, $"blocks.{level}.prior", "prior.conv", c, order, new double[outs]);
     }
 
-    private void Add(string name, int[] shape, double[] values) => writer.Add(name, shape, Array.ConvertAll(values, static v => (float)v));
+    private void Add(string name, int[] shape, double[] values) => writer.Add(name, shape,
+        Array.ConvertAll(values, static v => (float)v));
 
     private static double[] Mask(int c, Func<int, int, bool> one)
     {

@@ -5,8 +5,9 @@ using GlowGpu.Engine;
 namespace GlowGpu.Model.Import;
 
 /// <summary>
-/// The state dict of a PyTorch module, saved as safetensors. Tensors are asked for by name and shape; what was never asked
-/// for is reported in the end, so that nothing of a model is lost in silence. A prefix that all names share is dropped.
+/// The state dict of a PyTorch module, saved as safetensors. Tensors are asked for by name and shape; what was never
+/// asked for is reported in the end, so that nothing of a model is lost in silence. A prefix that all names share is
+/// dropped.
 /// </summary>
 internal sealed class StateDict : IDisposable
 {
@@ -25,8 +26,11 @@ internal sealed class StateDict : IDisposable
     /// <summary>The file.</summary>
     public string Path => reader.Path;
 
-    /// <summary>Opens a file that must hold <paramref name="anchor"/>, a tensor that every model of the program has.</summary>
-    /// <exception cref="GlowException">There is no such file, it is not safetensors, or it is of another program.</exception>
+    /// <summary>
+    /// Opens a file that must hold <paramref name="anchor"/>, a tensor that every model of the program has.
+    /// </summary>
+    /// <exception cref="GlowException">There is no such file, it is not safetensors, or it is of another
+    /// program.</exception>
     public static StateDict Open(string path, string program, string anchor)
     {
         SafeTensorsReader reader = SafeTensorsReader.Open(path);
@@ -40,7 +44,9 @@ internal sealed class StateDict : IDisposable
     /// <summary>Whether there is such a tensor.</summary>
     public bool Has(string name) => reader.Find(prefix + name) is not null;
 
-    /// <summary>One more than the largest number that the group of the pattern takes among all names; 0 when none matches.</summary>
+    /// <summary>
+    /// One more than the largest number that the group of the pattern takes among all names; 0 when none matches.
+    /// </summary>
     public int Count(Regex pattern)
     {
         int count = 0;
@@ -48,7 +54,8 @@ internal sealed class StateDict : IDisposable
         {
             if (!tensor.Name.StartsWith(prefix, StringComparison.Ordinal)) continue;
             Match match = pattern.Match(tensor.Name[prefix.Length..]);
-            if (match.Success && int.TryParse(match.Groups[1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int index)
+            if (match.Success && int.TryParse(match.Groups[1].Value, NumberStyles.None, CultureInfo.InvariantCulture,
+                out int index)
                 && index < int.MaxValue)
                 count = Math.Max(count, index + 1);
         }
@@ -65,25 +72,30 @@ internal sealed class StateDict : IDisposable
     {
         TensorEntry tensor = Find(name, $"of {rank} dimensions");
         if (tensor.Shape.Length != rank || tensor.Shape.Any(static d => d is < 1 or > int.MaxValue))
-            throw new GlowException($"{Path}: tensor '{tensor.Name}' is [{string.Join(",", tensor.Shape)}]; {rank} dimensions of at least 1 are needed");
+            throw new GlowException($"{Path}: tensor '{tensor.Name}' is [{string.Join(",", tensor.Shape)}]; {rank} "
+                + "dimensions of at least 1 are needed");
         return (int)tensor.Shape[axis];
     }
 
     /// <summary>All values of a tensor of that shape.</summary>
-    /// <exception cref="GlowException">There is no such tensor, its shape or type is another, or a value is not finite.</exception>
+    /// <exception cref="GlowException">There is no such tensor, its shape or type is another, or a value is not
+    /// finite.</exception>
     public double[] Read(string name, params int[] shape)
     {
         TensorEntry tensor = Find(name, $"[{string.Join(",", shape)}]");
         if (!tensor.HasShape(shape))
             throw new GlowException(
-                $"{Path}: tensor '{tensor.Name}' is [{string.Join(",", tensor.Shape)}]; [{string.Join(",", shape)}] is needed");
+                $"{Path}: tensor '{tensor.Name}' is [{string.Join(",", tensor.Shape)}]; [{string.Join(",", shape)}] "
+                    + "is needed");
         if (tensor.Type is not (TensorType.F64 or TensorType.F32 or TensorType.F16 or TensorType.BF16))
-            throw new GlowException($"{Path}: tensor '{tensor.Name}' is {tensor.Type}; a floating-point type is needed");
+            throw new GlowException(
+                $"{Path}: tensor '{tensor.Name}' is {tensor.Type}; a floating-point type is needed");
         used.Add(tensor.Name);
         double[] values = reader.ReadDoubles(tensor.Name);
         int bad = Array.FindIndex(values, static v => !double.IsFinite(v));
         if (bad >= 0)
-            throw new GlowException($"{Path}: tensor '{tensor.Name}' holds {values[bad].ToString(CultureInfo.InvariantCulture)}; every value must be finite");
+            throw new GlowException($"{Path}: tensor '{tensor.Name}' holds "
+                + $"{values[bad].ToString(CultureInfo.InvariantCulture)}; every value must be finite");
         return values;
     }
 
@@ -103,7 +115,8 @@ internal sealed class StateDict : IDisposable
     {
         TensorEntry tensor = Find(name, "[]");
         if (tensor.Count != 1)
-            throw new GlowException($"{Path}: tensor '{tensor.Name}' is [{string.Join(",", tensor.Shape)}]; a single value is needed");
+            throw new GlowException(
+                $"{Path}: tensor '{tensor.Name}' is [{string.Join(",", tensor.Shape)}]; a single value is needed");
         used.Add(tensor.Name);
         return reader.ReadDoubles(tensor.Name)[0] != 0;
     }
@@ -114,7 +127,8 @@ internal sealed class StateDict : IDisposable
     {
         if (reader.Tensors.FirstOrDefault(t => !used.Contains(t.Name)) is { } extra)
             throw new GlowException(
-                $"{Path}: holds a tensor '{extra.Name}' that {program} with {config.Levels} levels of {config.Depth} steps does not have");
+                $"{Path}: holds a tensor '{extra.Name}' that {program} with {config.Levels} levels of "
+                    + $"{config.Depth} steps does not have");
     }
 
     /// <summary>The name with the prefix of this file, for messages.</summary>
@@ -124,5 +138,6 @@ internal sealed class StateDict : IDisposable
     public void Dispose() => reader.Dispose();
 
     private TensorEntry Find(string name, string shape) => reader.Find(prefix + name)
-        ?? throw new GlowException($"{Path}: lacks the tensor '{prefix}{name}' {shape} that a state dict of {program} has");
+        ?? throw new GlowException(
+        $"{Path}: lacks the tensor '{prefix}{name}' {shape} that a state dict of {program} has");
 }

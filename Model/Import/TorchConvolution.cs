@@ -14,8 +14,8 @@ internal enum Outside
 }
 
 /// <summary>
-/// Convolution weights between PyTorch's <c>[out,in,kh,kw]</c> and this project's <c>[kh,kw,in(+1),out]</c>, whose last input
-/// row is that of the edge channel. Both are cross-correlations with the same taps.
+/// Convolution weights between PyTorch's <c>[out,in,kh,kw]</c> and this project's <c>[kh,kw,in(+1),out]</c>, whose
+/// last input row is that of the edge channel. Both are cross-correlations with the same taps.
 /// </summary>
 internal static class TorchConvolution
 {
@@ -28,7 +28,8 @@ internal static class TorchConvolution
     /// <param name="order">output channel j of ours is their channel <c>order[j]</c></param>
     /// <param name="taps">1 or 9</param>
     /// <param name="outside">what becomes the edge row</param>
-    public static float[] Import(ReadOnlySpan<double> weight, int ins, ReadOnlySpan<int> order, int taps, Outside outside)
+    public static float[] Import(ReadOnlySpan<double> weight, int ins, ReadOnlySpan<int> order,
+        int taps, Outside outside)
     {
         int outs = order.Length, rows = ins + (outside == Outside.NoRow ? 0 : 1);
         float[] ours = new float[taps * rows * outs];
@@ -61,8 +62,8 @@ internal static class TorchConvolution
     public static int[] InOrder(int n) => [.. Enumerable.Range(0, n)];
 
     /// <summary>
-    /// Order of the outputs of a program that splits them into two halves, where ours interleaves two kinds: our channel 2j is
-    /// channel j of half <paramref name="even"/> (0 or 1), our channel 2j + 1 channel j of the other.
+    /// Order of the outputs of a program that splits them into two halves, where ours interleaves two kinds: our
+    /// channel 2j is channel j of half <paramref name="even"/> (0 or 1), our channel 2j + 1 channel j of the other.
     /// </summary>
     public static int[] FromHalves(int n, int even)
     {

@@ -19,7 +19,8 @@ internal static class TorchFactors
             bool alone = column >= 0 && !p.AsSpan(i * c, column).ContainsAnyExcept(0.0)
                 && !p.AsSpan(i * c + column + 1, c - column - 1).ContainsAnyExcept(0.0);
             if (!alone || rows[column] >= 0)
-                throw new GlowException($"{state.Path}: tensor '{state.FullName(name)}' is not a permutation matrix (row {i}); it must be one");
+                throw new GlowException($"{state.Path}: tensor '{state.FullName(name)}' is not a permutation matrix "
+                    + $"(row {i}); it must be one");
             rows[column] = i;
         }
         return rows;
@@ -33,7 +34,8 @@ internal static class TorchFactors
         foreach (double sign in signs)
             if (sign is not (1 or -1))
                 throw new GlowException(
-                    $"{state.Path}: tensor '{state.FullName(name)}' holds {sign.ToString(CultureInfo.InvariantCulture)}; every sign must be 1 or -1");
+                    $"{state.Path}: tensor '{state.FullName(name)}' holds "
+                        + $"{sign.ToString(CultureInfo.InvariantCulture)}; every sign must be 1 or -1");
         return signs;
     }
 }

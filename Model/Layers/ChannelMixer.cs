@@ -5,8 +5,8 @@ namespace GlowGpu.Model.Layers;
 
 /// <summary>
 /// Actnorm followed by the channel permutation of a step (invertible 1×1 convolution, dense or plu, or a fixed
-/// permutation), as the one affine map of <see cref="IChannelMap"/>. Its log-determinant is the same for every image and is
-/// added by the model for all steps at once.
+/// permutation), as the one affine map of <see cref="IChannelMap"/>. Its log-determinant is the same for every image
+/// and is added by the model for all steps at once.
 /// </summary>
 public sealed class ChannelMixer(Device device, ChannelMapStep step, View logDet, View status) : IFlowLayer
 {

@@ -3,8 +3,11 @@ using GlowGpu.Kernels;
 
 namespace GlowGpu.Model.Layers;
 
-/// <summary>A plain convolution with its parameters <c>NAME.weight</c> and <c>NAME.bias</c> (<see cref="IConvolution"/>).</summary>
-internal sealed class ConvolutionLayer(Device device, string name, ConvolutionShape shape, ParameterSet parameters) : IDisposable
+/// <summary>
+/// A plain convolution with its parameters <c>NAME.weight</c> and <c>NAME.bias</c> (<see cref="IConvolution"/>).
+/// </summary>
+internal sealed class ConvolutionLayer(Device device, string name, ConvolutionShape shape, ParameterSet parameters)
+    : IDisposable
 {
     private readonly IConvolution operation = device.Backend.Convolution;
     private readonly IBuffer packed = device.Backend.Allocate(device.Backend.Convolution.PackedLength(shape));
@@ -41,5 +44,6 @@ internal sealed class ConvolutionLayer(Device device, string name, ConvolutionSh
     /// <inheritdoc/>
     public void Dispose() => packed.Dispose();
 
-    private static ConvolutionParameters Of(Func<string, View> view, string name) => new(view($"{name}.weight"), view($"{name}.bias"));
+    private static ConvolutionParameters Of(Func<string, View> view, string name) => new(view($"{name}.weight"),
+        view($"{name}.bias"));
 }

@@ -37,7 +37,10 @@ public sealed class Coupling : IFlowLayer, IDisposable
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>The coupling that comes next when images are decoded, if there is one and it is known: its weights are then fetched in time.</summary>
+    /// <summary>
+    /// The coupling that comes next when images are decoded, if there is one and it is known: its weights are then
+    /// fetched in time.
+    /// </summary>
     public Coupling? InvertedNext { get; init; }
 
     private bool KeepsPacked => backend.CouplingNet.BackwardReadsPacked;
@@ -92,7 +95,8 @@ public sealed class Coupling : IFlowLayer, IDisposable
     private (View H, View Saved) Network(Tensor x, bool keep, bool only, View following = default)
     {
         View h = device.Arena.Rent(x.Pixels.Count, shape.Out);
-        View saved = keep ? device.Arena.Rent(1, checked((int)backend.CouplingNet.SavedLength(shape, x.Pixels))) : View.None;
+        View saved = keep ? device.Arena.Rent(1, checked((int)backend.CouplingNet.SavedLength(shape, x.Pixels)))
+            : View.None;
         bool passing = only && !KeepsPacked;
         View weights = passing ? PackedInPassing(x.Pixels) : Kept();
         backend.CouplingNet.Forward(shape, x.Pixels, First(x.Data), weights, h, saved, following);
@@ -113,7 +117,9 @@ public sealed class Coupling : IFlowLayer, IDisposable
         return weights;
     }
 
-    /// <summary>The weights packed for this pass only, as they change with every step; what was kept for others goes.</summary>
+    /// <summary>
+    /// The weights packed for this pass only, as they change with every step; what was kept for others goes.
+    /// </summary>
     private View PackedInPassing(Pixels pixels)
     {
         packed?.Dispose();
@@ -128,7 +134,8 @@ public sealed class Coupling : IFlowLayer, IDisposable
     {
         View dh = device.Arena.Rent(z.Pixels.Count, shape.Out);
         backend.Couple.Backward(kind, z.Pixels, Second(z.Data), h, Second(z.Gradient), dh, gradient);
-        backend.CouplingNet.Backward(shape, z.Pixels, First(z.Data), h, saved, KeepsPacked ? Kept() : View.None, parameters, dh,
+        backend.CouplingNet.Backward(shape, z.Pixels, First(z.Data), h, saved, KeepsPacked ? Kept() : View.None,
+            parameters, dh,
             First(z.Gradient), gradients);
         device.Arena.Return(dh);
     }

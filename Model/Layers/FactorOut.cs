@@ -4,14 +4,17 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Model.Layers;
 
 /// <summary>
-/// Where latents leave RealNVP: all of the last variable, or the second half of a level's channels, under a standard normal
-/// (Dinh et al. 2016, section 3.6), which is a Gaussian whose mean and logs are 0 (<see cref="IGaussianScore"/>).
+/// Where latents leave RealNVP: all of the last variable, or the second half of a level's channels, under a standard
+/// normal (Dinh et al. 2016, section 3.6), which is a Gaussian whose mean and logs are 0
+/// (<see cref="IGaussianScore"/>).
 /// </summary>
 internal sealed class FactorOut(Device device)
 {
     private readonly IBackend backend = device.Backend;
 
-    /// <summary>Scores the second half of the channels, writes it to <paramref name="eps"/> unless None and returns the first.</summary>
+    /// <summary>
+    /// Scores the second half of the channels, writes it to <paramref name="eps"/> unless None and returns the first.
+    /// </summary>
     public Tensor Split(Tensor z, FlowPass pass, View eps)
     {
         int half = z.Channels / 2;
@@ -23,7 +26,9 @@ internal sealed class FactorOut(Device device)
         return rest;
     }
 
-    /// <summary>The variable in front of a split, from the first half of its channels and the latent of the second.</summary>
+    /// <summary>
+    /// The variable in front of a split, from the first half of its channels and the latent of the second.
+    /// </summary>
     public Tensor Join(Tensor rest, View eps)
     {
         int half = rest.Channels;

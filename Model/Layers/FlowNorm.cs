@@ -4,10 +4,12 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Model.Layers;
 
 /// <summary>
-/// Batch normalisation as a layer of the flow, log-determinant included (Dinh et al. 2016, section 3.7 and appendix E): by the batch's
-/// own statistics in a training step, with exact gradients through them, by running ones elsewhere (<see cref="IBatchNorm"/>).
+/// Batch normalisation as a layer of the flow, log-determinant included (Dinh et al. 2016, section 3.7 and appendix
+/// E): by the batch's own statistics in a training step, with exact gradients through them, by running ones elsewhere
+/// (<see cref="IBatchNorm"/>).
 /// </summary>
-internal sealed class FlowNorm(Device device, string name, int channels, ParameterSet parameters) : IFlowLayer, IDisposable
+internal sealed class FlowNorm(Device device, string name, int channels, ParameterSet parameters) : IFlowLayer,
+    IDisposable
 {
     private readonly IBatchNorm operation = device.Backend.BatchNorm;
     private readonly RunningStatistics statistics = new(device, name, channels, parameters);

@@ -8,7 +8,8 @@ namespace GlowGpu.Model.Layers;
 /// </summary>
 /// <param name="Device">where it runs</param>
 /// <param name="Tape">records nodes for backward; null when only values are wanted</param>
-/// <param name="LogLikelihood">log-determinants and log-densities of every image, <c>[1,N]</c>, nats; None when not wanted</param>
+/// <param name="LogLikelihood">log-determinants and log-densities of every image, <c>[1,N]</c>, nats; None when not
+/// wanted</param>
 /// <param name="Gradient">
 /// derivative of the loss by every image's log-likelihood; one number, since the objective is a mean over images
 /// </param>
@@ -20,7 +21,10 @@ public readonly record struct FlowPass(Device Device, Tape? Tape, View LogLikeli
     /// <summary>True when a tape keeps what backward needs.</summary>
     public bool Recording => Tape is not null;
 
-    /// <summary>Whether parameters change before another pass comes, as in training and initialization: weights packed for it are not worth keeping.</summary>
+    /// <summary>
+    /// Whether parameters change before another pass comes, as in training and initialization: weights packed for it
+    /// are not worth keeping.
+    /// </summary>
     public bool IsOnly { get => field || Recording; init; }
 
     /// <summary>True when activations are kept, not rebuilt.</summary>

@@ -18,7 +18,9 @@ public interface IFlowLayer
     /// <summary>Latent → image.</summary>
     Tensor Inverse(Tensor y, FlowPass pass);
 
-    /// <summary>Data-dependent initialisation from the layer's input, before its first forward. Most layers have none.</summary>
+    /// <summary>
+    /// Data-dependent initialisation from the layer's input, before its first forward. Most layers have none.
+    /// </summary>
     void Initialize(Tensor x) { }
 
     /// <summary>Brings everything derived from parameters up to date after they changed.</summary>

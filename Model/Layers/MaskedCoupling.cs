@@ -5,16 +5,19 @@ namespace GlowGpu.Model.Layers;
 
 /// <summary>
 /// RealNVP's affine coupling, in place: on a checkerboard, pixels of one colour change given those of the other
-/// (<see cref="IMaskedCouple.Condition"/> hides them from the network); else one half of the channels changes given the other.
+/// (<see cref="IMaskedCouple.Condition"/> hides them from the network); else one half of the channels changes given
+/// the other.
 /// </summary>
-internal sealed class MaskedCoupling(Device device, RealNvpCoupling coupling, ResidualShape shape, ParameterSet parameters)
+internal sealed class MaskedCoupling(Device device, RealNvpCoupling coupling, ResidualShape shape,
+    ParameterSet parameters)
     : IFlowLayer, IDisposable
 {
     private readonly IBackend backend = device.Backend;
     private readonly ResidualNetwork network = new(device, coupling.Network, shape, parameters);
     private readonly View factor = parameters.Value($"{coupling.Name}.factor");
     private readonly View factorGradient = parameters.Gradient($"{coupling.Name}.factor");
-    private readonly PixelMask mask = !coupling.Checkerboard ? PixelMask.All : coupling.Second ? PixelMask.Odd : PixelMask.Even;
+    private readonly PixelMask mask = !coupling.Checkerboard ? PixelMask.All : coupling.Second
+        ? PixelMask.Odd : PixelMask.Even;
 
     /// <inheritdoc/>
     public string Name => coupling.Name;
@@ -59,7 +62,8 @@ internal sealed class MaskedCoupling(Device device, RealNvpCoupling coupling, Re
     /// <inheritdoc/>
     public void Dispose() => network.Dispose();
 
-    private View Changed(View z) => coupling.Checkerboard ? z : z.Columns(coupling.Second ? 0 : coupling.Changed, coupling.Changed);
+    private View Changed(View z) => coupling.Checkerboard ? z : z.Columns(coupling.Second ? 0 : coupling.Changed,
+        coupling.Changed);
 
     private View Kept(View z) => z.Columns(coupling.Second ? coupling.Changed : 0, coupling.Changed);
 
@@ -80,7 +84,8 @@ internal sealed class MaskedCoupling(Device device, RealNvpCoupling coupling, Re
     {
         Pixels pixels = z.Pixels;
         View dh = device.Arena.Rent(h.Rows, h.Cols);
-        backend.MaskedCouple.Backward(mask, pixels, Changed(z.Data), h, factor, Changed(z.Gradient), dh, factorGradient, gradient);
+        backend.MaskedCouple.Backward(mask, pixels, Changed(z.Data), h, factor, Changed(z.Gradient), dh,
+            factorGradient, gradient);
         // What conditions the coupling is as it was, so the network reads the same again.
         View condition = Condition(z);
         if (coupling.Checkerboard)
@@ -100,7 +105,8 @@ internal sealed class MaskedCoupling(Device device, RealNvpCoupling coupling, Re
         device.Arena.Return(h);
     }
 
-    private sealed class Node(MaskedCoupling layer, Tensor z, View h, ResidualNetwork.Kept kept, float gradient) : ITapeNode
+    private sealed class Node(MaskedCoupling layer, Tensor z, View h, ResidualNetwork.Kept kept, float gradient)
+        : ITapeNode
     {
         public void Backward() => layer.Backward(z, h, kept, gradient);
     }

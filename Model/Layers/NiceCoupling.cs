@@ -4,7 +4,8 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Model.Layers;
 
 /// <summary>
-/// NICE's additive coupling (Dinh et al. 2014, eq. 8): <c>y = x + m(condition)</c> with a fully connected ReLU network m over the rows
+/// NICE's additive coupling (Dinh et al. 2014, eq. 8): <c>y = x + m(condition)</c> with a fully connected ReLU
+/// network m over the rows
 /// <c>[N,D/2]</c>. It has no log-determinant.
 /// </summary>
 internal sealed class NiceCoupling(Device device, NiceConfig config, int index, ParameterSet parameters) : IDisposable

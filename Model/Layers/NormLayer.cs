@@ -8,7 +8,8 @@ internal sealed class NormLayer(Device device, string name, int channels, Parame
 {
     private readonly IBatchNorm operation = device.Backend.BatchNorm;
     private readonly BatchNormAffine values = new(parameters.Value($"{name}.gain"), parameters.Value($"{name}.bias"));
-    private readonly BatchNormAffine gradients = new(parameters.Gradient($"{name}.gain"), parameters.Gradient($"{name}.bias"));
+    private readonly BatchNormAffine gradients = new(parameters.Gradient($"{name}.gain"),
+        parameters.Gradient($"{name}.bias"));
 
     /// <summary>Mean and variance.</summary>
     public RunningStatistics Statistics { get; } = new(device, name, channels, parameters);

@@ -13,8 +13,8 @@ public readonly record struct ResidualShape(int In, int Width, int Blocks, int O
 /// h_b+1 = h_b + conv3×3(relu(norm(conv3×3(relu(norm(h_b))))))      for every block b
 /// h = conv1×1(relu(norm(h_B)))
 /// </code>
-/// with bias in every convolution and gain and bias behind every normalisation. Kept for backward are the h_b and what stands
-/// between a block's convolutions; the normalised ones are made again.
+/// with bias in every convolution and gain and bias behind every normalisation. Kept for backward are the h_b and
+/// what stands between a block's convolutions; the normalised ones are made again.
 /// </summary>
 internal sealed class ResidualNetwork : IDisposable
 {
@@ -50,7 +50,8 @@ internal sealed class ResidualNetwork : IDisposable
 
     private IEnumerable<NormLayer> Norms => [.. blocks.SelectMany(static b => new[] { b.Norm1, b.Norm2 }), norm];
 
-    private IEnumerable<ConvolutionLayer> Convolutions => [input, .. blocks.SelectMany(static b => new[] { b.Conv1, b.Conv2 }), output];
+    private IEnumerable<ConvolutionLayer> Convolutions => [input,
+        .. blocks.SelectMany(static b => new[] { b.Conv1, b.Conv2 }), output];
 
     /// <summary>Names and shapes of the parameters.</summary>
     public static IEnumerable<(string Name, int[] Shape)> Layout(string name, ResidualShape shape) =>
@@ -158,8 +159,11 @@ internal sealed class ResidualNetwork : IDisposable
         }
     }
 
-    /// <summary>Adds to dx, the gradient of what a normalisation reads, given dy behind the convolution that follows it.</summary>
-    private void BackwardThrough(ConvolutionLayer convolution, NormLayer before, Pixels pixels, View x, View dy, View dx)
+    /// <summary>
+    /// Adds to dx, the gradient of what a normalisation reads, given dy behind the convolution that follows it.
+    /// </summary>
+    private void BackwardThrough(ConvolutionLayer convolution, NormLayer before, Pixels pixels,
+        View x, View dy, View dx)
     {
         View a = before.Again(x), da = Zeros(x.Rows, x.Cols);
         convolution.Backward(pixels, a, View.None, dy, da);

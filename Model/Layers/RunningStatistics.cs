@@ -4,9 +4,9 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Model.Layers;
 
 /// <summary>
-/// Mean and variance of a batch normalisation: the batch's own in a recorded pass, which is a training step, and running ones
-/// elsewhere. The running ones live among the parameters, so that checkpoints and the Polyak average hold them; they follow
-/// the batches of steps that led to an update, <c>running ← 0.9·running + 0.1·batch</c>.
+/// Mean and variance of a batch normalisation: the batch's own in a recorded pass, which is a training step, and
+/// running ones elsewhere. The running ones live among the parameters, so that checkpoints and the Polyak average
+/// hold them; they follow the batches of steps that led to an update, <c>running ← 0.9·running + 0.1·batch</c>.
 /// </summary>
 internal sealed class RunningStatistics : IDisposable
 {
@@ -22,7 +22,10 @@ internal sealed class RunningStatistics : IDisposable
     private readonly IBuffer batch;
     private readonly View batchMean, batchVariance, runningMean, runningVariance;
 
-    /// <summary>Statistics of so many channels, the running ones under <c>NAME.running_mean</c> and <c>NAME.running_variance</c>.</summary>
+    /// <summary>
+    /// Statistics of so many channels, the running ones under <c>NAME.running_mean</c> and
+    /// <c>NAME.running_variance</c>.
+    /// </summary>
     public RunningStatistics(Device device, string name, int channels, ParameterSet parameters)
     {
         backend = device.Backend;
@@ -55,7 +58,9 @@ internal sealed class RunningStatistics : IDisposable
     /// <summary>Starts the running statistics at those of x.</summary>
     public void Initialize(View x) => backend.BatchNorm.Measure(x, runningMean, runningVariance);
 
-    /// <summary>Moves the running statistics towards those of the last recorded pass, unless scale is given and is NaN.</summary>
+    /// <summary>
+    /// Moves the running statistics towards those of the last recorded pass, unless scale is given and is NaN.
+    /// </summary>
     public void Accept(View scale)
     {
         backend.BatchNorm.Blend(batchMean, runningMean, Momentum, scale);

@@ -4,8 +4,9 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Model.Layers;
 
 /// <summary>
-/// Factors out the second half of the channels at the end of a level and scores it under a Gaussian whose mean and logs a
-/// zero-initialised 3×3 convolution predicts from the first half (Dinh et al. 2016, section 3.6; learned as in Glow).
+/// Factors out the second half of the channels at the end of a level and scores it under a Gaussian whose mean and
+/// logs a zero-initialised 3×3 convolution predicts from the first half (Dinh et al. 2016, section 3.6; learned as in
+/// Glow).
 /// </summary>
 public sealed class Split : IDisposable
 {
@@ -18,7 +19,8 @@ public sealed class Split : IDisposable
     private Tensor? first;
 
     /// <summary>A split whose convolution has that shape.</summary>
-    public Split(Device device, string name, ZeroConvShape shape, ZeroConvParameters parameters, ZeroConvParameters gradients)
+    public Split(Device device, string name, ZeroConvShape shape, ZeroConvParameters parameters,
+        ZeroConvParameters gradients)
     {
         (this.device, Name, this.shape, this.parameters, this.gradients) = (device, name, shape, parameters, gradients);
         backend = device.Backend;
@@ -32,13 +34,14 @@ public sealed class Split : IDisposable
     private View Packed => View.Dense(packed, 0, 1, checked((int)packed.Length));
 
     /// <summary>
-    /// Adds the log-density of z2 to the pass, writes its latent to <paramref name="eps"/> <c>[P,C/2]</c> unless None, and
-    /// returns z1 as a window of z.
+    /// Adds the log-density of z2 to the pass, writes its latent to <paramref name="eps"/> <c>[P,C/2]</c> unless
+    /// None, and returns z1 as a window of z.
     /// </summary>
     public Tensor Forward(Tensor z, FlowPass pass, View eps)
     {
         View stats = Statistics(z);
-        backend.GaussianScore.Forward(z.Pixels, StatsLayout.Interleaved, Second(z.Data), stats, pass.LogLikelihood, eps);
+        backend.GaussianScore.Forward(z.Pixels, StatsLayout.Interleaved, Second(z.Data), stats, pass.LogLikelihood,
+            eps);
         if (pass.Recording) pass.Tape!.Record(node.Of(z, stats, pass.Gradient));
         else pass.Return(stats);
         return z.Window(0, shape.In, ref first);

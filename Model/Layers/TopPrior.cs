@@ -23,7 +23,9 @@ public sealed class TopPrior
         node = new Node(this);
     }
 
-    /// <summary>Adds the log-density of z to the pass and writes its latent to <paramref name="eps"/> unless None.</summary>
+    /// <summary>
+    /// Adds the log-density of z to the pass and writes its latent to <paramref name="eps"/> unless None.
+    /// </summary>
     public void Forward(Tensor z, View labels, FlowPass pass, View eps)
     {
         View stats = Statistics(z, labels);

@@ -13,7 +13,8 @@ public enum InterpolationMode
 /// <summary>Walks from one image's latents to another's, over all levels at once.</summary>
 public static class Interpolator
 {
-    // Below this sine two latents are parallel or opposite to rounding and the great circle is not defined: go straight.
+    // Below this sine two latents are parallel or opposite to rounding and the great circle is not defined: go
+    // straight.
     private const double SmallestSine = 1e-6;
 
     /// <summary>
@@ -31,7 +32,8 @@ public static class Interpolator
         for (int l = 0; l < eps.Length; l++)
         {
             int length = latents.Eps[l].Length / latents.Count;
-            ReadOnlySpan<float> a = latents.Eps[l].AsSpan(from * length, length), b = latents.Eps[l].AsSpan(to * length, length);
+            ReadOnlySpan<float> a = latents.Eps[l].AsSpan(from * length, length),
+                b = latents.Eps[l].AsSpan(to * length, length);
             eps[l] = new float[checked(steps * length)];
             for (int s = 0; s < steps; s++)
             {

@@ -1,12 +1,13 @@
 namespace GlowGpu.Model.Sampling;
 
 /// <summary>
-/// What decoded latents say about a model's health: how far its samples leave the range of the data, and how exactly the
-/// inverse is one. Gathered chunk by chunk.
+/// What decoded latents say about a model's health: how far its samples leave the range of the data, and how exactly
+/// the inverse is one. Gathered chunk by chunk.
 /// </summary>
 public sealed class SampleStatistics(FlowConfig config)
 {
-    // Data lie in [−½, ½). A sample may overshoot a little; a whole range's width from the middle it is no picture any more.
+    // Data lie in [−½, ½). A sample may overshoot a little; a whole range's width from the middle it is no picture
+    // any more.
     private const double FarOutside = 1;
     private const double ManyOutside = 0.05;
     private long outside, values;
@@ -28,10 +29,13 @@ public sealed class SampleStatistics(FlowConfig config)
 
     /// <summary>What to warn of in a clause, or null when all is well.</summary>
     public string? Concern =>
-        double.IsNaN(MaxX) ? "some values of the images are not finite; a lower temperature or smaller steps keep them so"
+        double.IsNaN(MaxX)
+            ? "some values of the images are not finite; a lower temperature or smaller steps keep them so"
         : MaxX > FarOutside || OutsideFraction > ManyOutside
             ? string.Create(System.Globalization.CultureInfo.InvariantCulture,
-                $"the images leave the range of the data, [-0.5, 0.5): max|x| is {MaxX:G3} and {100 * OutsideFraction:0.##} % of the values are outside; a lower temperature or smaller steps stay inside")
+                $"the images leave the range of the data, [-0.5, 0.5): max|x| is {MaxX:G3} and "
+                    + $"{100 * OutsideFraction:0.##} % of the values are outside; a lower temperature or smaller "
+                    + $"steps stay inside")
             : null;
 
     /// <summary>Takes in decoded values <c>[n,H,W,C]</c>.</summary>
@@ -66,5 +70,6 @@ public sealed class SampleStatistics(FlowConfig config)
     }
 
     // Once NaN, always NaN; an infinity counts as one.
-    private static double Larger(double max, double value) => double.IsFinite(value) ? Math.Max(max, Math.Abs(value)) : double.NaN;
+    private static double Larger(double max, double value) => double.IsFinite(value) ? Math.Max(max, Math.Abs(value))
+        : double.NaN;
 }

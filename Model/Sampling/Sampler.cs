@@ -11,7 +11,8 @@ public static class Sampler
     private const int ChunkValues = 64 * 32 * 32 * 3;
 
     /// <summary>
-    /// Latents of the model's prior times T: N(0, T²), or logistic ones; image i depends on seed and i only, not on the count.
+    /// Latents of the model's prior times T: N(0, T²), or logistic ones; image i depends on seed and i only, not on
+    /// the count.
     /// </summary>
     /// <exception cref="GlowException">The temperature is negative or not finite.</exception>
     public static Latents Draw(FlowConfig config, int count, double temperature, ulong seed)
@@ -25,7 +26,9 @@ public static class Sampler
         return new Latents(count, eps);
     }
 
-    /// <summary>Images <c>[N,H,W,C]</c>; class null: unconditional, or classes in turn for a conditional model.</summary>
+    /// <summary>
+    /// Images <c>[N,H,W,C]</c>; class null: unconditional, or classes in turn for a conditional model.
+    /// </summary>
     /// <exception cref="GlowException">The temperature or the class is not one the model has.</exception>
     public static byte[] Sample(FlowModel model, int count, double temperature, ulong seed, int? label = null)
     {
@@ -39,29 +42,36 @@ public static class Sampler
         for (int first = 0; first < count; first += chunk)
         {
             int part = Math.Min(chunk, count - first);
-            model.Decode(part, eps => draws.Fill(model.Device.Backend, first, part, eps), labels?.AsSpan(first, part).ToArray(),
+            model.Decode(part, eps => draws.Fill(model.Device.Backend, first, part, eps),
+                labels?.AsSpan(first, part).ToArray(),
                 images.AsSpan(first * config.Dimensions, part * config.Dimensions));
         }
         return images;
     }
 
-    /// <summary>Images <c>[N,H,W,C]</c> of any number of latents, a few at a time. <paramref name="labels"/> <c>[N]</c> or null.</summary>
+    /// <summary>
+    /// Images <c>[N,H,W,C]</c> of any number of latents, a few at a time. <paramref name="labels"/> <c>[N]</c> or
+    /// null.
+    /// </summary>
     /// <exception cref="GlowException">The model is conditional and there are no labels.</exception>
     public static byte[] Decode(FlowModel model, Latents latents, float[]? labels, Action<int>? progress = null,
         CancellationToken stop = default)
     {
         FlowConfig config = model.Config;
         byte[] images = new byte[checked(latents.Count * config.Dimensions)];
-        DecodeEach(model, latents, labels, (first, _, _, x) => FlowModel.ToBytes(x, config.NBits, images.AsSpan(first * config.Dimensions, x.Length)), progress, stop);
+        DecodeEach(model, latents, labels, (first, _, _, x) => FlowModel.ToBytes(x, config.NBits,
+            images.AsSpan(first * config.Dimensions, x.Length)), progress, stop);
         return images;
     }
 
     /// <summary>
-    /// As <see cref="Decode"/>, and into <paramref name="statistics"/> what the images are like. With <paramref name="encode"/> the continuous images, not their
-    /// bytes, go through the model again: returns the log-likelihood of each in nats, as an evaluation gives it (−D·ln n_bins included), else null.
+    /// As <see cref="Decode"/>, and into <paramref name="statistics"/> what the images are like. With
+    /// <paramref name="encode"/> the continuous images, not their bytes, go through the model again: returns the
+    /// log-likelihood of each in nats, as an evaluation gives it (−D·ln n_bins included), else null.
     /// </summary>
     /// <exception cref="GlowException">The model is conditional and there are no labels.</exception>
-    public static (byte[] Images, double[]? LogLikelihoods) DecodeChecked(FlowModel model, Latents latents, float[]? labels, SampleStatistics statistics,
+    public static (byte[] Images, double[]? LogLikelihoods) DecodeChecked(FlowModel model, Latents latents,
+        float[]? labels, SampleStatistics statistics,
         bool encode, Action<int>? progress = null, CancellationToken stop = default)
     {
         FlowConfig config = model.Config;
@@ -80,7 +90,9 @@ public static class Sampler
         return (images, logLikelihoods);
     }
 
-    /// <summary>The class of each image as the model takes it: all the same, or in turn; null when unconditional.</summary>
+    /// <summary>
+    /// The class of each image as the model takes it: all the same, or in turn; null when unconditional.
+    /// </summary>
     /// <exception cref="GlowException">The model has no such class, or no classes at all.</exception>
     public static float[]? Labels(FlowConfig config, int count, int? label)
     {
@@ -88,16 +100,19 @@ public static class Sampler
             throw new GlowException(config.Classes == 0
                 ? $"sample: class {k} was asked for, but the model is unconditional; leave the class out"
                 : $"sample: there is no class {k}; the model knows 0 to {config.Classes - 1}");
-        return config.Classes == 0 ? null : [.. Enumerable.Range(0, count).Select(i => (float)(label ?? i % config.Classes))];
+        return config.Classes == 0 ? null
+            : [.. Enumerable.Range(0, count).Select(i => (float)(label ?? i % config.Classes))];
     }
 
     // each: index of the first image, its latents, labels and values of a chunk.
-    private static void DecodeEach(FlowModel model, Latents latents, float[]? labels, Action<int, Latents, float[]?, float[]> each, Action<int>? progress,
+    private static void DecodeEach(FlowModel model, Latents latents, float[]? labels,
+        Action<int, Latents, float[]?, float[]> each, Action<int>? progress,
         CancellationToken stop)
     {
         FlowConfig config = model.Config;
         if (config.Classes > 0 && labels is null)
-            throw new GlowException($"decode: the model is conditional on {config.Classes} classes; a label for each image is needed");
+            throw new GlowException(
+                $"decode: the model is conditional on {config.Classes} classes; a label for each image is needed");
         int chunk = ChunkOf(config, latents.Count);
         for (int first = 0; first < latents.Count; first += chunk)
         {
@@ -147,7 +162,8 @@ public static class Sampler
         public void Fill(IBackend backend, int firstImage, int count, View[] eps)
         {
             (first, views) = (firstImage, eps);
-            Arrays = eps[0].Elements.IsEmpty ? [.. eps.Select(static level => ArrayPool<float>.Shared.Rent((int)level.Count))] : null;
+            Arrays = eps[0].Elements.IsEmpty
+                ? [.. eps.Select(static level => ArrayPool<float>.Shared.Rent((int)level.Count))] : null;
             backend.RunOnHost(count, this);
             for (int l = 0; Arrays is not null && l < eps.Length; l++)
             {
@@ -159,16 +175,19 @@ public static class Sampler
         /// <summary>Draws one image's: its levels follow one another in its part of the stream.</summary>
         public void Run(int part)
         {
-            // Channels are quadrupled before they are halved: all levels but the last have even numbers of values, so that none begins within a pair.
+            // Channels are quadrupled before they are halved: all levels but the last have even numbers of values, so
+            // that none begins within a pair.
             ulong image = (ulong)(first + part);
             for (int l = 0, begin = 0; l < config.Levels; l++)
             {
                 int length = Length(config, l);
                 Span<float> level = (Arrays is null ? views[l].Elements : Arrays[l]).Slice(part * length, length);
                 if (config.LatentDensity == PriorKind.Logistic)
-                    Logistic(image * CounterRandom.UniformBlocks(config.Dimensions) + CounterRandom.UniformBlocks(begin), level);
+                    Logistic(image * CounterRandom.UniformBlocks(config.Dimensions)
+                        + CounterRandom.UniformBlocks(begin), level);
                 else
-                    new CounterRandom(key, image * CounterRandom.NormalBlocks(config.Dimensions) + CounterRandom.NormalBlocks(begin)).Normal(level, temperature);
+                    new CounterRandom(key, image * CounterRandom.NormalBlocks(config.Dimensions)
+                        + CounterRandom.NormalBlocks(begin)).Normal(level, temperature);
                 begin += length;
             }
         }

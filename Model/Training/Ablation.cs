@@ -22,18 +22,23 @@ public sealed record AblationVariant(string Permutation, string Coupling)
 public sealed record AblationRun(AblationVariant Variant, ulong Seed, long Parameters, RunMetrics Metrics);
 
 /// <summary>
-/// Trains the six kinds of model from the same seed, on the same images in the same order, each in a run folder of its own
-/// (<c>invconv-affine-seed0</c>): runs that are finished are kept, one that was stopped is continued.
+/// Trains the six kinds of model from the same seed, on the same images in the same order, each in a run folder of
+/// its own (<c>invconv-affine-seed0</c>): runs that are finished are kept, one that was stopped is continued.
 /// </summary>
-public sealed class Ablation(GlowConfig config, TrainOptions options, IImageSource train, IImageSource? validation, string folder)
+public sealed class Ablation(GlowConfig config, TrainOptions options, IImageSource train, IImageSource? validation,
+    string folder)
 {
     /// <summary>The run folder of a variant.</summary>
     public string FolderOf(AblationVariant variant, ulong seed) => Path.Combine(folder, string.Create(
         System.Globalization.CultureInfo.InvariantCulture, $"{variant.Name}-seed{seed}"));
 
-    /// <summary>Trains one variant to the number of steps, or finds it trained; null when <paramref name="stop"/> came first.</summary>
-    /// <exception cref="GlowException">The folder holds a run of other settings or of more steps, or the training failed.</exception>
-    public AblationRun? Run(AblationVariant variant, ulong seed, Device device, ITrainObserver observer, CancellationToken stop)
+    /// <summary>
+    /// Trains one variant to the number of steps, or finds it trained; null when <paramref name="stop"/> came first.
+    /// </summary>
+    /// <exception cref="GlowException">The folder holds a run of other settings or of more steps, or the training
+    /// failed.</exception>
+    public AblationRun? Run(AblationVariant variant, ulong seed, Device device, ITrainObserver observer,
+        CancellationToken stop)
     {
         string path = FolderOf(variant, seed);
         GlowConfig shape = config with { Permutation = variant.Permutation, Coupling = variant.Coupling };

@@ -1,7 +1,8 @@
 namespace GlowGpu.Model.Training;
 
 /// <summary>
-/// Where the images of a run come from, in the words it was started with, so that it can be resumed without them. What the images
+/// Where the images of a run come from, in the words it was started with, so that it can be resumed without them.
+/// What the images
 /// <b>are</b> is settled by their hash (<see cref="DataDescription"/>).
 /// </summary>
 public sealed record DataSource
@@ -18,7 +19,9 @@ public sealed record DataSource
     /// <summary>Only the first so many images; null: all.</summary>
     public int? Limit { get; init; }
 
-    /// <summary>Fraction held out for validation; null: the data's own test set, or a tenth where it has none.</summary>
+    /// <summary>
+    /// Fraction held out for validation; null: the data's own test set, or a tenth where it has none.
+    /// </summary>
     public double? Validation { get; init; }
 
     /// <summary>Names of the classes, where the images have labels.</summary>

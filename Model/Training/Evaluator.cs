@@ -9,27 +9,34 @@ namespace GlowGpu.Model.Training;
 /// <param name="ClassErrors">fraction of wrong class predictions; null when unconditional</param>
 /// <param name="Data">name of the set</param>
 /// <param name="DataHash">its hash</param>
-public sealed record Evaluation(double BitsPerDim, double[] LogLikelihoods, double? ClassErrors, string Data, string DataHash);
+public sealed record Evaluation(double BitsPerDim, double[] LogLikelihoods, double? ClassErrors,
+    string Data, string DataHash);
 
 /// <summary>Evaluates a model on every image of a set, batch by batch.</summary>
 public static class Evaluator
 {
     /// <summary>
-    /// Runs over the set; <paramref name="progress"/> hears the number of images done. The noise of image i depends on seed and i
-    /// only: a result repeats, and does not depend on the batch size.
+    /// Runs over the set; <paramref name="progress"/> hears the number of images done. The noise of image i depends
+    /// on seed and i only: a result repeats, and does not depend on the batch size.
     /// </summary>
     /// <exception cref="GlowException">The images do not fit the model, or one cannot be read.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
     public static Evaluation Run(FlowModel model, IImageSource data, Dequantization dequantize, ulong seed, int batch,
         Action<int>? progress = null, CancellationToken stop = default)
     {
-        return Run(model, data, dequantize, seed, batch, (_, images, noise) => model.Evaluate(images, noise), progress, stop);
+        return Run(model, data, dequantize, seed, batch, (_, images, noise) => model.Evaluate(images, noise),
+            progress, stop);
     }
 
-    /// <summary>As <see cref="Run(FlowModel, IImageSource, Dequantization, ulong, int, Action{int}?, CancellationToken)"/>, keeping every image's latents.</summary>
-    /// <exception cref="GlowException">The images do not fit the model, one cannot be read, or the latents do not fit one array.</exception>
+    /// <summary>
+    /// As <see cref="Run(FlowModel, IImageSource, Dequantization, ulong, int, Action{int}?, CancellationToken)"/>,
+    /// keeping every image's latents.
+    /// </summary>
+    /// <exception cref="GlowException">The images do not fit the model, one cannot be read, or the latents do not fit
+    /// one array.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
-    public static (Latents Latents, Evaluation Evaluation) Encode(FlowModel model, IImageSource data, Dequantization dequantize,
+    public static (Latents Latents, Evaluation Evaluation) Encode(FlowModel model, IImageSource data,
+        Dequantization dequantize,
         ulong seed, int batch, Action<int>? progress = null, CancellationToken stop = default)
     {
         DataFit.Check(model.Config, data);
@@ -41,7 +48,8 @@ public static class Evaluator
             perImage[l] = h * w * c;
             if ((long)data.Count * perImage[l] > Array.MaxLength)
                 throw new GlowException(
-                    $"{data.Name}: the latents of {data.Count} images are too many for one file; at most {Array.MaxLength / perImage[l]} can be encoded at once");
+                    $"{data.Name}: the latents of {data.Count} images are too many for one file; at most "
+                        + $"{Array.MaxLength / perImage[l]} can be encoded at once");
             eps[l] = new float[data.Count * perImage[l]];
         }
         Evaluation evaluation = EncodeEach(model, data, dequantize, seed, batch, (first, latents) =>
@@ -53,12 +61,13 @@ public static class Evaluator
     }
 
     /// <summary>
-    /// As <see cref="Encode"/> without keeping anything: <paramref name="each"/> gets the number of a batch's first image and its latents,
-    /// so that a set of any size can be gone through.
+    /// As <see cref="Encode"/> without keeping anything: <paramref name="each"/> gets the number of a batch's first
+    /// image and its latents, so that a set of any size can be gone through.
     /// </summary>
     /// <exception cref="GlowException">The images do not fit the model, or one cannot be read.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
-    public static Evaluation EncodeEach(FlowModel model, IImageSource data, Dequantization dequantize, ulong seed, int batch,
+    public static Evaluation EncodeEach(FlowModel model, IImageSource data, Dequantization dequantize,
+        ulong seed, int batch,
         Action<int, Latents> each, Action<int>? progress = null, CancellationToken stop = default)
     {
         return Run(model, data, dequantize, seed, batch, (first, images, noise) =>
@@ -89,6 +98,7 @@ public static class Evaluator
             progress?.Invoke(first + images.Count);
         }
         double bits = -logLikelihoods.Average() / (model.Config.Dimensions * Math.Log(2));
-        return new Evaluation(bits, logLikelihoods, model.Config.Classes > 0 ? wrong / data.Count : null, data.Name, data.Hash);
+        return new Evaluation(bits, logLikelihoods, model.Config.Classes > 0 ? wrong / data.Count : null,
+            data.Name, data.Hash);
     }
 }

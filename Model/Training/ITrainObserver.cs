@@ -1,8 +1,11 @@
 namespace GlowGpu.Model.Training;
 
-/// <summary>One step, as written to <c>metrics.jsonl</c>. <c>Loss</c> is bits/dim plus the weighted class term.</summary>
+/// <summary>
+/// One step, as written to <c>metrics.jsonl</c>. <c>Loss</c> is bits/dim plus the weighted class term.
+/// </summary>
 public sealed record StepMetrics(
-    long Step, double Epoch, double Loss, double BitsPerDim, double GradNorm, double Lr, double StepMs, double ImagesPerSecond)
+    long Step, double Epoch, double Loss, double BitsPerDim, double GradNorm, double Lr, double StepMs,
+        double ImagesPerSecond)
 {
     /// <summary>Fraction of wrong class predictions, when the model is conditional.</summary>
     public double? ClassErrors { get; init; }

@@ -5,8 +5,8 @@ using GlowGpu.Engine;
 namespace GlowGpu.Model.Training;
 
 /// <summary>
-/// <c>metrics.jsonl</c>: one JSON object a line, one line a step, and one more for each validation. Every line reaches the
-/// system before the next step begins, so that a killed process loses none.
+/// <c>metrics.jsonl</c>: one JSON object a line, one line a step, and one more for each validation. Every line
+/// reaches the system before the next step begins, so that a killed process loses none.
 /// </summary>
 internal sealed class MetricsFile : IDisposable
 {

@@ -4,7 +4,8 @@ using GlowGpu.Engine;
 namespace GlowGpu.Model.Training;
 
 /// <summary>
-/// Reads and writes a model as one safetensors checkpoint: every parameter and fixed tensor under its name, and in the metadata
+/// Reads and writes a model as one safetensors checkpoint: every parameter and fixed tensor under its name, and in
+/// the metadata
 /// <c>config</c> (JSON), <c>initialized</c> (whether the data-dependent initialisation has run) and <c>step</c>.
 /// </summary>
 public static class ModelFile
@@ -12,16 +13,21 @@ public static class ModelFile
     private const string ConfigKey = "config";
     private const string InitializedKey = "initialized";
 
-    /// <summary>The checkpoint that a path means: the file itself, or of a run folder <c>best.safetensors</c>, else <c>model.safetensors</c>.</summary>
+    /// <summary>
+    /// The checkpoint that a path means: the file itself, or of a run folder <c>best.safetensors</c>, else
+    /// <c>model.safetensors</c>.
+    /// </summary>
     /// <exception cref="GlowException">There is nothing of that kind.</exception>
     public static string Resolve(string path)
     {
         if (!Directory.Exists(path))
-            return File.Exists(path) ? path : throw new GlowException($"{path}: there is no such checkpoint or run folder");
+            return File.Exists(path) ? path
+                : throw new GlowException($"{path}: there is no such checkpoint or run folder");
         string best = Path.Combine(path, RunFolder.BestFile), model = Path.Combine(path, RunFolder.ModelFile);
         return File.Exists(best) ? best
             : File.Exists(model) ? model
-            : throw new GlowException($"{path}: holds neither {RunFolder.BestFile} nor {RunFolder.ModelFile}; a run folder or a checkpoint file is needed");
+            : throw new GlowException($"{path}: holds neither {RunFolder.BestFile} nor {RunFolder.ModelFile}; a run "
+            + "folder or a checkpoint file is needed");
     }
 
     /// <summary>Config of a checkpoint file or run folder, without loading its tensors.</summary>
@@ -32,7 +38,9 @@ public static class ModelFile
         return ReadConfig(reader);
     }
 
-    /// <summary>All metadata of a checkpoint file or run folder: what it was trained on, its step, its bits/dim.</summary>
+    /// <summary>
+    /// All metadata of a checkpoint file or run folder: what it was trained on, its step, its bits/dim.
+    /// </summary>
     /// <exception cref="GlowException">There is no such checkpoint.</exception>
     public static IReadOnlyDictionary<string, string> ReadMetadata(string path)
     {
@@ -41,9 +49,11 @@ public static class ModelFile
     }
 
     /// <summary>
-    /// Loads a checkpoint file, or of a run folder the Polyak average in <c>best.safetensors</c> (else <c>model.safetensors</c>).
+    /// Loads a checkpoint file, or of a run folder the Polyak average in <c>best.safetensors</c> (else
+    /// <c>model.safetensors</c>).
     /// </summary>
-    /// <exception cref="GlowException">The checkpoint is not there, not whole, or its tensors are not those of its config.</exception>
+    /// <exception cref="GlowException">The checkpoint is not there, not whole, or its tensors are not those of its
+    /// config.</exception>
     public static FlowModel Load(string path, Device device)
     {
         using SafeTensorsReader reader = SafeTensorsReader.Open(Resolve(path));
@@ -69,14 +79,16 @@ public static class ModelFile
     {
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         string stored = ReadConfig(reader).ToJson(), own = model.Config.ToJson();
-        if (stored != own) throw new GlowException($"{path}: is a model of config {stored}; the one to be filled has {own}");
+        if (stored != own)
+            throw new GlowException($"{path}: is a model of config {stored}; the one to be filled has {own}");
         CheckTensors(reader, model.Config);
         Fill(reader, model);
     }
 
     /// <summary>Writes a checkpoint in one step.</summary>
     /// <exception cref="GlowException">The file cannot be written.</exception>
-    public static void Save(FlowModel model, string path, long step, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Save(FlowModel model, string path, long step,
+        IReadOnlyDictionary<string, string>? metadata = null)
     {
         SafeTensorsWriter writer = Writer(model, metadata);
         writer.Metadata[Checkpoint.StepKey] = step.ToString(CultureInfo.InvariantCulture);
@@ -95,7 +107,8 @@ public static class ModelFile
             config = ReadConfig(reader) switch
             {
                 GlowConfig glow => glow,
-                FlowConfig other => throw new GlowException($"{path}: is a model of the family {other.Family}; a Glow is needed here"),
+                FlowConfig other => throw new GlowException(
+                    $"{path}: is a model of the family {other.Family}; a Glow is needed here"),
             };
             CheckTensors(reader, config);
             foreach ((string name, _, bool integer) in GlowParameters.ConstantLayout(config))
@@ -113,9 +126,12 @@ public static class ModelFile
         return reader;
     }
 
-    /// <summary>Writes a checkpoint of tensors that lie in host arrays (<c>float[]</c>, <c>int[]</c>), by name, in one step.</summary>
+    /// <summary>
+    /// Writes a checkpoint of tensors that lie in host arrays (<c>float[]</c>, <c>int[]</c>), by name, in one step.
+    /// </summary>
     /// <exception cref="GlowException">The file cannot be written.</exception>
-    internal static void Save(GlowConfig config, bool initialized, IReadOnlyDictionary<string, Array> tensors, string path,
+    internal static void Save(GlowConfig config, bool initialized, IReadOnlyDictionary<string, Array> tensors,
+        string path,
         IReadOnlyDictionary<string, string> metadata)
     {
         SafeTensorsWriter writer = new();
@@ -123,7 +139,8 @@ public static class ModelFile
         writer.Metadata[ConfigKey] = config.ToJson();
         writer.Metadata[InitializedKey] = initialized ? "true" : "false";
         writer.Metadata[Checkpoint.StepKey] = "0";
-        foreach ((string name, int[] shape) in GlowParameters.Layout(config)) writer.Add(name, shape, (float[])tensors[name]);
+        foreach ((string name, int[] shape) in GlowParameters.Layout(config)) writer.Add(name, shape,
+            (float[])tensors[name]);
         foreach ((string name, int length, bool integer) in GlowParameters.ConstantLayout(config))
         {
             if (integer) writer.Add(name, [length], (int[])tensors[name]);
@@ -136,7 +153,8 @@ public static class ModelFile
     internal static SafeTensorsWriter Writer(FlowModel model, IReadOnlyDictionary<string, string>? metadata)
     {
         SafeTensorsWriter writer = new();
-        foreach ((string key, string value) in metadata ?? new Dictionary<string, string>()) writer.Metadata[key] = value;
+        foreach ((string key, string value) in metadata
+            ?? new Dictionary<string, string>()) writer.Metadata[key] = value;
         writer.Metadata[ConfigKey] = model.Config.ToJson();
         writer.Metadata[InitializedKey] = model.Initialized ? "true" : "false";
         foreach (Parameter p in model.Parameters.All) writer.Add(p.Name, p.Shape, model.Parameters.Value(p.Name));
@@ -151,7 +169,8 @@ public static class ModelFile
     private static FlowConfig ReadConfig(SafeTensorsReader reader)
     {
         string json = reader.Metadata.GetValueOrDefault(ConfigKey)
-            ?? throw new GlowException($"{reader.Path}: has no __metadata__.config; a checkpoint of glow train is needed");
+            ?? throw new GlowException(
+            $"{reader.Path}: has no __metadata__.config; a checkpoint of glow train is needed");
         try
         {
             return FlowConfig.FromJson(json);
@@ -169,20 +188,24 @@ public static class ModelFile
         {
             Check(name, shape);
             if (reader.Find(name)!.Type is not (TensorType.F32 or TensorType.F64 or TensorType.F16 or TensorType.BF16))
-                throw new GlowException($"{reader.Path}: tensor '{name}' is {reader.Find(name)!.Type}; a floating-point type is needed");
+                throw new GlowException(
+                    $"{reader.Path}: tensor '{name}' is {reader.Find(name)!.Type}; a floating-point type is needed");
         }
         foreach ((string name, int length, _) in config.ConstantLayout()) Check(name, [length]);
         if (reader.Tensors.FirstOrDefault(t => !expected.Contains(t.Name)) is { } extra)
-            throw new GlowException($"{reader.Path}: holds a tensor '{extra.Name}' that a model of its config does not have");
+            throw new GlowException(
+                $"{reader.Path}: holds a tensor '{extra.Name}' that a model of its config does not have");
 
         void Check(string name, int[] shape)
         {
             expected.Add(name);
             TensorEntry tensor = reader.Find(name)
-                ?? throw new GlowException($"{reader.Path}: lacks the tensor '{name}' [{string.Join(",", shape)}] that its config asks for");
+                ?? throw new GlowException(
+                $"{reader.Path}: lacks the tensor '{name}' [{string.Join(",", shape)}] that its config asks for");
             if (!tensor.HasShape(shape))
                 throw new GlowException(
-                    $"{reader.Path}: tensor '{name}' is [{string.Join(",", tensor.Shape)}]; its config asks for [{string.Join(",", shape)}]");
+                    $"{reader.Path}: tensor '{name}' is [{string.Join(",", tensor.Shape)}]; its config asks for "
+                        + $"[{string.Join(",", shape)}]");
         }
     }
 
@@ -206,7 +229,8 @@ public static class ModelFile
         foreach (int i in order)
         {
             if (i < 0 || i >= order.Length || seen[i])
-                throw new GlowException($"{reader.Path}: tensor '{name}' is not an order of 0 to {order.Length - 1} ({i} is out of place)");
+                throw new GlowException($"{reader.Path}: tensor '{name}' is not an order of 0 to {order.Length - 1} "
+                    + $"({i} is out of place)");
             seen[i] = true;
         }
         return order;
@@ -216,7 +240,8 @@ public static class ModelFile
     {
         float[] signs = reader.ReadFloats(name);
         if (signs.Any(static s => s is not (1 or -1)))
-            throw new GlowException($"{reader.Path}: tensor '{name}' holds {signs.First(static s => s is not (1 or -1))}; every sign must be 1 or -1");
+            throw new GlowException($"{reader.Path}: tensor '{name}' holds "
+                + $"{signs.First(static s => s is not (1 or -1))}; every sign must be 1 or -1");
         return signs;
     }
 }

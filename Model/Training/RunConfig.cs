@@ -23,7 +23,8 @@ public sealed record DataDescription(string Name, string Hash, int Images)
 public sealed record RunConfig
 {
     // What may differ when a run is resumed: when it ends, what it writes along the way, and where its images lie.
-    private static readonly string[] Free = ["epochs", "steps", "minutes", "save_every", "sample_every", "validate_every", "temperature", "source"];
+    private static readonly string[] Free = ["epochs", "steps", "minutes", "save_every", "sample_every",
+        "validate_every", "temperature", "source"];
 
     private static readonly JsonSerializerOptions Options = new()
     {
@@ -71,7 +72,9 @@ public sealed record RunConfig
         }
     }
 
-    /// <summary>Checks that continuing this run as <paramref name="other"/> would not change what it computes.</summary>
+    /// <summary>
+    /// Checks that continuing this run as <paramref name="other"/> would not change what it computes.
+    /// </summary>
     /// <exception cref="GlowException">Something differs; the sentence says what.</exception>
     public void CheckResume(RunConfig other, string folder)
     {
@@ -86,10 +89,12 @@ public sealed record RunConfig
     {
         if (own?.Hash == other?.Hash) return;
         throw new GlowException(
-            $"{folder}: this run's {role} set is {Describe(own)}, not {Describe(other)}; resume it with the same images or start another run in a new folder");
+            $"{folder}: this run's {role} set is {Describe(own)}, not {Describe(other)}; resume it with the same "
+                + "images or start another run in a new folder");
     }
 
-    private static string Describe(DataDescription? set) => set is null ? "none" : $"{set.Name} (hash {set.Hash}, {set.Images} images)";
+    private static string Describe(DataDescription? set) => set is null ? "none"
+        : $"{set.Name} (hash {set.Hash}, {set.Images} images)";
 
     private static void CheckEqual<T>(T own, T other, string folder)
     {
@@ -101,7 +106,8 @@ public sealed record RunConfig
             string a = value?.ToJsonString() ?? "unset", b = theirs[key]?.ToJsonString() ?? "unset";
             if (a != b)
                 throw new GlowException(
-                    $"{folder}: this run was started with {key} {a}, not {b}; resume it with the same value or start another run in a new folder");
+                    $"{folder}: this run was started with {key} {a}, not {b}; resume it with the same value or "
+                        + "start another run in a new folder");
         }
     }
 }

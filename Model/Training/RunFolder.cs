@@ -41,16 +41,21 @@ public sealed class RunFolder
     public string SamplePath(long step) =>
         System.IO.Path.Combine(Path, "samples", string.Create(CultureInfo.InvariantCulture, $"step-{step:D6}.png"));
 
-    /// <summary>Creates the folder if need be. A new run refuses a folder that already holds one, unless resuming.</summary>
-    /// <exception cref="GlowException">The folder holds a run and a new one is wanted, or the other way round.</exception>
+    /// <summary>
+    /// Creates the folder if need be. A new run refuses a folder that already holds one, unless resuming.
+    /// </summary>
+    /// <exception cref="GlowException">The folder holds a run and a new one is wanted, or the other way
+    /// round.</exception>
     public static RunFolder Create(string path, bool resume)
     {
         RunFolder run = new(path);
         if (File.Exists(path)) throw new GlowException($"{path}: is a file; a run needs a folder");
-        // A run that was killed before its first checkpoint left only its config: it may be resumed and may be started over.
+        // A run that was killed before its first checkpoint left only its config: it may be resumed and may be
+        // started over.
         bool trained = File.Exists(run.Checkpoint.ModelPath) || File.Exists(run.BestPath);
         if (!resume && trained)
-            throw new GlowException($"{path}: already holds a run; add --resume to continue it or choose another folder");
+            throw new GlowException(
+                $"{path}: already holds a run; add --resume to continue it or choose another folder");
         if (resume && !trained && !File.Exists(run.ConfigPath))
             throw new GlowException($"{path}: holds no run to continue; leave out --resume to start one");
         try
@@ -94,7 +99,8 @@ public sealed class RunFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new GlowException($"{Path}: another process is training in this folder, or it cannot be written ({e.Message.TrimEnd('.')})", e);
+            throw new GlowException($"{Path}: another process is training in this folder, or it cannot be written "
+                + $"({e.Message.TrimEnd('.')})", e);
         }
     }
 }

@@ -30,8 +30,8 @@ internal sealed class StepRunner : IDisposable
         double? average = options.PolyakEpochs > 0
             ? Math.Clamp(1 - 1 / (StepsPerEpoch * options.PolyakEpochs), 0, 1 - 1e-7)
             : null;
-        // Never below beta1: a second moment that forgets faster than the first lets the update of a parameter whose gradient
-        // fades grow as (beta1/beta2)^t. The formula would give that in sets of a few batches.
+        // Never below beta1: a second moment that forgets faster than the first lets the update of a parameter whose
+        // gradient fades grow as (beta1/beta2)^t. The formula would give that in sets of a few batches.
         double beta2 = options.Beta2 ?? Math.Max(average ?? 0.999, options.Beta1);
         Optimizer = options.Optimizer == "adam"
             ? new Adam(backend, model.Parameters, options.Beta1, beta2, options.Epsilon, average)
@@ -55,7 +55,10 @@ internal sealed class StepRunner : IDisposable
         return Last.Value;
     }
 
-    /// <summary>Does the step after <paramref name="state"/> and moves it on. Without a finite loss and gradient nothing is updated.</summary>
+    /// <summary>
+    /// Does the step after <paramref name="state"/> and moves it on. Without a finite loss and gradient nothing is
+    /// updated.
+    /// </summary>
     public StepMetrics Run(ref TrainingState state)
     {
         long begin = Stopwatch.GetTimestamp();
@@ -63,12 +66,14 @@ internal sealed class StepRunner : IDisposable
         peeked = null;
         long step = state.Step + 1;
         double rate = schedule.At(step);
-        TrainingResult result = model.Train(batch, noise, options.Memory, ClassWeightAt(step), Optimizer, rate, options.ClipNorm);
+        TrainingResult result = model.Train(batch, noise, options.Memory, ClassWeightAt(step), Optimizer, rate,
+            options.ClipNorm);
         state = state with
         {
             Step = step,
             Updates = Optimizer.Updates,
-            NoiseCounter = state.NoiseCounter + CounterRandom.UniformBlocks((long)batch.Count * model.Config.Dimensions),
+            NoiseCounter = state.NoiseCounter
+                + CounterRandom.UniformBlocks((long)batch.Count * model.Config.Dimensions),
             SkippedInRow = result.Updated ? 0 : state.SkippedInRow + 1,
         };
         double milliseconds = Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
@@ -80,7 +85,10 @@ internal sealed class StepRunner : IDisposable
         };
     }
 
-    /// <summary>Whether the weights give a finite loss on the last batch: what a step's own loss says only of the weights before it.</summary>
+    /// <summary>
+    /// Whether the weights give a finite loss on the last batch: what a step's own loss says only of the weights
+    /// before it.
+    /// </summary>
     public bool WeightsAreGood()
     {
         if (Last is not (Batch batch, Noise noise)) return true;
@@ -103,12 +111,14 @@ internal sealed class StepRunner : IDisposable
             return model.FirstNonFiniteLayer(batch, noise) is { } layer
                 ? $"the first layer whose output is not finite is {layer}"
                 : model.Parameters.All.Any(static p => p.IsStatistic)
-                    ? "every layer's output is finite with the running statistics, but the loss or gradient with those of the batch is not"
+                    ? "every layer's output is finite with the running statistics, but the loss or gradient with "
+                    + "those of the batch is not"
                     : "every layer's output is finite, but the gradient is not";
         }
         catch (ArithmeticException e)
         {
-            // A channel mixing matrix that cannot be inverted is found before any layer runs; the message begins with its step.
+            // A channel mixing matrix that cannot be inverted is found before any layer runs; the message begins with
+            // its step.
             return $"the first layer whose output is not finite is {e.Message.Split(';')[0]}";
         }
     }
@@ -121,8 +131,9 @@ internal sealed class StepRunner : IDisposable
     }
 
     /// <summary>
-    /// Weight of the class term at a step, counted from 1. It rises from 0: before the latents mean anything the class term's gradient is noise that
-    /// the likelihood cannot hold against.
+    /// Weight of the class term at a step, counted from 1. It rises from 0: before the latents mean anything the
+    /// class term's gradient is noise that the likelihood cannot hold against.
     /// </summary>
-    internal double ClassWeightAt(long step) => options.ClassWeight * Math.Min(1, step / (double)Math.Max(1, options.ClassRamp ?? StepsPerEpoch));
+    internal double ClassWeightAt(long step) => options.ClassWeight * Math.Min(1,
+        step / (double)Math.Max(1, options.ClassRamp ?? StepsPerEpoch));
 }

@@ -2,7 +2,9 @@ using GlowGpu.Engine;
 
 namespace GlowGpu.Model.Training;
 
-/// <summary>Everything a run needs besides model and data; stored in <c>config.json</c> so that a resume cannot differ.</summary>
+/// <summary>
+/// Everything a run needs besides model and data; stored in <c>config.json</c> so that a resume cannot differ.
+/// </summary>
 public sealed record TrainOptions
 {
     /// <summary>Images per step.</summary>
@@ -17,7 +19,9 @@ public sealed record TrainOptions
     /// <summary>Decay of the first moment.</summary>
     public double Beta1 { get; init; } = 0.9;
 
-    /// <summary>Decay of the second moment; null: 1 − 1/(steps_per_epoch·polyak_epochs), but not below <see cref="Beta1"/>.</summary>
+    /// <summary>
+    /// Decay of the second moment; null: 1 − 1/(steps_per_epoch·polyak_epochs), but not below <see cref="Beta1"/>.
+    /// </summary>
     public double? Beta2 { get; init; }
 
     /// <summary>ε of the optimizer.</summary>
@@ -56,7 +60,10 @@ public sealed record TrainOptions
     /// <summary>Weight of the class cross-entropy (bits) in the loss.</summary>
     public double ClassWeight { get; init; }
 
-    /// <summary>Steps over which <see cref="ClassWeight"/> rises linearly from 0; 0: full from the start; null: the first epoch.</summary>
+    /// <summary>
+    /// Steps over which <see cref="ClassWeight"/> rises linearly from 0; 0: full from the start; null: the first
+    /// epoch.
+    /// </summary>
     public long? ClassRamp { get; init; }
 
     /// <summary>Checkpoint every so many steps.</summary>
@@ -78,7 +85,8 @@ public sealed record TrainOptions
     public DataSource? Source { get; init; }
 
     /// <summary>Checks every value.</summary>
-    /// <exception cref="GlowException">One is out of its range; the sentence says which and what is allowed.</exception>
+    /// <exception cref="GlowException">One is out of its range; the sentence says which and what is
+    /// allowed.</exception>
     public TrainOptions Validate()
     {
         AtLeast("batch", Batch, 1);

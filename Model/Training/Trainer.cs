@@ -8,15 +8,17 @@ namespace GlowGpu.Model.Training;
 public enum TrainEnd { Finished, Interrupted, TimeUp }
 
 /// <summary>How a run ended; <c>ValidationBitsPerDim</c> is the best so far.</summary>
-public sealed record TrainOutcome(TrainEnd End, long Step, double Epoch, double LastBitsPerDim, double? ValidationBitsPerDim);
+public sealed record TrainOutcome(TrainEnd End, long Step, double Epoch, double LastBitsPerDim,
+    double? ValidationBitsPerDim);
 
 /// <summary>
-/// Trains a model in a run folder. Everything it computes is a function of model, data, options and seed: a run that was
-/// interrupted or killed and resumed writes the same weights and the same metrics (times aside) as one that was not.
+/// Trains a model in a run folder. Everything it computes is a function of model, data, options and seed: a run that
+/// was interrupted or killed and resumed writes the same weights and the same metrics (times aside) as one that was
+/// not.
 /// </summary>
 /// <remarks>
-/// After a step come, each when due, its row in the metrics, validation, samples and the checkpoint, in this order: whatever
-/// the checkpoint stands for is on disk before it, and what a kill left behind after it is done again.
+/// After a step come, each when due, its row in the metrics, validation, samples and the checkpoint, in this order:
+/// whatever the checkpoint stands for is on disk before it, and what a kill left behind after it is done again.
 /// </remarks>
 public sealed class Trainer : IDisposable
 {
@@ -38,7 +40,9 @@ public sealed class Trainer : IDisposable
     private long sampledStep;
     private double lastBitsPerDim = double.NaN;
 
-    /// <summary>A new run, or with <paramref name="resume"/> the continuation of the one in <paramref name="run"/>.</summary>
+    /// <summary>
+    /// A new run, or with <paramref name="resume"/> the continuation of the one in <paramref name="run"/>.
+    /// </summary>
     /// <param name="model">the model to train; a resumed run overwrites its weights</param>
     /// <param name="train">training set</param>
     /// <param name="validation">validation set, or null</param>
@@ -46,7 +50,8 @@ public sealed class Trainer : IDisposable
     /// <param name="run">where everything is written</param>
     /// <param name="observer">hears of every step</param>
     /// <param name="resume">continue the run in the folder</param>
-    /// <exception cref="GlowException">Images, options or the run in the folder do not fit; the sentence says what.</exception>
+    /// <exception cref="GlowException">Images, options or the run in the folder do not fit; the sentence says
+    /// what.</exception>
     public Trainer(FlowModel model, IImageSource train, IImageSource? validation, TrainOptions options, RunFolder run,
         ITrainObserver observer, bool resume)
     {
@@ -71,7 +76,8 @@ public sealed class Trainer : IDisposable
             StartStep = pair?.Step ?? 0;
             opened.Push(steps = new StepRunner(model, train, options, StartStep));
             if (StartStep > TotalSteps)
-                throw new GlowException($"{run.Path}: is at step {StartStep} already, past the {TotalSteps} asked for; steps and epochs count from the start of the run");
+                throw new GlowException($"{run.Path}: is at step {StartStep} already, past the {TotalSteps} asked "
+                    + "for; steps and epochs count from the start of the run");
             if (pair is not null)
             {
                 ModelFile.LoadInto(model, pair.ModelPath);
@@ -81,7 +87,8 @@ public sealed class Trainer : IDisposable
             validator = new Validator(model, steps.Optimizer, train, validation, options, run);
             run.WriteConfig(config);
             opened.Push(metrics = new MetricsFile(run.MetricsPath, pair?.Step ?? -1, config.Validation));
-            if (pair is not null) lastBitsPerDim = RunMetrics.Read(run).Steps.LastOrDefault(s => s.Step <= StartStep, (0, double.NaN)).BitsPerDim;
+            if (pair is not null) lastBitsPerDim = RunMetrics.Read(run).Steps.LastOrDefault(s => s.Step <= StartStep,
+                (0, double.NaN)).BitsPerDim;
         }
         catch
         {
@@ -107,10 +114,13 @@ public sealed class Trainer : IDisposable
 
     private bool Complete => state.Step >= TotalSteps;
 
-    /// <summary>Runs until epochs, steps or minutes are used up or <paramref name="stop"/> is signalled (then: finish the step, save, return).</summary>
+    /// <summary>
+    /// Runs until epochs, steps or minutes are used up or <paramref name="stop"/> is signalled (then: finish the
+    /// step, save, return).
+    /// </summary>
     /// <exception cref="GlowException">
-    /// Loss or gradient was not finite three times in a row, an image could not be read, or a file not be written; the last good
-    /// checkpoint is kept.
+    /// Loss or gradient was not finite three times in a row, an image could not be read, or a file not be written;
+    /// the last good checkpoint is kept.
     /// </exception>
     public TrainOutcome Run(CancellationToken stop)
     {
@@ -118,13 +128,15 @@ public sealed class Trainer : IDisposable
         if (saved is null) Begin();
         else AfterStep(last: false, stop);
         bool timeUp = false;
-        while (!Complete && !stop.IsCancellationRequested && !(timeUp = Stopwatch.GetElapsedTime(begin).TotalMinutes >= options.Minutes))
+        while (!Complete && !stop.IsCancellationRequested
+            && !(timeUp = Stopwatch.GetElapsedTime(begin).TotalMinutes >= options.Minutes))
         {
             Step();
             AfterStep(last: Complete, stop);
         }
         AfterStep(last: Complete || timeUp, stop);
-        TrainEnd end = stop.IsCancellationRequested ? TrainEnd.Interrupted : timeUp ? TrainEnd.TimeUp : TrainEnd.Finished;
+        TrainEnd end = stop.IsCancellationRequested ? TrainEnd.Interrupted : timeUp ? TrainEnd.TimeUp
+            : TrainEnd.Finished;
         return new TrainOutcome(end, state.Step, Epoch, lastBitsPerDim, state.BestBitsPerDim);
     }
 
@@ -137,13 +149,15 @@ public sealed class Trainer : IDisposable
     private CheckpointPair? Recover(ref RunConfig config)
     {
         RunConfig stored = run.ReadConfig()
-            ?? throw new GlowException($"{run.ConfigPath}: is missing; without the options it was started with a run cannot be continued");
+            ?? throw new GlowException(
+            $"{run.ConfigPath}: is missing; without the options it was started with a run cannot be continued");
         stored.CheckResume(config, run.Path);
         CheckpointPair? pair = run.Checkpoint.Recover();
         if (pair is null)
         {
             if (stored.FromCheckpoint && !config.FromCheckpoint)
-                throw new GlowException($"{run.Path}: began from another model's weights and was stopped before its first checkpoint; start it again with the same --init");
+                throw new GlowException($"{run.Path}: began from another model's weights and was stopped before its "
+                    + "first checkpoint; start it again with the same --init");
             observer.OnMessage($"{run.Path} was stopped before its first checkpoint; starting from step 0");
         }
         else
@@ -169,16 +183,19 @@ public sealed class Trainer : IDisposable
         observer.OnStep(step);
         if (state.SkippedInRow < MostSkippedInRow) return;
         string kept = saved is null ? "no checkpoint was written"
-            : $"the checkpoint of step {saved.Step} is kept, and a new run can start from it with --init {run.Checkpoint.ModelPath} and a lower --lr";
+            : $"the checkpoint of step {saved.Step} is kept, and a new run can start from it with --init "
+            + $"{run.Checkpoint.ModelPath} and a lower --lr";
         throw new GlowException(
-            $"training: loss or gradient was not finite in the steps {state.Step - MostSkippedInRow + 1} to {state.Step}; {steps.Culprit()}; {kept}");
+            $"training: loss or gradient was not finite in the steps {state.Step - MostSkippedInRow + 1} to "
+                + $"{state.Step}; {steps.Culprit()}; {kept}");
     }
 
     // Doing it again changes nothing: what is due and done already is left out.
     private void AfterStep(bool last, CancellationToken stop)
     {
         bool validated = false;
-        if (validation is not null && state.ValidatedStep != state.Step && (last || ValidationDue) && !stop.IsCancellationRequested)
+        if (validation is not null && state.ValidatedStep != state.Step && (last || ValidationDue)
+            && !stop.IsCancellationRequested)
         {
             validated = Validate(stop);
         }
@@ -187,7 +204,8 @@ public sealed class Trainer : IDisposable
         if (saveDue && attempted != state) Save();
     }
 
-    private bool ValidationDue => state.Step > 0 && state.Step % (options.ValidateEvery > 0 ? options.ValidateEvery : StepsPerEpoch) == 0;
+    private bool ValidationDue => state.Step > 0 && state.Step % (options.ValidateEvery > 0 ? options.ValidateEvery
+        : StepsPerEpoch) == 0;
 
     // Cut short it counts as not done; the resumed run does it first thing.
     private bool Validate(CancellationToken stop)

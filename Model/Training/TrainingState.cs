@@ -5,8 +5,8 @@ using GlowGpu.Kernels;
 namespace GlowGpu.Model.Training;
 
 /// <summary>
-/// Where a run stands besides its weights: with the optimizer's buffers everything that a resumed run needs to go on bit for
-/// bit.
+/// Where a run stands besides its weights: with the optimizer's buffers everything that a resumed run needs to go on
+/// bit for bit.
 /// </summary>
 internal sealed record TrainingState
 {
@@ -47,7 +47,8 @@ internal sealed record TrainingState
         if (BestBitsPerDim is double best) Set("best_bits_per_dim", best);
         return writer;
 
-        void Set(string key, IFormattable value) => writer.Metadata[key] = value.ToString(null, CultureInfo.InvariantCulture);
+        void Set(string key, IFormattable value) => writer.Metadata[key] = value.ToString(null,
+            CultureInfo.InvariantCulture);
     }
 
     /// <summary>Reads a state file and fills the optimizer's buffers.</summary>
@@ -63,7 +64,8 @@ internal sealed record TrainingState
             {
                 string key = $"{name}.{p.Name}";
                 if (reader.Find(key) is not { Type: TensorType.F32 } tensor || !tensor.HasShape(p.Shape))
-                    throw new GlowException($"{path}: tensor '{key}' is missing or not F32 [{string.Join(",", p.Shape)}]; the state of this model is needed");
+                    throw new GlowException($"{path}: tensor '{key}' is missing or not F32 "
+                        + $"[{string.Join(",", p.Shape)}]; the state of this model is needed");
                 view.Buffer.Write(view.Offset + p.Offset, reader.ReadFloats(key));
             }
         }
@@ -74,7 +76,8 @@ internal sealed record TrainingState
             NoiseCounter = Parse<ulong>("noise_counter"),
             SkippedInRow = Parse<int>("skipped_in_row"),
             ValidatedStep = Parse<long>("validated_step"),
-            BestBitsPerDim = reader.Metadata.ContainsKey("best_bits_per_dim") ? Parse<double>("best_bits_per_dim") : null,
+            BestBitsPerDim = reader.Metadata.ContainsKey("best_bits_per_dim") ? Parse<double>("best_bits_per_dim")
+                : null,
         };
         optimizer.Resume(state.Updates);
         return state;
@@ -82,7 +85,8 @@ internal sealed record TrainingState
         string Get(string key) => reader.Metadata.GetValueOrDefault(key)
             ?? throw new GlowException($"{path}: has no __metadata__.{key}; the state of a run is needed");
 
-        T Parse<T>(string key) where T : IParsable<T> => T.TryParse(Get(key), CultureInfo.InvariantCulture, out T? value)
+        T Parse<T>(string key) where T : IParsable<T> => T.TryParse(Get(key), CultureInfo.InvariantCulture,
+            out T? value)
             ? value
             : throw new GlowException($"{path}: __metadata__.{key} is '{Get(key)}'; a number is needed");
     }

@@ -6,21 +6,25 @@ using GlowGpu.Model.Sampling;
 namespace GlowGpu.Model.Training;
 
 /// <summary>
-/// Everything a run does with the weights that are meant to be used: validation, the best checkpoint, sample grids. That is
-/// the Polyak average where one is kept, put in place for the time and taken out again.
+/// Everything a run does with the weights that are meant to be used: validation, the best checkpoint, sample grids.
+/// That is the Polyak average where one is kept, put in place for the time and taken out again.
 /// </summary>
-internal sealed class Validator(FlowModel model, IOptimizer optimizer, IImageSource train, IImageSource? data, TrainOptions options, RunFolder run)
+internal sealed class Validator(FlowModel model, IOptimizer optimizer, IImageSource train, IImageSource? data,
+    TrainOptions options, RunFolder run)
 {
     // Sixty-four small images, sixteen large ones: about a screen either way.
     private const int LargeImage = 64;
 
-    /// <summary>Bits/dim of the validation set; the weights are saved as the best when below <paramref name="best"/>.</summary>
+    /// <summary>
+    /// Bits/dim of the validation set; the weights are saved as the best when below <paramref name="best"/>.
+    /// </summary>
     /// <exception cref="ArithmeticException">The weights cannot be used.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was signalled.</exception>
     public ValidationMetrics Validate(long step, double epoch, double? best, CancellationToken stop)
     {
         using IDisposable? average = optimizer.Average?.Use();
-        Evaluation evaluation = Evaluator.Run(model, data!, options.Dequantize, options.Seed, options.Batch, null, stop);
+        Evaluation evaluation = Evaluator.Run(model, data!, options.Dequantize, options.Seed, options.Batch, null,
+            stop);
         // NaN is never the best.
         bool better = evaluation.BitsPerDim < (best ?? double.PositiveInfinity);
         if (better)
@@ -45,7 +49,9 @@ internal sealed class Validator(FlowModel model, IOptimizer optimizer, IImageSou
         Save(step, []);
     }
 
-    /// <summary>Writes the grid of a step, always from the same latents; null when images of so many channels cannot be drawn.</summary>
+    /// <summary>
+    /// Writes the grid of a step, always from the same latents; null when images of so many channels cannot be drawn.
+    /// </summary>
     /// <exception cref="ArithmeticException">The weights cannot be used.</exception>
     public string? WriteSamples(long step)
     {
@@ -55,7 +61,8 @@ internal sealed class Validator(FlowModel model, IOptimizer optimizer, IImageSou
         using IDisposable? average = optimizer.Average?.Use();
         byte[] images = Sampler.Sample(model, columns * columns, options.Temperature, options.Seed);
         string path = run.SamplePath(step);
-        ImageFile.WriteGrid(path, images, columns * columns, config.Height, config.ImageWidth, config.Channels, columns);
+        ImageFile.WriteGrid(path, images, columns * columns, config.Height, config.ImageWidth,
+            config.Channels, columns);
         return path;
     }
 

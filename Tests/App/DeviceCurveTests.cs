@@ -5,7 +5,9 @@ using NUnit.Framework;
 
 namespace GlowGpu.Tests.App;
 
-/// <summary>A run on a GPU backend follows the host's loss curve: same images, same noise, same weights to begin with.</summary>
+/// <summary>
+/// A run on a GPU backend follows the host's loss curve: same images, same noise, same weights to begin with.
+/// </summary>
 [TestFixture]
 public sealed class DeviceCurveTests
 {
@@ -13,10 +15,12 @@ public sealed class DeviceCurveTests
     private const double Tolerance = 1e-3;
 
     // The tiny preset's network, narrower: a processor's OpenCL device has a tenth of the host's speed.
-    private const string Run = "train --data demo --limit 512 --validation 0 --levels 3 --depth 4 --width 32 --bits 5 --batch 16 --optimizer adam --lr 1e-3 --warmup-epochs 1 --seed 3 --precision fp32";
+    private const string Run = "train --data demo --limit 512 --validation 0 --levels 3 --depth 4 --width 32 --bits "
+        + "5 --batch 16 --optimizer adam --lr 1e-3 --warmup-epochs 1 --seed 3 --precision fp32";
 
     private static IEnumerable<TestCaseData> Kinds =>
-        Devices.Usable.Select(static c => (TestDevice)c.Arguments[0]!).Where(static d => d.Kind is DeviceKind.Gpu or DeviceKind.Processor)
+        Devices.Usable.Select(static c => (TestDevice)c.Arguments[0]!).Where(static d => d.Kind is DeviceKind.Gpu
+            or DeviceKind.Processor)
             .Select(static d => new TestCaseData(d.Name).SetCategory(d.Category));
 
     [TestCaseSource(nameof(Kinds))]

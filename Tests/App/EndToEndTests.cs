@@ -32,10 +32,13 @@ public sealed class EndToEndTests
             Assert.That(result.GetProperty("validation_bits_per_dim").GetDouble(), Is.InRange(0.1, 20));
             Assert.That(result.GetProperty("data_hash").GetString(), Does.Match("^[0-9a-f]{12}$"));
             Assert.That(result.GetProperty("validation_data_hash").GetString(), Does.Match("^[0-9a-f]{12}$"));
-            Assert.That(result.GetProperty("samples").GetString(), Is.EqualTo(Path.Combine(run.Run, "samples", "step-000005.png")));
-            foreach (string file in new[] { "model.safetensors", "best.safetensors", "state.safetensors", "config.json", "samples/step-000005.png" })
+            Assert.That(result.GetProperty("samples").GetString(),
+                Is.EqualTo(Path.Combine(run.Run, "samples", "step-000005.png")));
+            foreach (string file in new[] { "model.safetensors", "best.safetensors", "state.safetensors",
+                "config.json", "samples/step-000005.png" })
                 Assert.That(Path.Combine(run.Run, file), Does.Exist);
-            Assert.That(File.ReadLines(Path.Combine(run.Run, "metrics.jsonl")).Count(static l => l.Contains("grad_norm")), Is.EqualTo(5));
+            Assert.That(File.ReadLines(Path.Combine(run.Run, "metrics.jsonl"))
+                .Count(static l => l.Contains("grad_norm")), Is.EqualTo(5));
         }
         // Beside every bits/dim on standard error stands the set's name and hash.
         string[] bits = [.. run.Training.Error.Split('\n').Where(static l => l.Contains("bits/dim"))];
@@ -46,13 +49,15 @@ public sealed class EndToEndTests
     [Test]
     public void Eval_gives_every_image_its_likelihood()
     {
-        JsonElement result = run.Glow("eval --model RUN --data ARRAY --dequantize center --device cpu --batch 2 --json").Json();
+        JsonElement result = run.Glow(
+            "eval --model RUN --data ARRAY --dequantize center --device cpu --batch 2 --json").Json();
         double[] nats = Doubles(result.GetProperty("log_likelihoods"));
         using (Assert.EnterMultipleScope())
         {
             Assert.That(nats, Has.Length.EqualTo(TinyRun.Images));
             Assert.That(result.GetProperty("count").GetInt32(), Is.EqualTo(TinyRun.Images));
-            Assert.That(result.GetProperty("bits_per_dim").GetDouble(), Is.EqualTo(-nats.Average() / (768 * Math.Log(2))).Within(1e-9));
+            Assert.That(result.GetProperty("bits_per_dim").GetDouble(),
+                Is.EqualTo(-nats.Average() / (768 * Math.Log(2))).Within(1e-9));
             Assert.That(result.GetProperty("data").GetString(), Is.EqualTo("images.npy"));
             Assert.That(result.GetProperty("data_hash").GetString(), Is.EqualTo(NumpyFile.Open(run.Array).Hash));
         }
@@ -73,32 +78,41 @@ public sealed class EndToEndTests
         }
         CommandRun eval = run.Glow("eval --model FILE/singular.safetensors --data ARRAY --device cpu");
         Assert.That(eval.Code, Is.EqualTo(1));
-        Assert.That(eval.Error.Trim(), Does.Match(@"^glow eval: levels\.1\.steps\.0: the channel mixing matrix is singular \([^\n]+$"));
+        Assert.That(eval.Error.Trim(),
+            Does.Match(@"^glow eval: levels\.1\.steps\.0: the channel mixing matrix is singular \([^\n]+$"));
     }
 
     [Test]
     public void A_batch_beyond_the_set_is_the_set()
     {
-        CommandRun train = run.Glow($"train --data ARRAY --steps 1 --validation 0 --sample-every 5 {TinyRun.Small.Replace("--batch 8", "--batch 1000", StringComparison.Ordinal)} --out FILE/few").Succeeds();
-        Assert.That(train.Error, Does.Match("(?m)^batch 5 \\(every image: there are fewer than 1,000\\), predicted memory [^\n]+$"));
+        CommandRun train = run.Glow("train --data ARRAY --steps 1 --validation 0 --sample-every 5 "
+            + $"{TinyRun.Small.Replace("--batch 8", "--batch 1000", StringComparison.Ordinal)} --out FILE/few")
+            .Succeeds();
+        Assert.That(train.Error,
+            Does.Match("(?m)^batch 5 \\(every image: there are fewer than 1,000\\), predicted memory [^\n]+$"));
     }
 
-    [TestCase(24, 20, "pictures: its images are cropped and resized to 16×16 (the first is 24×20); what follows is about those")]
+    [TestCase(24, 20,
+        "pictures: its images are cropped and resized to 16×16 (the first is 24×20); what follows is about those")]
     [TestCase(16, 16, "")]
     public void Whoever_measures_resized_images_is_told_so(int height, int width, string expected)
     {
         Directory.CreateDirectory(run.File("pictures"));
-        foreach (string name in new[] { "a", "b" }) ImageFile.WritePng(run.File($"pictures/{name}.png"), new byte[height * width * 3], height, width, 3);
+        foreach (string name in new[] { "a", "b" }) ImageFile.WritePng(run.File($"pictures/{name}.png"),
+            new byte[height * width * 3], height, width, 3);
         CommandRun eval = run.Glow("eval --model RUN --data FILE/pictures --device cpu").Succeeds();
-        Assert.That(eval.Error.Split('\n').Where(static l => l.Contains("resized", StringComparison.Ordinal)).Select(static l => l.Trim()),
+        Assert.That(eval.Error.Split('\n').Where(static l => l.Contains("resized", StringComparison.Ordinal))
+            .Select(static l => l.Trim()),
             Is.EqualTo(expected.Length > 0 ? new[] { expected } : []));
     }
 
     [Test]
     public void Eval_takes_the_test_split_unless_told_otherwise()
     {
-        string first = run.Glow("eval --model RUN --data demo --limit 3 --device cpu --json").Json().GetProperty("data").GetString()!;
-        string other = run.Glow("eval --model RUN --data demo --limit 3 --split train --device cpu --json").Json().GetProperty("data").GetString()!;
+        string first = run.Glow("eval --model RUN --data demo --limit 3 --device cpu --json").Json()
+            .GetProperty("data").GetString()!;
+        string other = run.Glow("eval --model RUN --data demo --limit 3 --split train --device cpu --json").Json()
+            .GetProperty("data").GetString()!;
         Assert.That(first, Does.StartWith("demo/test"));
         Assert.That(other, Does.StartWith("demo/train"));
     }
@@ -106,18 +120,22 @@ public sealed class EndToEndTests
     [Test]
     public void Decode_undoes_encode()
     {
-        JsonElement encoded = run.Glow("encode --model RUN --data ARRAY --out FILE/z.safetensors --device cpu --json").Json();
-        double[] evaluated = Doubles(run.Glow("eval --model RUN --data ARRAY --dequantize center --device cpu --json").Json().GetProperty("log_likelihoods"));
+        JsonElement encoded = run.Glow("encode --model RUN --data ARRAY --out FILE/z.safetensors --device cpu --json")
+            .Json();
+        double[] evaluated = Doubles(run.Glow("eval --model RUN --data ARRAY --dequantize center --device cpu --json")
+            .Json().GetProperty("log_likelihoods"));
         Assert.That(Doubles(encoded.GetProperty("log_likelihoods")), Is.EqualTo(evaluated).Within(1e-6).Percent);
         using (SafeTensorsReader latents = SafeTensorsReader.Open(run.File("z.safetensors")))
         {
             Assert.That(latents.Find("eps0")!.Shape, Is.EqualTo(new[] { 5, 8, 8, 6 }));
             Assert.That(latents.Find("eps1")!.Shape, Is.EqualTo(new[] { 5, 4, 4, 24 }));
         }
-        JsonElement decoded = run.Glow("decode --model RUN --latents FILE/z.safetensors --out FILE/back.npy --device cpu --json").Json();
+        JsonElement decoded = run.Glow(
+            "decode --model RUN --latents FILE/z.safetensors --out FILE/back.npy --device cpu --json").Json();
         Assert.That(decoded.GetProperty("count").GetInt32(), Is.EqualTo(5));
         Assert.That(Bytes(run.File("back.npy")), Is.EqualTo(run.Pixels));
-        run.Glow("decode --model RUN --latents FILE/z.safetensors --out FILE/back.png --columns 5 --device cpu").Succeeds();
+        run.Glow("decode --model RUN --latents FILE/z.safetensors --out FILE/back.png --columns 5 --device cpu")
+            .Succeeds();
         Assert.That(Cell(run.File("back.png"), 4, 5), Is.EqualTo(run.Pixels[(4 * 768)..]));
     }
 
@@ -125,7 +143,8 @@ public sealed class EndToEndTests
     public void Sample_writes_arrays_folders_and_grids_and_repeats_itself()
     {
         run.Glow("sample --model RUN --count 3 --seed 7 --out FILE/s.npy --device cpu").Succeeds();
-        JsonElement result = run.Glow("sample --model RUN --count 4 --seed 7 --out FILE/s4.npy --device cpu --json").Json();
+        JsonElement result = run.Glow("sample --model RUN --count 4 --seed 7 --out FILE/s4.npy --device cpu --json")
+            .Json();
         run.Glow("sample --model RUN --count 3 --seed 7 --out FILE/sdir --device cpu").Succeeds();
         run.Glow("sample --model RUN --count 3 --seed 7 --columns 3 --out FILE/s.png --device cpu").Succeeds();
         byte[] three = Bytes(run.File("s.npy"));
@@ -141,7 +160,8 @@ public sealed class EndToEndTests
     [Test]
     public void Temperatures_are_rows_of_the_same_noise()
     {
-        JsonElement result = run.Glow("sample --model RUN --count 2 --temperatures 0,0.5,1 --out FILE/t.npy --device cpu --json").Json();
+        JsonElement result = run.Glow(
+            "sample --model RUN --count 2 --temperatures 0,0.5,1 --out FILE/t.npy --device cpu --json").Json();
         run.Glow("sample --model RUN --count 2 --temperature 0.5 --out FILE/half.npy --device cpu").Succeeds();
         byte[] rows = Bytes(run.File("t.npy"));
         using (Assert.EnterMultipleScope())
@@ -157,7 +177,9 @@ public sealed class EndToEndTests
     [Test]
     public void Interpolate_starts_and_ends_at_its_images()
     {
-        JsonElement result = run.Glow("interpolate --model RUN --data ARRAY --pair 1,3 --steps 5 --out FILE/walk.png --device cpu --json").Json();
+        JsonElement result = run.Glow(
+            "interpolate --model RUN --data ARRAY --pair 1,3 --steps 5 --out FILE/walk.png --device cpu --json")
+            .Json();
         Assert.That(result.GetProperty("rows").GetArrayLength(), Is.EqualTo(2));
         using (Assert.EnterMultipleScope())
         {
@@ -174,9 +196,11 @@ public sealed class EndToEndTests
     {
         ImageFile.WritePng(run.File("a.png"), run.Pixels.AsSpan(0, 768), 16, 16, 3);
         ImageFile.WritePng(run.File("b.png"), run.Pixels.AsSpan(768, 768), 16, 16, 3);
-        run.Glow("interpolate --model RUN --from FILE/a.png --to FILE/b.png --steps 3 --mode spherical --out FILE/files.png --device cpu").Succeeds();
+        run.Glow("interpolate --model RUN --from FILE/a.png --to FILE/b.png --steps 3 --mode spherical --out "
+            + "FILE/files.png --device cpu").Succeeds();
         Assert.That(Cell(run.File("files.png"), 2, 3), Is.EqualTo(run.Pixels[768..(2 * 768)]));
-        run.Glow("interpolate --model RUN --seed 4 --temperature 0.6 --steps 3 --mode linear --out FILE/random.png --device cpu").Succeeds();
+        run.Glow("interpolate --model RUN --seed 4 --temperature 0.6 --steps 3 --mode linear --out FILE/random.png "
+            + "--device cpu").Succeeds();
         run.Glow("sample --model RUN --seed 4 --temperature 0.6 --count 2 --out FILE/ends.npy --device cpu").Succeeds();
         Assert.That(Cell(run.File("random.png"), 2, 3), Is.EqualTo(Bytes(run.File("ends.npy"))[768..]));
     }
@@ -184,7 +208,9 @@ public sealed class EndToEndTests
     [Test]
     public void Reconstruct_reports_the_error_of_the_round_trip()
     {
-        JsonElement result = run.Glow("reconstruct --model RUN --data ARRAY --count 3 --batch 2 --out FILE/pairs.png --device cpu --json").Json();
+        JsonElement result = run.Glow(
+            "reconstruct --model RUN --data ARRAY --count 3 --batch 2 --out FILE/pairs.png --device cpu --json")
+            .Json();
         double[] errors = Doubles(result.GetProperty("max_errors"));
         using (Assert.EnterMultipleScope())
         {
@@ -213,7 +239,8 @@ public sealed class EndToEndTests
             Assert.That(result.GetProperty("levels").GetArrayLength(), Is.EqualTo(2));
             Assert.That(result.GetProperty("levels")[1].GetProperty("shape").GetRawText(), Is.EqualTo("[4,4,24]"));
             foreach (JsonElement row in result.GetProperty("predicted_training_memory").EnumerateArray())
-                Assert.That(row.GetProperty("reversible_bytes").GetInt64(), Is.LessThan(row.GetProperty("stored_bytes").GetInt64()));
+                Assert.That(row.GetProperty("reversible_bytes").GetInt64(),
+                    Is.LessThan(row.GetProperty("stored_bytes").GetInt64()));
         }
         Assert.That(run.Glow("info RUN").Succeeds().Out, Does.Contain("parameters").And.Contain("[4,4,24]"));
     }
@@ -222,7 +249,8 @@ public sealed class EndToEndTests
     public void Devices_lists_the_host()
     {
         JsonElement devices = CommandRun.Of("devices", "--json").Json().GetProperty("devices");
-        Assert.That(devices.EnumerateArray().Select(static d => d.GetProperty("kind").GetString()), Does.Contain("cpu"));
+        Assert.That(devices.EnumerateArray().Select(static d => d.GetProperty("kind").GetString()),
+            Does.Contain("cpu"));
         Assert.That(CommandRun.Of("devices").Succeeds().Out, Does.Contain("cpu"));
     }
 
@@ -230,7 +258,8 @@ public sealed class EndToEndTests
     public void Checkpoint_file_and_run_folder_are_the_same_model()
     {
         string folder = run.Glow("eval --model RUN --data ARRAY --device cpu --json").Succeeds().Out;
-        string file = run.Glow("eval --model FILE/run/best.safetensors --data ARRAY --device cpu --json").Succeeds().Out;
+        string file = run.Glow("eval --model FILE/run/best.safetensors --data ARRAY --device cpu --json").Succeeds()
+            .Out;
         Assert.That(file, Is.EqualTo(folder));
     }
 
@@ -250,6 +279,7 @@ public sealed class EndToEndTests
     {
         (byte[] pixels, _, int width) = ImageFile.Read(png, null);
         int top = 1 + index / columns * 17, left = 1 + index % columns * 17;
-        return [.. Enumerable.Range(0, 16).SelectMany(y => pixels.AsSpan(((top + y) * width + left) * 3, 48).ToArray())];
+        return [.. Enumerable.Range(0, 16).SelectMany(y => pixels.AsSpan(((top + y) * width + left) * 3,
+            48).ToArray())];
     }
 }

@@ -19,7 +19,8 @@ public sealed class FailureTests
     public void Missing_model()
     {
         string path = run.File("nothing");
-        foreach (string verb in new[] { $"eval --data ARRAY --model {path}", $"sample --out FILE/x.png --model {path}", $"info {path}" })
+        foreach (string verb in new[] { $"eval --data ARRAY --model {path}",
+            $"sample --out FILE/x.png --model {path}", $"info {path}" })
             run.Glow(verb).Fails(1, $"glow {verb.Split(' ')[0]}: {path}: there is no such checkpoint or run folder");
     }
 
@@ -28,7 +29,8 @@ public sealed class FailureTests
     {
         CommandRun missing = run.Glow("eval --model RUN --data FILE/none --device cpu");
         Assert.That(missing.Code, Is.EqualTo(1));
-        Assert.That(missing.Error, Does.StartWith($"glow eval: {run.File("none")}: there is no such file or folder").And.EndsWith(Environment.NewLine));
+        Assert.That(missing.Error, Does.StartWith($"glow eval: {run.File("none")}: there is no such file or folder")
+            .And.EndsWith(Environment.NewLine));
         Assert.That(missing.Error.Trim().Split('\n'), Has.Length.EqualTo(1));
     }
 
@@ -43,7 +45,8 @@ public sealed class FailureTests
     public void Images_of_another_shape()
     {
         NumpyFile.Write(run.File("small.npy"), new byte[2 * 8 * 8 * 3], 2, 8, 8, 3);
-        foreach (string verb in new[] { "eval", "reconstruct", "encode --out FILE/z2.safetensors", "interpolate --out FILE/x.png" })
+        foreach (string verb in new[] { "eval", "reconstruct", "encode --out FILE/z2.safetensors",
+            "interpolate --out FILE/x.png" })
         {
             run.Glow($"{verb} --model RUN --data FILE/small.npy --device cpu")
                 .Fails(1, $"glow {verb.Split(' ')[0]}: small.npy: its images are 8×8×3; the model takes 16×16×3");
@@ -78,8 +81,10 @@ public sealed class FailureTests
     }
 
     [Test]
-    public void Pair_beyond_the_set() => run.Glow("interpolate --model RUN --data ARRAY --pair 0,5 --out FILE/w.png --device cpu")
-        .Fails(2, "glow interpolate: --pair names image 5, but images.npy has images 0 to 4 (see `glow interpolate --help`)");
+    public void Pair_beyond_the_set() =>
+        run.Glow("interpolate --model RUN --data ARRAY --pair 0,5 --out FILE/w.png --device cpu")
+        .Fails(2,
+        "glow interpolate: --pair names image 5, but images.npy has images 0 to 4 (see `glow interpolate --help`)");
 
     [Test]
     public void Encode_does_not_replace_a_checkpoint()
@@ -87,7 +92,8 @@ public sealed class FailureTests
         string model = Path.Combine(run.Run, "model.safetensors");
         byte[] before = File.ReadAllBytes(model);
         run.Glow($"encode --model RUN --data ARRAY --out {model} --device cpu").Fails(2,
-            $"glow encode: --out is '{model}', which holds no latents but something else; a new file name is needed (see `glow encode --help`)");
+            $"glow encode: --out is '{model}', which holds no latents but something else; a new file name is needed "
+                + "(see `glow encode --help`)");
         Assert.That(File.ReadAllBytes(model), Is.EqualTo(before));
     }
 
@@ -98,11 +104,14 @@ public sealed class FailureTests
         stop.Cancel();
         foreach (string line in new[]
         {
-            "eval --model RUN --data ARRAY --device cpu", "encode --model RUN --data ARRAY --out FILE/stop.safetensors --device cpu",
-            "sample --model RUN --out FILE/stop.png --device cpu", "reconstruct --model RUN --data ARRAY --out FILE/stop.png --device cpu",
+            "eval --model RUN --data ARRAY --device cpu",
+            "encode --model RUN --data ARRAY --out FILE/stop.safetensors --device cpu",
+            "sample --model RUN --out FILE/stop.png --device cpu",
+            "reconstruct --model RUN --data ARRAY --out FILE/stop.png --device cpu",
         })
         {
-            CommandRun.Of(stop.Token, run.Words(line)).Fails(1, $"glow {line.Split(' ')[0]}: stopped before it was done; nothing was written");
+            CommandRun.Of(stop.Token, run.Words(line)).Fails(1,
+                $"glow {line.Split(' ')[0]}: stopped before it was done; nothing was written");
         }
         Assert.That(Directory.GetFiles(Path.GetDirectoryName(run.Array)!, "stop*"), Is.Empty);
     }

@@ -34,7 +34,8 @@ public sealed class OutputTests
             byte[] last = new byte[48];
             array.Read(2, last);
             Assert.That(last, Is.EqualTo(images[96..]));
-            Assert.That(Directory.GetFiles(In("ordner ü")).Select(Path.GetFileName), Is.EquivalentTo(new[] { "000000.png", "000001.png", "000002.png" }));
+            Assert.That(Directory.GetFiles(In("ordner ü")).Select(Path.GetFileName),
+                Is.EquivalentTo(new[] { "000000.png", "000001.png", "000002.png" }));
             Assert.That(ImageFile.Read(In("ordner ü/000001.png"), null).Pixels, Is.EqualTo(images[48..96]));
         }
     }
@@ -44,12 +45,14 @@ public sealed class OutputTests
     {
         ImageOutput.Of(In("x.npy"), 1, 7).Write(new byte[28], 1, 2, 2, 7, 1);
         Refuses(() => ImageOutput.Of(In("x.png"), 1, 7), "images of 7 channels are no pictures; it must end in .npy");
-        Refuses(() => ImageOutput.Picture(In("x.png"), 7), "images of 7 channels are no pictures; 1 or 3 channels are needed");
+        Refuses(() => ImageOutput.Picture(In("x.png"), 7),
+            "images of 7 channels are no pictures; 1 or 3 channels are needed");
     }
 
     [Test]
     public void Other_endings_are_refused() =>
-        Refuses(() => ImageOutput.Of(In("x.jpg"), 1, 3), "'.jpg' is not a kind of output; it must end in .png or .npy, or name a folder");
+        Refuses(() => ImageOutput.Of(In("x.jpg"), 1, 3),
+            "'.jpg' is not a kind of output; it must end in .png or .npy, or name a folder");
 
     [Test]
     public void A_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file()
@@ -68,7 +71,8 @@ public sealed class OutputTests
         File.WriteAllText(In("d/000000.png"), "");
         Assert.That(() => ImageOutput.Of(In("d"), 1, 3), Throws.Nothing);
         File.WriteAllText(In("d/000001.png"), "");
-        Refuses(() => ImageOutput.Of(In("d"), 1, 3), "which already holds '000001.png'; an empty or new folder is needed");
+        Refuses(() => ImageOutput.Of(In("d"), 1, 3),
+            "which already holds '000001.png'; an empty or new folder is needed");
     }
 
     [Test]
@@ -80,7 +84,8 @@ public sealed class OutputTests
         model.Add("prior.conv.bias", [1], new float[1]);
         model.Save(In("model.safetensors"));
         Assert.That(() => OutputPath.Latents(In("z.safetensors")), Throws.Nothing);
-        Refuses(() => OutputPath.Latents(In("model.safetensors")), "which holds no latents but something else; a new file name is needed");
+        Refuses(() => OutputPath.Latents(In("model.safetensors")),
+            "which holds no latents but something else; a new file name is needed");
     }
 
     [Test]

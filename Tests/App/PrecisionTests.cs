@@ -8,7 +8,8 @@ namespace GlowGpu.Tests.App;
 /// <summary>Which precision a run is started, continued and refused in.</summary>
 public sealed class PrecisionTests
 {
-    private const string Start = $"train --data demo --limit 40 --image-size 16 --validation 0 --steps 1 {TinyRun.Small} --out";
+    private const string Start = "train --data demo --limit 40 --image-size 16 --validation 0 --steps 1 "
+        + $"{TinyRun.Small} --out";
     private TemporaryFolder folder = null!;
 
     [SetUp]
@@ -23,7 +24,8 @@ public sealed class PrecisionTests
     [TestCase("bf16")]
     public void Tensor_cores_that_are_missing_are_named(string precision)
     {
-        CommandRun.Of([.. Start.Split(' '), Run, "--precision", precision]).Fails(1, $"glow train: {Missing(precision)}");
+        CommandRun.Of([.. Start.Split(' '), Run, "--precision", precision]).Fails(1,
+            $"glow train: {Missing(precision)}");
         Assert.That(Run, Does.Not.Exist);
     }
 
@@ -33,7 +35,8 @@ public sealed class PrecisionTests
         CommandRun.Of([.. Start.Split(' '), Run, "--precision", "fp32"]).Succeeds();
         Assert.That(Config()["precision"]!.GetValue<string>(), Is.EqualTo("fp32"));
         CommandRun.Of([.. "train --resume --device cpu --precision bf16 --out".Split(' '), Run])
-            .Fails(2, $"glow train: --precision is bf16, but the run in {Run} was started with fp32; leave --precision out or start a new run (see `glow train --help`)");
+            .Fails(2, $"glow train: --precision is bf16, but the run in {Run} was started with fp32; leave "
+            + "--precision out or start a new run (see `glow train --help`)");
         CommandRun.Of([.. "train --resume --device cpu --precision fp32 --steps 2 --out".Split(' '), Run]).Succeeds();
     }
 
@@ -44,7 +47,8 @@ public sealed class PrecisionTests
         JsonObject config = Config();
         config["precision"] = "tf32";
         File.WriteAllText(Path.Combine(Run, "config.json"), config.ToJsonString());
-        CommandRun.Of([.. "train --resume --device cpu --steps 2 --out".Split(' '), Run]).Fails(1, $"glow train: {Missing("tf32")}");
+        CommandRun.Of([.. "train --resume --device cpu --steps 2 --out".Split(' '), Run]).Fails(1,
+            $"glow train: {Missing("tf32")}");
     }
 
     private JsonObject Config() => JsonNode.Parse(File.ReadAllText(Path.Combine(Run, "config.json")))!.AsObject();

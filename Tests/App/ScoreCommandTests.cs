@@ -20,7 +20,8 @@ public sealed class ScoreCommandTests
     [Test]
     public void Scores_are_those_of_eval_and_p_values_those_of_counting()
     {
-        JsonElement result = run.Glow("score --model RUN --data ARRAY --reference demo --reference-limit 24 --dequantize center --out FILE/s.csv --histogram FILE/h.png --device cpu --json").Json();
+        JsonElement result = run.Glow("score --model RUN --data ARRAY --reference demo --reference-limit 24 "
+            + "--dequantize center --out FILE/s.csv --histogram FILE/h.png --device cpu --json").Json();
         double[] own = Nats("ARRAY"), reference = Nats("demo --split train --limit 24");
         double entropy = -reference.Average();
         string[] lines = File.ReadAllLines(run.File("s.csv"));
@@ -28,10 +29,12 @@ public sealed class ScoreCommandTests
         Assert.That(lines, Has.Length.EqualTo(6));
         for (int i = 0; i < 5; i++)
         {
-            double[] cells = [.. lines[i + 1].Split(',').Select(static c => double.Parse(c, CultureInfo.InvariantCulture))];
+            double[] cells = [.. lines[i + 1].Split(',').Select(static c => double.Parse(c,
+                CultureInfo.InvariantCulture))];
             double distance = Math.Abs(-own[i] - entropy);
             double p = (1 + reference.Count(v => Math.Abs(-v - entropy) >= distance)) / 25.0;
-            Assert.That(cells, Is.EqualTo(new[] { i, -own[i] / (768 * Math.Log(2)), own[i], distance, p }).Within(1e-6));
+            Assert.That(cells, Is.EqualTo(new[] { i, -own[i] / (768 * Math.Log(2)), own[i], distance, p })
+                .Within(1e-6));
         }
         using (Assert.EnterMultipleScope())
         {
@@ -48,9 +51,11 @@ public sealed class ScoreCommandTests
         run.Glow("score --model RUN --data ARRAY --out FILE/s.json --device cpu").Succeeds();
         JsonElement scores = JsonDocument.Parse(File.ReadAllText(run.File("s.json"))).RootElement.GetProperty("scores");
         Assert.That(scores.GetArrayLength(), Is.EqualTo(5));
-        Assert.That(scores[3].EnumerateObject().Select(static p => p.Name), Is.EqualTo(new[] { "image", "bits_per_dim", "log_likelihood" }));
+        Assert.That(scores[3].EnumerateObject().Select(static p => p.Name),
+            Is.EqualTo(new[] { "image", "bits_per_dim", "log_likelihood" }));
         double[] nats = Nats("ARRAY", "uniform");
-        Assert.That(scores.EnumerateArray().Select(static s => s.GetProperty("log_likelihood").GetDouble()), Is.EqualTo(nats).Within(1e-6));
+        Assert.That(scores.EnumerateArray().Select(static s => s.GetProperty("log_likelihood").GetDouble()),
+            Is.EqualTo(nats).Within(1e-6));
     }
 
     [Test]
@@ -69,7 +74,8 @@ public sealed class ScoreCommandTests
     {
         NumpyFile.Write(run.File("small.npy"), new byte[20 * 8 * 8 * 3], 20, 8, 8, 3);
         run.Glow("score --model RUN --data ARRAY --reference ARRAY --out FILE/x.csv --device cpu").Fails(2,
-            "glow score: --reference has 5 images; at least 20 are needed for a p-value below 0.05 (see `glow score --help`)");
+            "glow score: --reference has 5 images; at least 20 are needed for a p-value below 0.05 (see `glow score "
+                + "--help`)");
         run.Glow("score --model RUN --data ARRAY --reference FILE/small.npy --out FILE/x.csv --device cpu").Fails(1,
             "glow score: small.npy: its images are 8×8×3; the model takes 16×16×3");
         run.Glow("score --model RUN --data ARRAY --out FILE/x.txt --device cpu").Fails(2,
@@ -81,8 +87,10 @@ public sealed class ScoreCommandTests
 
     [Test]
     public void Histograms_share_out_every_value() =>
-        Assert.That(Histogram.Shares([0, 0.5, 1, 1.5, 2, 4], 0, 1, 4), Is.EqualTo(new[] { 2 / 6.0, 2 / 6.0, 1 / 6.0, 1 / 6.0 }).Within(1e-12));
+        Assert.That(Histogram.Shares([0, 0.5, 1, 1.5, 2, 4], 0, 1, 4),
+            Is.EqualTo(new[] { 2 / 6.0, 2 / 6.0, 1 / 6.0, 1 / 6.0 }).Within(1e-12));
 
     private double[] Nats(string data, string dequantize = "center") =>
-        [.. run.Glow($"eval --model RUN --data {data} --dequantize {dequantize} --device cpu --json").Json().GetProperty("log_likelihoods").EnumerateArray().Select(static e => e.GetDouble())];
+        [.. run.Glow($"eval --model RUN --data {data} --dequantize {dequantize} --device cpu --json").Json()
+            .GetProperty("log_likelihoods").EnumerateArray().Select(static e => e.GetDouble())];
 }

@@ -3,18 +3,23 @@ using GlowGpu.Tests.Engine;
 
 namespace GlowGpu.Tests.App;
 
-/// <summary>A very small run on a few images of the demo set, trained once for all tests, and images to use it on.</summary>
+/// <summary>
+/// A very small run on a few images of the demo set, trained once for all tests, and images to use it on.
+/// </summary>
 internal sealed class TinyRun : IDisposable
 {
     /// <summary>Everything but data, run folder and limits: small, and on the host.</summary>
-    public const string Small = "--levels 2 --depth 2 --width 8 --bits 8 --batch 8 --warmup-epochs 1 --device cpu --threads 1";
+    public const string Small = "--levels 2 --depth 2 --width 8 --bits 8 --batch 8 --warmup-epochs 1 --device cpu "
+        + "--threads 1";
 
     private readonly TemporaryFolder folder = new();
 
     /// <summary>Trains for five steps.</summary>
     public TinyRun()
     {
-        Training = CommandRun.Of([.. $"train --data demo --limit 64 --image-size 16 --validation 0.25 --steps 5 --sample-every 5 {Small} --json --out".Split(' '), Run]);
+        const string Arguments = "train --data demo --limit 64 --image-size 16 --validation 0.25 --steps 5 "
+            + $"--sample-every 5 {Small} --json --out";
+        Training = CommandRun.Of([.. Arguments.Split(' '), Run]);
         (IImageSource demo, _) = Create();
         byte[] pixels = new byte[Images * demo.Height * demo.Width * 3];
         int size = pixels.Length / Images;
@@ -48,7 +53,8 @@ internal sealed class TinyRun : IDisposable
     public string[] Words(string line) =>
     [
         .. line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(word =>
-            word == "RUN" ? Run : word == "ARRAY" ? Array : word.StartsWith("FILE/", StringComparison.Ordinal) ? File(word[5..]) : word),
+            word == "RUN" ? Run : word == "ARRAY" ? Array : word.StartsWith("FILE/", StringComparison.Ordinal)
+                ? File(word[5..]) : word),
     ];
 
     /// <inheritdoc/>

@@ -8,7 +8,9 @@ internal static class SourceTree
     /// <summary>Folder of the solution.</summary>
     public static string Root { get; } = FindRoot();
 
-    /// <summary>C# files under a folder, build output excluded, with paths relative to the root and forward slashes.</summary>
+    /// <summary>
+    /// C# files under a folder, build output excluded, with paths relative to the root and forward slashes.
+    /// </summary>
     public static IEnumerable<(string Path, string Text)> Code(string folder) =>
         from file in Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
         let path = Path.GetRelativePath(Root, file).Replace('\\', '/')
@@ -19,13 +21,15 @@ internal static class SourceTree
     public static string Bare(string code)
     {
         string withoutStrings = System.Text.RegularExpressions.Regex.Replace(code, "\"(\\\\.|[^\"\\\\\\n])*\"", "\"\"");
-        return System.Text.RegularExpressions.Regex.Replace(withoutStrings, "//[^\n]*|/\\*.*?\\*/", "", System.Text.RegularExpressions.RegexOptions.Singleline);
+        return System.Text.RegularExpressions.Regex.Replace(withoutStrings, "//[^\n]*|/\\*.*?\\*/", "",
+            System.Text.RegularExpressions.RegexOptions.Singleline);
     }
 
     private static string FindRoot([CallerFilePath] string here = "")
     {
         foreach (string start in new[] { Path.GetDirectoryName(here) ?? "", AppContext.BaseDirectory })
-            for (DirectoryInfo? folder = new(start.Length == 0 ? "." : start); folder is not null; folder = folder.Parent)
+            for (DirectoryInfo? folder = new(start.Length == 0 ? "." : start); folder is not null;
+                folder = folder.Parent)
                 if (File.Exists(Path.Combine(folder.FullName, "GlowGpu.sln"))) return folder.FullName;
         throw new DirectoryNotFoundException("the tests were moved away from the sources that these checks read");
     }

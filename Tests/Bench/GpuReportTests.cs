@@ -15,14 +15,16 @@ namespace GlowGpu.Tests.Bench;
 [TestFixture]
 internal sealed class GpuReportTests
 {
-    private static readonly DeviceCeilings Ceilings = new(64, 1024, [new("fp32", "ours", 10), new("fp32", "cuBLASLt", 20), new("bf16", "cuBLASLt", 400)], [new("our kernel", 1000), new("the driver's copy", 2000)]);
+    private static readonly DeviceCeilings Ceilings = new(64, 1024, [new("fp32", "ours", 10), new("fp32", "cuBLASLt",
+        20), new("bf16", "cuBLASLt", 400)], [new("our kernel", 1000), new("the driver's copy", 2000)]);
 
     [Test]
     public void FloorIsTheSlowerOfComputingAndMovingAtTheBestCeilings()
     {
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(Ceilings.Floor(new Cost(20e9, 1e6), "fp32"), Is.EqualTo(1).Within(1e-12), "20 GFLOP at 20 TFLOP/s");
+            Assert.That(Ceilings.Floor(new Cost(20e9, 1e6), "fp32"), Is.EqualTo(1).Within(1e-12),
+                "20 GFLOP at 20 TFLOP/s");
             Assert.That(Ceilings.Floor(new Cost(20e9, 4e9), "fp32"), Is.EqualTo(2).Within(1e-12), "4 GB at 2 TB/s");
             Assert.That(Ceilings.Floor(new Cost(0, 4e9), "tf32"), Is.EqualTo(2).Within(1e-12));
             Assert.That(Ceilings.Floor(new Cost(20e9, 1), "tf32"), Is.NaN, "no product was measured in that precision");
@@ -48,7 +50,8 @@ internal sealed class GpuReportTests
     {
         CouplingNetShape net = new(6, 32, 12, EdgeBias: true);
         IReadOnlyList<ProductShape> products = ProductShape.Of(net, 100);
-        double forward = products.Take(3).Sum(static p => p.Cost("fp32").Flops), backward = products.Skip(3).Sum(static p => p.Cost("fp32").Flops);
+        double forward = products.Take(3).Sum(static p => p.Cost("fp32").Flops),
+            backward = products.Skip(3).Sum(static p => p.Cost("fp32").Flops);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(forward, Is.EqualTo(Cost.CouplingNet(net, new Pixels(1, 10, 10), kept: true).Flops));
@@ -59,25 +62,33 @@ internal sealed class GpuReportTests
     [Test]
     public void ATableHasRatiosAndReasons()
     {
-        OperationRow row = OperationRow.Of("shape", "net", "fp32", new Timing([4, 2, 3]), new Cost(30e9, 1e6), Ceilings, 1e-7,
-            [new PeerResult("cuDNN", 6, 5, 3, 1e-6, null), new PeerResult("slow", null, null, 0, null, "no algorithm")], true);
-        OperationRow alone = OperationRow.Of("shape", "copying", "fp32", new Timing([1]), new Cost(0, 1e9), Ceilings, 0, [], true);
+        OperationRow row = OperationRow.Of("shape", "net", "fp32", new Timing([4, 2, 3]), new Cost(30e9, 1e6),
+            Ceilings, 1e-7,
+            [new PeerResult("cuDNN", 6, 5, 3, 1e-6, null), new PeerResult("slow", null, null, 0, null,
+                "no algorithm")], true);
+        OperationRow alone = OperationRow.Of("shape", "copying", "fp32", new Timing([1]), new Cost(0, 1e9),
+            Ceilings, 0, [], true);
         string[] lines = OperationTable.ToMarkdown([row, alone], "no cuDNN").Split('\n');
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(lines, Has.Member("| net | fp32 | 3.00 | 2.00 | 3 | 10.0 | 0.3333 | 1.50 | 50 % | 1e-7 | cuDNN | 6.00 | 2.00 | 1e-6 |"));
+            Assert.That(lines, Has.Member("| net | fp32 | 3.00 | 2.00 | 3 | 10.0 | 0.3333 | 1.50 | 50 % | 1e-7 | "
+                + "cuDNN | 6.00 | 2.00 | 1e-6 |"));
             Assert.That(lines, Has.Member("| net | fp32 |  |  |  |  |  |  |  |  | slow | – | – | – |"));
-            Assert.That(lines, Has.Member("| copying | fp32 | 1.00 | 1.00 | 1 |  | 1,000 | 0.5 | 50 % | 0e+0 | no cuDNN | – | – | – |"));
+            Assert.That(lines,
+                Has.Member(
+                "| copying | fp32 | 1.00 | 1.00 | 1 |  | 1,000 | 0.5 | 50 % | 0e+0 | no cuDNN | – | – | – |"));
         }
     }
 
     [TestCase("--device", "gpu: --device needs a value")]
-    [TestCase("--fast", "gpu: '--fast' is not an option; there are --device, --quick, --parts, --precision and --out FOLDER")]
+    [TestCase("--fast",
+        "gpu: '--fast' is not an option; there are --device, --quick, --parts, --precision and --out FOLDER")]
     [TestCase("--device cpu", "gpu: --device is 'cpu'; it must be cuda or opencl")]
     [TestCase("--precision fp8", "gpu: 'fp8' is not a precision; there are fp32, tf32, bf16")]
     [TestCase("--parts steps,x", "gpu: 'x' is not a part; there are operations, products, steps, pytorch, memory")]
     public void WrongOptionsAreSentences(string arguments, string sentence) =>
-        Assert.That(Assert.Throws<GlowException>(() => GpuOptions.Parse(arguments.Split(' ')))!.Message, Is.EqualTo(sentence));
+        Assert.That(Assert.Throws<GlowException>(() => GpuOptions.Parse(arguments.Split(' ')))!.Message,
+            Is.EqualTo(sentence));
 
     [TestCase(1f, 0x3F80)]
     [TestCase(1.00390625f, 0x3F80, TestName = "A tie goes to even, down")]
@@ -107,12 +118,14 @@ internal sealed class GpuReportTests
     private static IEnumerable<TestCaseData> Products =>
         from precision in Enum.GetValues<Precision>()
         from transposed in (string[])["", "a", "b"]
-        select new TestCaseData(precision, transposed == "a", transposed == "b").SetCategory(precision == Precision.Fp32 ? "Emulator" : "PtxMachine");
+        select new TestCaseData(precision, transposed == "a", transposed == "b")
+            .SetCategory(precision == Precision.Fp32 ? "Emulator" : "PtxMachine");
 
     [TestCaseSource(nameof(Products))]
     public void OurProductsAreRight(Precision precision, bool transposeA, bool transposeB)
     {
-        using GpuBackend backend = precision == Precision.Fp32 ? DeviceProbe.Emulated(4).Open() : PtxGpu.Open(precision);
+        using GpuBackend backend = precision == Precision.Fp32 ? DeviceProbe.Emulated(4).Open()
+            : PtxGpu.Open(precision);
         ProductShape shape = new("test", 5, 7, 9, transposeA, transposeB);
         using ProductOperands operands = new(backend, shape, bf16: false);
         Assert.That(operands.Error(), Is.EqualTo(1).Within(1e-6), "nothing is there yet");
@@ -127,13 +140,15 @@ internal sealed class GpuReportTests
     [Test]
     public void FiltersAreLaidOutAsCudnnReadsThem()
     {
-        // A 3×3 convolution over [2,3,4,5] by the definition of NHWC and KRSC with channels padded to 8, against the host's operation.
+        // A 3×3 convolution over [2,3,4,5] by the definition of NHWC and KRSC with channels padded to 8, against the
+        // host's operation.
         using Device host = DeviceFactory.Open("cpu", 1);
         Pixels pixels = new(2, 3, 4);
         const int In = 5, Out = 3, Padded = 8;
         ConvolutionReference right = ConvolutionReference.Of(host, new ZeroConvShape(In, Out, EdgeBias: true), pixels);
         ConvolutionLayer layer = right.Layers[0];
-        float[] x = FilterLayout.Widen(right.Input, In, Padded), krsc = FilterLayout.ToKrsc(layer.Weight, 9, In, Out, Padded, Padded);
+        float[] x = FilterLayout.Widen(right.Input, In, Padded), krsc = FilterLayout.ToKrsc(layer.Weight, 9, In,
+            Out, Padded, Padded);
         float[] y = new float[pixels.Count * Padded];
         for (int p = 0; p < pixels.Count; p++)
             for (int k = 0; k < Out; k++)
@@ -144,7 +159,8 @@ internal sealed class GpuReportTests
                     int row = p / pixels.W % pixels.H + tap / 3 - 1, col = p % pixels.W + tap % 3 - 1;
                     if (row < 0 || row >= pixels.H || col < 0 || col >= pixels.W) continue;
                     int q = (p / (pixels.H * pixels.W) * pixels.H + row) * pixels.W + col;
-                    for (int c = 0; c < Padded; c++) sum += (double)x[q * Padded + c] * krsc[(k * 9 + tap) * Padded + c];
+                    for (int c = 0; c < Padded; c++) sum += (double)x[q * Padded + c]
+                        * krsc[(k * 9 + tap) * Padded + c];
                 }
                 y[p * Padded + k] = (float)sum;
             }
@@ -158,7 +174,8 @@ internal sealed class GpuReportTests
     [Test]
     public void EveryShapeOfTheReportIsThePublishedOne()
     {
-        Assert.That(OpShape.Gpu.Select(static s => (s.Batch, s.Config.Width)).Distinct(), Is.EquivalentTo(new[] { (64, 512), (256, 512), (4, 512) }));
+        Assert.That(OpShape.Gpu.Select(static s => (s.Batch, s.Config.Width)).Distinct(),
+            Is.EquivalentTo(new[] { (64, 512), (256, 512), (4, 512) }));
         Assert.That(OpShape.Gpu.Count(static s => s.Leads), Is.EqualTo(2), "one for each model");
     }
 }

@@ -23,25 +23,31 @@ internal sealed class PeerLibraryTests
             Assert.That((int)Marshal.OffsetOf<CudnnAlgorithm>(nameof(CudnnAlgorithm.WorkspaceBytes)), Is.EqualTo(16));
             Assert.That((int)Marshal.OffsetOf<CudnnAlgorithm>(nameof(CudnnAlgorithm.MathType)), Is.EqualTo(28));
             Assert.That(Marshal.SizeOf<CublasLt.HeuristicResult>(), Is.EqualTo(96));
-            Assert.That((int)Marshal.OffsetOf<CublasLt.HeuristicResult>(nameof(CublasLt.HeuristicResult.WorkspaceBytes)), Is.EqualTo(64));
-            Assert.That((int)Marshal.OffsetOf<CublasLt.HeuristicResult>(nameof(CublasLt.HeuristicResult.State)), Is.EqualTo(72));
+            Assert.That((int)Marshal.OffsetOf<CublasLt.HeuristicResult>(
+                nameof(CublasLt.HeuristicResult.WorkspaceBytes)), Is.EqualTo(64));
+            Assert.That((int)Marshal.OffsetOf<CublasLt.HeuristicResult>(nameof(CublasLt.HeuristicResult.State)),
+                Is.EqualTo(72));
         }
     }
 
     [Test]
     public void AMissingLibraryIsASentence()
     {
-        GlowException error = Assert.Throws<GlowException>(() => PeerLibrary.Load("cuTest", Variable, ["libcutest.so.9", "libcutest.so.8"], [], []))!;
+        GlowException error = Assert.Throws<GlowException>(() => PeerLibrary.Load("cuTest", Variable,
+            ["libcutest.so.9", "libcutest.so.8"], [], []))!;
         Assert.That(error.Message, Is.EqualTo(
-            $"cuTest was not found: no libcutest.so.9 or libcutest.so.8 where the system looks or in a Python installation; {Variable} may name the file"));
+            "cuTest was not found: no libcutest.so.9 or libcutest.so.8 where the system looks or in a Python "
+                + $"installation; {Variable} may name the file"));
     }
 
     [Test]
     public void AWrongVariableIsASentence()
     {
         Environment.SetEnvironmentVariable(Variable, "/nowhere/libcutest.so.9");
-        GlowException error = Assert.Throws<GlowException>(() => PeerLibrary.Load("cuTest", Variable, ["libcutest.so.9"], [], []))!;
-        Assert.That(error.Message, Is.EqualTo($"cuTest: {Variable} names '/nowhere/libcutest.so.9', which cannot be loaded; it must be the path of libcutest.so.9"));
+        GlowException error = Assert.Throws<GlowException>(() => PeerLibrary.Load("cuTest", Variable,
+            ["libcutest.so.9"], [], []))!;
+        Assert.That(error.Message, Is.EqualTo($"cuTest: {Variable} names '/nowhere/libcutest.so.9', which cannot be "
+            + "loaded; it must be the path of libcutest.so.9"));
     }
 
     [Test]
@@ -52,11 +58,14 @@ internal sealed class PeerLibraryTests
         {
             string path = Path.Combine(folder, "libcutest.so.9");
             // Any library of this processor will do; the build's output has some for others too.
-            File.Copy(Directory.EnumerateFiles(AppContext.BaseDirectory, "libSkiaSharp.so", SearchOption.AllDirectories).First(static f => NativeLibrary.TryLoad(f, out _)), path);
-            PeerLibrary found = PeerLibrary.Load("cuTest", Variable, ["libcutest.so.9"], [], [Path.Combine(folder, "none"), folder]);
+            File.Copy(Directory.EnumerateFiles(AppContext.BaseDirectory, "libSkiaSharp.so",
+                SearchOption.AllDirectories).First(static f => NativeLibrary.TryLoad(f, out _)), path);
+            PeerLibrary found = PeerLibrary.Load("cuTest", Variable, ["libcutest.so.9"], [],
+                [Path.Combine(folder, "none"), folder]);
             Assert.That(found.Path, Is.EqualTo(path));
             GlowException error = Assert.Throws<GlowException>(() => found.Function("cutestCreate"))!;
-            Assert.That(error.Message, Is.EqualTo($"cuTest: {path} has no function cutestCreate; another version of the library is needed"));
+            Assert.That(error.Message,
+                Is.EqualTo($"cuTest: {path} has no function cutestCreate; another version of the library is needed"));
         }
         finally
         {
@@ -67,10 +76,12 @@ internal sealed class PeerLibraryTests
     [Test]
     public void CublasLtHasWhatIsCalled()
     {
-        PeerLibrary library = Found("cuBLASLt", "GLOW_CUBLASLT", ["libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so.11"]);
+        PeerLibrary library = Found("cuBLASLt", "GLOW_CUBLASLT", ["libcublasLt.so.13", "libcublasLt.so.12",
+            "libcublasLt.so.11"]);
         // Descriptors are made by the processor alone.
         using CublasLt cublas = new(library, withHandle: false);
-        nint desc = cublas.CreateDesc(CublasLt.Compute32FFastTf32, transposeA: true, transposeB: false), layout = cublas.CreateLayout(CublasLt.R16BF, 64, 32);
+        nint desc = cublas.CreateDesc(CublasLt.Compute32FFastTf32, transposeA: true, transposeB: false),
+            layout = cublas.CreateLayout(CublasLt.R16BF, 64, 32);
         Assert.That((desc, layout), Is.Not.EqualTo(((nint)0, (nint)0)));
         cublas.DestroyLayout(layout);
         cublas.DestroyDesc(desc);

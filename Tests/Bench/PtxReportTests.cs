@@ -82,7 +82,8 @@ internal sealed class PtxReportTests
     [TestCase(90, 4, 32, 0, 32, 32, "groups")]
     public void OccupancyFollowsTheDocumentedLimits(
         int capability, int threads, int registers, int shared, int groups, int warps, string limit) =>
-        Assert.That(Occupancy.Of(capability, threads, registers, shared), Is.EqualTo(new Occupancy(groups, warps, limit)));
+        Assert.That(Occupancy.Of(capability, threads, registers, shared),
+            Is.EqualTo(new Occupancy(groups, warps, limit)));
 
     [Test]
     public void WhatFitsNoMultiprocessorIsRefused()
@@ -97,7 +98,8 @@ internal sealed class PtxReportTests
     [Test]
     public void PromisesForATypeHoldForKernelsMadeWithIt()
     {
-        KernelDeclaration wide = new(((Action<int>)Kernel<long>).Method, 256, 0), narrow = new(((Action<int>)Kernel<short>).Method, 256, 0);
+        KernelDeclaration wide = new(((Action<int>)Kernel<long>).Method, 256, 0),
+            narrow = new(((Action<int>)Kernel<short>).Method, 256, 0);
         Assert.Multiple(() =>
         {
             Assert.That(wide.Promises, Is.EqualTo(new[] { "LD", "LD.E.128" }));
@@ -108,7 +110,8 @@ internal sealed class PtxReportTests
 
     [Test]
     public void FindsTheNamesInItsTable() =>
-        Assert.That(PtxReport.Names("# Head\ntext `a`\n| kernel | n |\n| --- | ---: |\n| `A.B<C, D>` | 1 |\n| `E.F` | 2 |\n"),
+        Assert.That(
+            PtxReport.Names("# Head\ntext `a`\n| kernel | n |\n| --- | ---: |\n| `A.B<C, D>` | 1 |\n| `E.F` | 2 |\n"),
             Is.EqualTo(new[] { "A.B<C, D>", "E.F" }));
 
     [Promises("LD")]

@@ -6,8 +6,8 @@ namespace GlowGpu.Tests.Checks;
 public sealed class Results : Dictionary<string, float[]>;
 
 /// <summary>
-/// What the devices owe each other: two runs on one device are equal bit for bit, the number of threads changes no bit, and
-/// a GPU agrees with the host.
+/// What the devices owe each other: two runs on one device are equal bit for bit, the number of threads changes no
+/// bit, and a GPU agrees with the host.
 /// </summary>
 public static class Agreement
 {
@@ -19,7 +19,8 @@ public static class Agreement
         {
             Tolerance.SameBits($"second run on {device}: {name}", second[name], values);
             if (device.Kind == DeviceKind.Host) Tolerance.SameBits($"{device}: {name}", values, host[name]);
-            else Tolerance.Close($"{device}: {name}", values, host[name].Wide(), isNetwork ? device.Network(relative) : relative);
+            else Tolerance.Close($"{device}: {name}", values, host[name].Wide(),
+                isNetwork ? device.Network(relative) : relative);
         }
     }
 }

@@ -20,13 +20,15 @@ public sealed class ChecksTests
     [TestCase(double.PositiveInfinity)]
     public void ToleranceNeverAcceptsWhatIsNotFinite(double value)
     {
-        Assert.That(Failure(() => Tolerance.Close("x", new float[] { (float)value, 1 }, [1, 1], 0.5)), Does.StartWith("1 of 2 elements differ"));
+        Assert.That(Failure(() => Tolerance.Close("x", new float[] { (float)value, 1 }, [1, 1], 0.5)),
+            Does.StartWith("1 of 2 elements differ"));
         Assert.That(Failure(() => Tolerance.Close("x", value, 1, 0.5)), Does.StartWith("x: expected 1"));
     }
 
     [Test]
     public void ToleranceWantsEveryElement() =>
-        Assert.That(Failure(() => Tolerance.Close("x", new float[] { 1 }, [1, 1], 1)), Does.Contain("number of elements"));
+        Assert.That(Failure(() => Tolerance.Close("x", new float[] { 1 }, [1, 1], 1)),
+            Does.Contain("number of elements"));
 
     [Test]
     public void BitsOfZerosDiffer() =>
@@ -81,7 +83,8 @@ public sealed class ChecksTests
         double[] x = new Draw(1).Normal(200).Wide();
         float[] gradient = Gradient(x);
         gradient[137] *= 1.01f;
-        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6)), Does.Contain("worst element x[137]"));
+        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6)),
+            Does.Contain("worst element x[137]"));
     }
 
     [Test]
@@ -89,8 +92,10 @@ public sealed class ChecksTests
     {
         double[] x = new Draw(1).Normal(200).Wide();
         float[] gradient = [.. Gradient(x).Select(static g => 0.99f * g)];
-        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6)), Does.Contain("when h is halved; expected 4 or more"));
-        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6, Smoothness.Kinked)), Does.Contain("the gradient says"));
+        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6)),
+            Does.Contain("when h is halved; expected 4 or more"));
+        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6, Smoothness.Kinked)),
+            Does.Contain("the gradient says"));
     }
 
     [Test]
@@ -99,14 +104,16 @@ public sealed class ChecksTests
         double[] x = new Draw(1).Normal(20).Wide();
         float[] gradient = Gradient(x);
         gradient[3] = float.NaN;
-        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6)), Is.EqualTo("x: gradient is not finite at [3]: NaN"));
+        Assert.That(Failure(() => GradientCheck.Check("x", Loss, x, gradient, 1e-6)),
+            Is.EqualTo("x: gradient is not finite at [3]: NaN"));
     }
 
     [Test]
     public void NumericJacobianKnowsALinearMap()
     {
         // x → 2x, rotated: determinant 2⁶.
-        double logDet = NumericJacobian.LogDeterminant(static x => [2 * x[1], -2 * x[0], 2 * x[2], 2 * x[5], 2 * x[3], 2 * x[4]], new double[6]);
+        double logDet = NumericJacobian.LogDeterminant(static x => [2 * x[1], -2 * x[0], 2 * x[2], 2 * x[5], 2 * x[3],
+            2 * x[4]], new double[6]);
         Assert.That(logDet, Is.EqualTo(6 * Math.Log(2)).Within(1e-10));
     }
 

@@ -20,7 +20,9 @@ public enum DeviceKind
     /// <summary>GPU kernels on ILGPU's debugger: right, but so slow that only tiny shapes run.</summary>
     Emulator,
 
-    /// <summary>GPU kernels as CUDA code, on the PTX machine: what a device would do, some thousand times slower.</summary>
+    /// <summary>
+    /// GPU kernels as CUDA code, on the PTX machine: what a device would do, some thousand times slower.
+    /// </summary>
     Machine,
 
     /// <summary>GPU kernels on a processor that shows itself through OpenCL.</summary>
@@ -51,7 +53,8 @@ public sealed class TestDevice(string name, DeviceKind kind, string category, Fu
     /// Relative error allowed to the activations of coupling networks, which a GPU may compute in lower precision
     /// (TF32 or BF16 inputs, 2⁻⁹ each); <paramref name="single"/> elsewhere.
     /// </summary>
-    public double Network(double single) => Kind is DeviceKind.Gpu or DeviceKind.Machine ? Math.Max(single, 0.02) : single;
+    public double Network(double single) => Kind is DeviceKind.Gpu or DeviceKind.Machine ? Math.Max(single, 0.02)
+        : single;
 
     /// <summary>Releases the backend.</summary>
     public void Close()
@@ -117,14 +120,16 @@ public static class Devices
 
     /// <summary>Every device that a user could work on, on its own.</summary>
     public static IEnumerable<TestCaseData> Usable =>
-        All.Where(static d => d.Kind is DeviceKind.Host or DeviceKind.Gpu or DeviceKind.Processor).Select(static d => Case(d, d));
+        All.Where(static d => d.Kind is DeviceKind.Host or DeviceKind.Gpu or DeviceKind.Processor)
+            .Select(static d => Case(d, d));
 
     private static TestCaseData Case(TestDevice device, params object[] arguments) =>
         new TestCaseData(arguments).SetCategory(device.Category);
 
     private static IEnumerable<TestDevice> Present(string name, string category, IReadOnlyList<ProbedDevice> found) =>
         found.Where(static d => d.Obstacle is null).Take(1)
-            .Select(d => new TestDevice(name, d.IsGpu ? DeviceKind.Gpu : DeviceKind.Processor, category, () => d.Open(Precision.Fp32)));
+            .Select(d => new TestDevice(name, d.IsGpu ? DeviceKind.Gpu : DeviceKind.Processor, category,
+            () => d.Open(Precision.Fp32)));
 }
 
 /// <summary>Makes a missing device visible: the skipped test says why.</summary>

@@ -1,6 +1,8 @@
 namespace GlowGpu.Tests.Checks;
 
-/// <summary>Seeded test data, exact in float32, so that a reference in double starts from the very same numbers.</summary>
+/// <summary>
+/// Seeded test data, exact in float32, so that a reference in double starts from the very same numbers.
+/// </summary>
 public sealed class Draw(int seed)
 {
     private readonly Random random = new(seed);
@@ -37,7 +39,9 @@ public sealed class Draw(int seed)
         return order;
     }
 
-    /// <summary>A well-conditioned <c>[n,n]</c> matrix: identity plus noise, rows shuffled so that pivoting matters.</summary>
+    /// <summary>
+    /// A well-conditioned <c>[n,n]</c> matrix: identity plus noise, rows shuffled so that pivoting matters.
+    /// </summary>
     public float[] Mixing(int n)
     {
         int[] order = Permutation(n);

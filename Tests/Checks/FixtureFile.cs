@@ -7,8 +7,8 @@ using GlowGpu.Model;
 namespace GlowGpu.Tests.Checks;
 
 /// <summary>
-/// Golden values of one configuration, from <c>Fixtures/*.safetensors</c>. The reader is written for the tests alone, so
-/// that the product's own reader and writer of the format are checked against something independent.
+/// Golden values of one configuration, from <c>Fixtures/*.safetensors</c>. The reader is written for the tests alone,
+/// so that the product's own reader and writer of the format are checked against something independent.
 /// </summary>
 public sealed class FixtureFile
 {
@@ -28,10 +28,12 @@ public sealed class FixtureFile
             if (tensor.Name == "__metadata__")
             {
                 Model = FlowConfig.FromJson(tensor.Value.GetProperty("config").GetString()!);
-                ClassWeight = double.Parse(tensor.Value.GetProperty("weight_y").GetString()!, CultureInfo.InvariantCulture);
+                ClassWeight = double.Parse(tensor.Value.GetProperty("weight_y").GetString()!,
+                    CultureInfo.InvariantCulture);
                 continue;
             }
-            int[] offsets = [.. tensor.Value.GetProperty("data_offsets").EnumerateArray().Select(static o => o.GetInt32())];
+            int[] offsets = [.. tensor.Value.GetProperty("data_offsets").EnumerateArray()
+                .Select(static o => o.GetInt32())];
             entries.Add(tensor.Name, new Entry(
                 tensor.Value.GetProperty("dtype").GetString()!,
                 [.. tensor.Value.GetProperty("shape").EnumerateArray().Select(static d => d.GetInt32())],
@@ -43,7 +45,8 @@ public sealed class FixtureFile
     /// <summary>Every configuration of a Glow that there are golden values of.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
-        "affine-dense", "additive-reverse-noedge", "affine-plu", "affine-shuffle-5bit", "conditional", "grey-3levels", "wide-rectangle",
+        "affine-dense", "additive-reverse-noedge", "affine-plu", "affine-shuffle-5bit", "conditional",
+        "grey-3levels", "wide-rectangle",
     ];
 
     /// <summary>The configuration's name.</summary>
@@ -103,7 +106,8 @@ public sealed class FixtureFile
     public int[] Integers(string tensor) => Array.ConvertAll(Doubles(tensor), static v => (int)v);
 
     /// <summary>Every parameter and fixed tensor by its name in a checkpoint.</summary>
-    public Dictionary<string, double[]> Parameters() => Under("param.").ToDictionary(static n => n, n => Doubles("param." + n));
+    public Dictionary<string, double[]> Parameters() => Under("param.").ToDictionary(static n => n,
+        n => Doubles("param." + n));
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -10,8 +10,8 @@ public enum Smoothness
     Smooth,
 
     /// <summary>
-    /// Pieces meet in kinks (ReLU). A step across one leaves a rest of its own, so that there is no order to measure; the
-    /// central difference, whose step is too small to meet one, decides alone.
+    /// Pieces meet in kinks (ReLU). A step across one leaves a rest of its own, so that there is no order to measure;
+    /// the central difference, whose step is too small to meet one, decides alone.
     /// </summary>
     Kinked,
 }
@@ -21,10 +21,11 @@ public enum Smoothness
 /// double reference; along random directions v
 /// <list type="bullet">
 /// <item>the central difference (f(x + hv) − f(x − hv))/2h must agree with g·v, and</item>
-/// <item>|f(x + hv) − f(x) − h·g·v| must fall as h²: at least by about four whenever h is halved. A wrong gradient leaves a term in h.</item>
+/// <item>|f(x + hv) − f(x) − h·g·v| must fall as h²: at least by about four whenever h is halved. A wrong gradient
+/// leaves a term in h.</item>
 /// </list>
-/// A sum over all elements weights each with its own random factor, so one wrong element shows; on failure every element
-/// is differenced on its own, and the worst is named.
+/// A sum over all elements weights each with its own random factor, so one wrong element shows; on failure every
+/// element is differenced on its own, and the worst is named.
 /// </summary>
 public static class GradientCheck
 {
@@ -56,20 +57,23 @@ public static class GradientCheck
                 Assert.Fail($"{argument}: along direction {d} {failure}{WorstElement(argument, f, x, gradient)}");
             double central = (f(Along(x, v, CentralStep)) - f(Along(x, v, -CentralStep))) / (2 * CentralStep);
             if (!(Math.Abs(central - slope) <= allowed))
-                Assert.Fail($"{argument}: along direction {d} the loss rises by {Text(central)}, the gradient says {Text(slope)}, "
+                Assert.Fail($"{argument}: along direction {d} the loss rises by {Text(central)}, the gradient says "
+                    + $"{Text(slope)}, "
                     + $"tolerance {Text(allowed)}{WorstElement(argument, f, x, gradient)}");
         }
     }
 
     // What is wrong with the order, or null.
-    private static string? OrderFailure(Func<double[], double> f, double f0, double[] x, double[] v, double slope, double slopeError)
+    private static string? OrderFailure(Func<double[], double> f, double f0, double[] x, double[] v,
+        double slope, double slopeError)
     {
         List<double> rests = [];
         for (int i = 0; i < MaxHalvings; i++)
         {
             double h = Math.ScaleB(Coarsest, -i);
             double rest = Math.Abs(f(Along(x, v, h)) - f0 - h * slope);
-            // Below this the rest is rounding and the error of the slope, which have no order; all of it for a linear loss.
+            // Below this the rest is rounding and the error of the slope, which have no order; all of it for a linear
+            // loss.
             if (!(rest > 30 * (h * slopeError + 1e-14 * (Math.Abs(f0) + 1)))) break;
             rests.Add(rest);
         }
@@ -78,7 +82,8 @@ public static class GradientCheck
         double ratio = rests[^2] / rests[^1];
         return ratio > 3
             ? null
-            : $"the rest falls by {Text(ratio)} when h is halved; expected 4 or more (rests {string.Join(", ", rests.Select(Text))})";
+            : $"the rest falls by {Text(ratio)} when h is halved; expected 4 or more (rests "
+            + $"{string.Join(", ", rests.Select(Text))})";
     }
 
     private static string WorstElement(string argument, Func<double[], double> f, double[] x, float[] gradient)

@@ -19,8 +19,8 @@ public enum Layout
 /// <summary>
 /// Buffers of one test. Each tensor lies between guard bands of NaN with a payload of its own, and so do the gaps of a
 /// strided one; outputs start as NaN. A kernel that reads outside a tensor, or reads an output it should
-/// overwrite, poisons its result; one that writes outside is found by <see cref="Check"/>, which demands that guards, gaps
-/// and inputs still hold the bits they were given.
+/// overwrite, poisons its result; one that writes outside is found by <see cref="Check"/>, which demands that guards,
+/// gaps and inputs still hold the bits they were given.
 /// </summary>
 public sealed class Guarded(IBackend backend) : IDisposable
 {
@@ -87,7 +87,8 @@ public sealed class Guarded(IBackend backend) : IDisposable
                 if (bits == BitConverter.SingleToInt32Bits(item.Before[i])) continue;
                 Assert.Fail(inside
                     ? $"{item.Name}[{row},{col}] is an input but changed from {item.Before[i]} to {after[i]}"
-                    : $"{item.Name} {view.Rows}×{view.Cols}: {after[i]} was written outside, at {at} (row stride {view.Stride})");
+                    : $"{item.Name} {view.Rows}×{view.Cols}: {after[i]} was written outside, at {at} (row stride "
+                    + $"{view.Stride})");
             }
         }
     }
@@ -101,7 +102,8 @@ public sealed class Guarded(IBackend backend) : IDisposable
 
     private View Add(string name, float[] values, int rows, int cols, Layout layout, bool isInput)
     {
-        if (values.Length != rows * cols) throw new ArgumentException($"{name}: {values.Length} values for [{rows},{cols}]");
+        if (values.Length != rows * cols)
+            throw new ArgumentException($"{name}: {values.Length} values for [{rows},{cols}]");
         int stride = layout == Layout.Dense ? cols : 2 * cols;
         int first = layout == Layout.SecondHalf ? cols : 0;
         float[] before = new float[2 * Band + rows * stride];

@@ -4,8 +4,9 @@ using NUnit.Framework;
 namespace GlowGpu.Tests.Checks;
 
 /// <summary>
-/// Comparison of float results with double references. An element may be off by <c>relative · (|expected| + rms)</c>, rms
-/// being the root mean square of the expected tensor: rounding errors of a sum grow with its terms, not with its result.
+/// Comparison of float results with double references. An element may be off by <c>relative · (|expected| + rms)</c>,
+/// rms being the root mean square of the expected tensor: rounding errors of a sum grow with its terms, not with its
+/// result.
 /// A failure names tensor, index, expected, got and tolerance.
 /// </summary>
 public static class Tolerance
@@ -14,7 +15,8 @@ public static class Tolerance
     public const double Ulp = 1.0 / (1 << 24);
 
     /// <summary>Every element within its tolerance; NaN never is.</summary>
-    public static void Close(string tensor, ReadOnlySpan<float> got, ReadOnlySpan<double> expected, double relative, params int[] shape)
+    public static void Close(string tensor, ReadOnlySpan<float> got, ReadOnlySpan<double> expected,
+        double relative, params int[] shape)
     {
         double[] wide = new double[got.Length];
         for (int i = 0; i < wide.Length; i++) wide[i] = got[i];
@@ -22,7 +24,8 @@ public static class Tolerance
     }
 
     /// <summary>Every element within its tolerance; NaN never is.</summary>
-    public static void Close(string tensor, ReadOnlySpan<double> got, ReadOnlySpan<double> expected, double relative, params int[] shape)
+    public static void Close(string tensor, ReadOnlySpan<double> got, ReadOnlySpan<double> expected,
+        double relative, params int[] shape)
     {
         Assert.That(got.Length, Is.EqualTo(expected.Length), $"{tensor}: number of elements");
         double rms = Rms(expected);
@@ -41,7 +44,8 @@ public static class Tolerance
             worstRatio = ratio;
         }
         if (bad == 0) return;
-        Assert.Fail($"{bad} of {got.Length} elements differ; first {Describe(tensor, first, got, expected, relative, rms, shape)}; "
+        Assert.Fail($"{bad} of {got.Length} elements differ; first "
+            + $"{Describe(tensor, first, got, expected, relative, rms, shape)}; "
             + $"worst {Describe(tensor, worst, got, expected, relative, rms, shape)}");
     }
 
@@ -54,13 +58,15 @@ public static class Tolerance
     }
 
     /// <summary>Equal bit for bit (NaN equals the same NaN).</summary>
-    public static void SameBits(string tensor, ReadOnlySpan<float> got, ReadOnlySpan<float> expected, params int[] shape)
+    public static void SameBits(string tensor, ReadOnlySpan<float> got, ReadOnlySpan<float> expected,
+        params int[] shape)
     {
         Assert.That(got.Length, Is.EqualTo(expected.Length), $"{tensor}: number of elements");
         for (int i = 0; i < got.Length; i++)
         {
             if (BitConverter.SingleToInt32Bits(got[i]) == BitConverter.SingleToInt32Bits(expected[i])) continue;
-            Assert.Fail($"{tensor}{Index(i, shape)}: expected {Text(expected[i])} (0x{BitConverter.SingleToInt32Bits(expected[i]):X8}), "
+            Assert.Fail($"{tensor}{Index(i, shape)}: expected {Text(expected[i])} "
+                + $"(0x{BitConverter.SingleToInt32Bits(expected[i]):X8}), "
                 + $"got {Text(got[i])} (0x{BitConverter.SingleToInt32Bits(got[i]):X8}); the bits must agree");
         }
     }

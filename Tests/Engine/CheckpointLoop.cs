@@ -4,8 +4,8 @@ using GlowGpu.Engine;
 namespace GlowGpu.Tests.Engine;
 
 /// <summary>
-/// A process that saves one checkpoint after the other until it is killed, and what the files of a step contain, so that the
-/// survivor can tell whether a pair belongs together.
+/// A process that saves one checkpoint after the other until it is killed, and what the files of a step contain, so
+/// that the survivor can tell whether a pair belongs together.
 /// </summary>
 internal static class CheckpointLoop
 {

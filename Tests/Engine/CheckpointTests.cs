@@ -23,7 +23,8 @@ public sealed class CheckpointTests
     {
         Assert.Multiple(() =>
         {
-            Assert.That(pair, Is.EqualTo(new CheckpointPair(folder.File("model.safetensors"), folder.File("state.safetensors"), step)));
+            Assert.That(pair, Is.EqualTo(new CheckpointPair(folder.File("model.safetensors"),
+                folder.File("state.safetensors"), step)));
             Assert.That(CheckpointLoop.Holds(pair!.ModelPath, step, 1), "model");
             Assert.That(CheckpointLoop.Holds(pair.StatePath, step, 2), "state");
             Assert.That(Directory.GetFiles(folder.Path, "*.tmp"), Is.Empty);
@@ -31,7 +32,8 @@ public sealed class CheckpointTests
     }
 
     private void SaveUntil(long step, int boundaries) =>
-        Kill(new Checkpoint(folder.Path).SaveSteps(CheckpointLoop.Contents(step, 1), CheckpointLoop.Contents(step, 2), step), boundaries);
+        Kill(new Checkpoint(folder.Path).SaveSteps(CheckpointLoop.Contents(step, 1), CheckpointLoop.Contents(step, 2),
+            step), boundaries);
 
     [Test]
     public void An_empty_folder_holds_no_pair() => Assert.That(new Checkpoint(folder.Path).Recover(), Is.Null);
@@ -117,8 +119,10 @@ public sealed class CheckpointTests
         CheckpointLoop.Save(checkpoint, 5);
         File.WriteAllText(checkpoint.StatePath, "");
         Assert.That(() => checkpoint.Recover(), Throws.TypeOf<GlowException>().With.Message.EqualTo(
-            $"{folder.Path}: no model and state file agree on a step (model.safetensors: step 5, model.previous.safetensors: absent, "
-            + "state.safetensors: not readable, state.previous.safetensors: absent); the files of one checkpoint are needed"));
+            $"{folder.Path}: no model and state file agree on a step (model.safetensors: step 5, "
+                + "model.previous.safetensors: absent, "
+            + "state.safetensors: not readable, state.previous.safetensors: absent); the files of one checkpoint "
+            + "are needed"));
     }
 
     [Test]
@@ -151,7 +155,8 @@ public sealed class CheckpointTests
         Stopwatch patience = Stopwatch.StartNew();
         while (CurrentStep() < step)
         {
-            Assert.That(child.HasExited, Is.False, () => $"the child ended by itself: {child.StandardError.ReadToEnd()}");
+            Assert.That(child.HasExited, Is.False,
+                () => $"the child ended by itself: {child.StandardError.ReadToEnd()}");
             Assert.That(patience.Elapsed, Is.LessThan(TimeSpan.FromMinutes(5)), "the child saved nothing");
             Thread.Sleep(5);
         }

@@ -21,8 +21,10 @@ public sealed class CounterRandomTests
     }
 
     // Random123's known-answer vectors for philox4x32, 10 rounds.
-    [TestCase(new uint[] { 0, 0, 0, 0 }, new uint[] { 0, 0 }, new uint[] { 0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8 })]
-    [TestCase(new[] { ~0u, ~0u, ~0u, ~0u }, new[] { ~0u, ~0u }, new uint[] { 0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD })]
+    [TestCase(new uint[] { 0, 0, 0, 0 }, new uint[] { 0, 0 },
+        new uint[] { 0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8 })]
+    [TestCase(new[] { ~0u, ~0u, ~0u, ~0u }, new[] { ~0u, ~0u },
+        new uint[] { 0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD })]
     [TestCase(new[] { 0x243F6A88u, 0x85A308D3u, 0x13198A2Eu, 0x03707344u }, new[] { 0xA4093822u, 0x299F31D0u },
         new[] { 0xD16CFE09u, 0x94FDCCEBu, 0x5001E420u, 0x24126EA1u })]
     public void The_reference_gives_the_published_vectors(uint[] counter, uint[] key, uint[] expected)
@@ -88,9 +90,12 @@ public sealed class CounterRandomTests
         for (int i = 0; i < count; i++)
         {
             (uint x0, uint x1, uint x2, uint x3) = Philox.Block(random.Key, 3 + (ulong)i / 2);
-            double u = ((x0 | (ulong)x1 << 32) >> 11) / (double)(1UL << 53), v = ((x2 | (ulong)x3 << 32) >> 11) / (double)(1UL << 53);
+            double u = ((x0 | (ulong)x1 << 32) >> 11) / (double)(1UL << 53),
+                v = ((x2 | (ulong)x3 << 32) >> 11) / (double)(1UL << 53);
             double radius = 0.5 * Math.Sqrt(-2 * Math.Log(1 - u));
-            Assert.That(values[i], Is.EqualTo(radius * (i % 2 == 0 ? Math.Cos(2 * Math.PI * v) : Math.Sin(2 * Math.PI * v))).Within(1e-6), $"value {i}");
+            Assert.That(values[i],
+                Is.EqualTo(radius * (i % 2 == 0 ? Math.Cos(2 * Math.PI * v) : Math.Sin(2 * Math.PI * v)))
+                .Within(1e-6), $"value {i}");
         }
         Assert.That(values[count], Is.EqualTo(12), "what lies behind the values is left alone");
         Assert.That(random.Counter, Is.EqualTo(3 + CounterRandom.NormalBlocks(count)));
@@ -103,8 +108,10 @@ public sealed class CounterRandomTests
         float[] x = new float[n];
         new CounterRandom(11, "moments").Normal(x);
         double mean = x.Average(static v => (double)v);
-        double m2 = x.Average(v => Math.Pow(v - mean, 2)), m3 = x.Average(v => Math.Pow(v - mean, 3)), m4 = x.Average(v => Math.Pow(v - mean, 4));
-        double beyond2 = x.Count(static v => Math.Abs(v) > 2) / (double)n, beyond4 = x.Count(static v => Math.Abs(v) > 4);
+        double m2 = x.Average(v => Math.Pow(v - mean, 2)), m3 = x.Average(v => Math.Pow(v - mean, 3)),
+            m4 = x.Average(v => Math.Pow(v - mean, 4));
+        double beyond2 = x.Count(static v => Math.Abs(v) > 2) / (double)n,
+            beyond4 = x.Count(static v => Math.Abs(v) > 4);
         double pairs = Enumerable.Range(0, n / 2).Average(i => (double)x[2 * i] * x[2 * i + 1]);
         Assert.Multiple(() =>
         {

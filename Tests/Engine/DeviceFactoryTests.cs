@@ -13,7 +13,8 @@ internal sealed class DeviceFactoryTests
 {
     [Test]
     public void UnknownKindIsNamed() => Assert.That(() => DeviceFactory.Open("tpu"),
-        Throws.TypeOf<GlowException>().With.Message.EqualTo("device 'tpu' is not known; it must be auto, cuda, opencl or cpu"));
+        Throws.TypeOf<GlowException>()
+            .With.Message.EqualTo("device 'tpu' is not known; it must be auto, cuda, opencl or cpu"));
 
     [TestCase(0)]
     [TestCase(-3)]
@@ -31,7 +32,8 @@ internal sealed class DeviceFactoryTests
     public void AutoOpensTheFirstUsableGpuOrElseTheHost()
     {
         DeviceInfo expected = DeviceFactory.List().First(static d =>
-            d.Kind == "cpu" || (!d.Properties.ContainsKey("unusable") && (d.Kind == "cuda" || d.Properties["type"].Contains("GPU"))));
+            d.Kind == "cpu" || (!d.Properties.ContainsKey("unusable")
+                && (d.Kind == "cuda" || d.Properties["type"].Contains("GPU"))));
         using Device device = DeviceFactory.Open("auto");
         if (expected.Kind == "cpu") Assert.That(device.Name, Does.StartWith("cpu ("));
         else Assert.That(device.Name, Is.EqualTo(expected.Name));
@@ -54,14 +56,19 @@ internal sealed class DeviceFactoryTests
     }
 
     [TestCase(false, "device cuda: no NVIDIA driver was found; install it, or choose --device auto or cpu")]
-    [TestCase(true, "device cuda: the NVIDIA driver reports no device that this process may use; check nvidia-smi, or choose --device auto or cpu")]
+    [TestCase(true, "device cuda: the NVIDIA driver reports no device that this process may use; check nvidia-smi, "
+        + "or choose --device auto or cpu")]
     public void MissingCudaDeviceHasItsReason(bool hasDriver, string sentence) =>
-        Assert.That(() => DeviceFactory.FindCuda([], hasDriver), Throws.TypeOf<GlowException>().With.Message.EqualTo(sentence));
+        Assert.That(() => DeviceFactory.FindCuda([], hasDriver),
+            Throws.TypeOf<GlowException>().With.Message.EqualTo(sentence));
 
-    [TestCase(false, "device opencl: no OpenCL loader (libOpenCL.so.1) was found; install it and a driver, or choose --device auto or cpu")]
-    [TestCase(true, "device opencl: no OpenCL driver reports a device; install the driver of your GPU, or choose --device auto or cpu")]
+    [TestCase(false, "device opencl: no OpenCL loader (libOpenCL.so.1) was found; install it and a driver, or "
+        + "choose --device auto or cpu")]
+    [TestCase(true, "device opencl: no OpenCL driver reports a device; install the driver of your GPU, or choose "
+        + "--device auto or cpu")]
     public void MissingOpenClDeviceHasItsReason(bool hasLoader, string sentence) =>
-        Assert.That(() => DeviceFactory.FindOpenCl([], hasLoader), Throws.TypeOf<GlowException>().With.Message.EqualTo(sentence));
+        Assert.That(() => DeviceFactory.FindOpenCl([], hasLoader),
+            Throws.TypeOf<GlowException>().With.Message.EqualTo(sentence));
 
     [Test]
     public void UsableDeviceIsChosenBeforeAnUnusableOne()
@@ -73,14 +80,18 @@ internal sealed class DeviceFactoryTests
     [Test]
     public void UnusableDeviceSaysWhy()
     {
-        ProbedDevice cuda = Probed(GpuDriver.Cuda, "it is too old"), openCl = Probed(GpuDriver.OpenCl, "it is too slow");
+        ProbedDevice cuda = Probed(GpuDriver.Cuda, "it is too old"),
+            openCl = Probed(GpuDriver.OpenCl, "it is too slow");
         Assert.Multiple(() =>
         {
             Assert.That(() => DeviceFactory.FindCuda([cuda], true),
-                Throws.TypeOf<GlowException>().With.Message.EqualTo("device cuda: CPUAccelerator cannot be used: it is too old"));
+                Throws.TypeOf<GlowException>()
+                    .With.Message.EqualTo("device cuda: CPUAccelerator cannot be used: it is too old"));
             Assert.That(() => DeviceFactory.FindOpenCl([openCl], true),
-                Throws.TypeOf<GlowException>().With.Message.EqualTo("device opencl: CPUAccelerator cannot be used: it is too slow"));
-            Assert.That(cuda.Open, Throws.TypeOf<NotSupportedException>().With.Message.EqualTo("CPUAccelerator: it is too old"));
+                Throws.TypeOf<GlowException>()
+                    .With.Message.EqualTo("device opencl: CPUAccelerator cannot be used: it is too slow"));
+            Assert.That(cuda.Open,
+                Throws.TypeOf<NotSupportedException>().With.Message.EqualTo("CPUAccelerator: it is too old"));
         });
     }
 
@@ -95,7 +106,8 @@ internal sealed class DeviceFactoryTests
 
     [Test]
     public void GroupsTooSmallForAProductAreRefused() => Assert.That(() => DeviceProbe.Emulated(2).Open().Dispose(),
-        Throws.TypeOf<NotSupportedException>().With.Message.EqualTo("CPUAccelerator: groups of 2 threads are too small; at least 4 are needed"));
+        Throws.TypeOf<NotSupportedException>()
+            .With.Message.EqualTo("CPUAccelerator: groups of 2 threads are too small; at least 4 are needed"));
 
     [Test]
     public void ProbingNeverThrowsAndRepeats()
@@ -109,7 +121,8 @@ internal sealed class DeviceFactoryTests
 
     [Test]
     public void LibrariesThatAreNotOursAreLeftToTheDefaultSearch() =>
-        Assert.That(NativeLibraries.Resolve("nvml", typeof(Context).Assembly, DllImportSearchPath.AssemblyDirectory), Is.EqualTo(nint.Zero));
+        Assert.That(NativeLibraries.Resolve("nvml", typeof(Context).Assembly, DllImportSearchPath.AssemblyDirectory),
+            Is.EqualTo(nint.Zero));
 
     private static ProbedDevice Probed(GpuDriver driver, string? obstacle) =>
         new(driver, new CPUDevice(4, 1, 1), isGpu: true, obstacle, new Dictionary<string, string>());

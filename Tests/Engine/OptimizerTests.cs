@@ -51,7 +51,8 @@ public sealed class OptimizerTests(TestDevice device)
     // The published algorithms, in double, on parameter b.
     private static (double[] Values, double[] Average) Reference(string name)
     {
-        double[] p = [.. Draws(17, 2).Select(static v => (double)v)], m = new double[17], v = new double[17], average = new double[17];
+        double[] p = [.. Draws(17, 2).Select(static v => (double)v)], m = new double[17], v = new double[17],
+            average = new double[17];
         double zero = 1;
         for (int t = 1; t <= Steps; t++)
         {
@@ -90,10 +91,12 @@ public sealed class OptimizerTests(TestDevice device)
         {
             Assert.That(optimizer.Name, Is.EqualTo(name));
             Assert.That(optimizer.Updates, Is.EqualTo(Steps));
-            Assert.That(parameters.Value("b").ToArray().Select(static v => (double)v), Is.EqualTo(expected).Within(2e-6));
+            Assert.That(parameters.Value("b").ToArray().Select(static v => (double)v),
+                Is.EqualTo(expected).Within(2e-6));
             Assert.That(parameters.Value("a").ToArray(), Is.EqualTo(Draws(15, 1)), "without a gradient nothing moves");
             using (optimizer.Average!.Use())
-                Assert.That(parameters.Value("b").ToArray().Select(static v => (double)v), Is.EqualTo(average).Within(2e-6));
+                Assert.That(parameters.Value("b").ToArray().Select(static v => (double)v),
+                    Is.EqualTo(average).Within(2e-6));
         });
     }
 
@@ -122,7 +125,8 @@ public sealed class OptimizerTests(TestDevice device)
     public void The_average_leaves_no_trace_and_tells_what_is_derived_from_the_weights()
     {
         using IOptimizer optimizer = Create("adam");
-        using (optimizer.Average!.Use()) Assert.That(parameters.Value("a").ToArray(), Is.EqualTo(Draws(15, 1)), "before the first update there is no average");
+        using (optimizer.Average!.Use()) Assert.That(parameters.Value("a").ToArray(), Is.EqualTo(Draws(15, 1)),
+            "before the first update there is no average");
         RunSteps(optimizer, 1, 3);
         float[] before = parameters.Values.ToArray();
         before[0] = -0f;
@@ -135,7 +139,8 @@ public sealed class OptimizerTests(TestDevice device)
             version = parameters.Version;
         }
         Assert.That(parameters.Version, Is.GreaterThan(version));
-        Assert.That(parameters.Values.ToArray().Select(BitConverter.SingleToInt32Bits), Is.EqualTo(before.Select(BitConverter.SingleToInt32Bits)));
+        Assert.That(parameters.Values.ToArray().Select(BitConverter.SingleToInt32Bits),
+            Is.EqualTo(before.Select(BitConverter.SingleToInt32Bits)));
     }
 
     [Test]
@@ -152,16 +157,20 @@ public sealed class OptimizerTests(TestDevice device)
     [TestCase(1 - 1e-12)]
     public void A_decay_that_would_divide_by_zero_is_refused(double decay)
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Adam(device.Backend, parameters, Beta1, decay, Epsilon, null));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Adamax(device.Backend, parameters, decay, Beta2, Epsilon, null));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Adam(device.Backend, parameters, Beta1, Beta2, Epsilon, decay));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Adam(device.Backend, parameters, Beta1,
+            decay, Epsilon, null));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Adamax(device.Backend, parameters, decay,
+            Beta2, Epsilon, null));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Adam(device.Backend, parameters, Beta1,
+            Beta2, Epsilon, decay));
     }
 
     [Test]
     public void The_schedule_rises_linearly_and_stays()
     {
         Schedule warm = new(0.1, 4);
-        Assert.That(new[] { 1, 2, 3, 4, 5, 1000 }.Select(s => warm.At(s)), Is.EqualTo(new[] { 0.025, 0.05, 0.075, 0.1, 0.1, 0.1 }).Within(1e-15));
+        Assert.That(new[] { 1, 2, 3, 4, 5, 1000 }.Select(s => warm.At(s)),
+            Is.EqualTo(new[] { 0.025, 0.05, 0.075, 0.1, 0.1, 0.1 }).Within(1e-15));
         Assert.That(new Schedule(0.1, 0).At(1), Is.EqualTo(0.1));
     }
 }

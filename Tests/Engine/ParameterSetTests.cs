@@ -12,7 +12,8 @@ public sealed class ParameterSetTests
     public void TensorsStartAtMultiplesOfSixteenAndGapsAreZero()
     {
         using ParameterSet set = new(Devices.Host.Backend, [("a", [3, 3]), ("b", [16]), ("c", [1])]);
-        Assert.That(set.All.Select(static p => (p.Name, p.Offset, p.Count)), Is.EqualTo(new[] { ("a", 0L, 9), ("b", 16L, 16), ("c", 32L, 1) }));
+        Assert.That(set.All.Select(static p => (p.Name, p.Offset, p.Count)),
+            Is.EqualTo(new[] { ("a", 0L, 9), ("b", 16L, 16), ("c", 32L, 1) }));
         Assert.That(set.Length, Is.EqualTo(48));
         Assert.That(set.Count, Is.EqualTo(26));
         Assert.That(set.Values.ToArray(), Is.All.Zero);
@@ -57,7 +58,8 @@ public sealed class ParameterSetTests
         set.Gradient("b").Write(new Draw(2).Normal(4));
         foreach (Func<Optimizer> make in new Func<Optimizer>[]
                  {
-                     () => new Adam(backend, set, 0.9, 0.999, 1e-8, 0.9), () => new Adamax(backend, set, 0.9, 0.999, 1e-8, null),
+                     () => new Adam(backend, set, 0.9, 0.999, 1e-8, 0.9), () => new Adamax(backend, set, 0.9, 0.999,
+                         1e-8, null),
                  })
         {
             using Optimizer optimizer = make();
@@ -90,7 +92,8 @@ public sealed class ParameterSetTests
         }
         float[] own = set.Value("a").ToArray();
         using (optimizer.Average!.Use())
-            Tolerance.Close("average", set.Value("a").ToArray(), [.. average.Select(a => a / (1 - zero))], 8 * Tolerance.Ulp);
+            Tolerance.Close("average", set.Value("a").ToArray(), [.. average.Select(a => a / (1 - zero))],
+                8 * Tolerance.Ulp);
         Tolerance.SameBits("parameters", set.Value("a").ToArray(), own);
     }
 }

@@ -39,7 +39,8 @@ public sealed class SafeTensorsTests
         using SafeTensorsReader reader = SafeTensorsReader.Open(folder.File("x.safetensors"));
         Assert.Multiple(() =>
         {
-            Assert.That(reader.Metadata, Is.EqualTo(new Dictionary<string, string> { ["config"] = "{\"a\": \"ä\\n\"}" }));
+            Assert.That(reader.Metadata,
+                Is.EqualTo(new Dictionary<string, string> { ["config"] = "{\"a\": \"ä\\n\"}" }));
             Assert.That(reader.ReadFloats("a.floats").Select(BitConverter.SingleToInt32Bits),
                 Is.EqualTo(floats.Select(BitConverter.SingleToInt32Bits)));
             Assert.That(reader.ReadDoubles("m.doubles"), Is.EqualTo(doubles));
@@ -113,7 +114,8 @@ public sealed class SafeTensorsTests
     {
         byte[] element = Convert.FromHexString(hex);
         string path = RawFile.Write(folder.File("t.safetensors"),
-            $"{{\"t\":{{\"dtype\":\"{type}\",\"shape\":[2],\"data_offsets\":[0,{2 * element.Length}]}}}}", [.. element, .. element]);
+            $"{{\"t\":{{\"dtype\":\"{type}\",\"shape\":[2],\"data_offsets\":[0,{2 * element.Length}]}}}}",
+                [.. element, .. element]);
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         Assert.That(reader.ReadFloats("t"), Is.EqualTo(new[] { expected, expected }));
         Assert.That(reader.ReadDoubles("t"), Is.EqualTo(new double[] { expected, expected }));
@@ -191,7 +193,8 @@ public sealed class SafeTensorsTests
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
         Assert.Multiple(() =>
         {
-            Assert.That(JsonDocument.Parse(reader.Metadata["config"]).RootElement.GetProperty("width").GetInt32(), Is.EqualTo(12));
+            Assert.That(JsonDocument.Parse(reader.Metadata["config"]).RootElement.GetProperty("width").GetInt32(),
+                Is.EqualTo(12));
             Assert.That(reader.Find("eps2")!.Shape, Is.EqualTo(new long[] { 2, 2, 2, 16 }));
             Assert.That(reader.ReadDoubles("f64.adam.losses"), Has.Length.EqualTo(6).And.All.InRange(0.0, 20.0));
         });

@@ -39,7 +39,8 @@ public sealed class TensorTests
     {
         Tensor tensor = new Tensor(device, new Pixels(1, 2, 2), 3).Allocate();
         tensor.ReleaseData();
-        Assert.That(() => tensor.Data, Throws.InvalidOperationException.With.Message.EqualTo("tensor [1,2,2,3]: its values are not in memory"));
+        Assert.That(() => tensor.Data,
+            Throws.InvalidOperationException.With.Message.EqualTo("tensor [1,2,2,3]: its values are not in memory"));
         Assert.That(tensor.Allocate().HasData, Is.True);
     }
 
@@ -68,5 +69,6 @@ public sealed class TensorTests
     [TestCase(1, 2, 2, 0)]
     public void DimensionsArePositive(int n, int h, int w, int c) =>
         Assert.That(() => new Tensor(device, new Pixels(n, h, w), c),
-            Throws.ArgumentException.With.Message.EqualTo($"tensor: [{n},{h},{w},{c}] has a dimension that is not positive"));
+            Throws.ArgumentException.With.Message.EqualTo(
+                $"tensor: [{n},{h},{w},{c}] has a dimension that is not positive"));
 }

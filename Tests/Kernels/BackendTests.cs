@@ -66,8 +66,10 @@ public sealed class BackendTests
         if (buffer is not HostBuffer) return;
         view.Elements.Fill(2);
         view.Columns(0, 3).Elements[11] = 3;
-        Assert.That(View.Dense(buffer, 11, 1, 14).ToArray(), Is.EqualTo(new float[] { 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 0 }));
-        Assert.That(() => view.Columns(0, 2).Elements.Length, Throws.ArgumentException.With.Message.StartsWith("view: the elements of a view with gaps"));
+        Assert.That(View.Dense(buffer, 11, 1, 14).ToArray(),
+            Is.EqualTo(new float[] { 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 0 }));
+        Assert.That(() => view.Columns(0, 2).Elements.Length,
+            Throws.ArgumentException.With.Message.StartsWith("view: the elements of a view with gaps"));
     }
 
     [TestCaseSource(nameof(Alone))]
@@ -104,7 +106,8 @@ public sealed class BackendTests
                 {
                     float[] values = new Draw(rows).Normal(rows * cols);
                     using Guarded memory = new(device.Backend);
-                    View source = memory.Input("source", values, rows, cols, from), target = memory.Output("target", rows, cols, to);
+                    View source = memory.Input("source", values, rows, cols, from),
+                        target = memory.Output("target", rows, cols, to);
                     device.Backend.Copy(source, target);
                     memory.Check();
                     Tolerance.SameBits("target", memory.Read(target), values, rows, cols);

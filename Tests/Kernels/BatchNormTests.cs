@@ -27,7 +27,8 @@ public sealed class BatchNormTests
 
     private static IEnumerable<TestCaseData> Cases => Devices.With(Shapes);
 
-    private static IEnumerable<TestCaseData> SmallCases => Devices.With(Shapes.Where(static s => s.X.P * s.X.C <= 2000));
+    private static IEnumerable<TestCaseData> SmallCases =>
+        Devices.With(Shapes.Where(static s => s.X.P * s.X.C <= 2000));
 
     [TestCaseSource(nameof(Cases))]
     public void ForwardMatchesTheReference(TestDevice device, Case shape)
@@ -38,12 +39,14 @@ public sealed class BatchNormTests
         Tolerance.Close("mean", got["mean"], mean, Relative);
         Tolerance.Close("variance", got["variance"], variance, Relative);
         Nhwc n = BatchNormReference.Normalize(data.Images, mean, variance);
-        double[] y = shape.Affine ? BatchNormReference.Network(data.Images, mean, variance, data.Gain.Wide(), data.Bias.Wide()).Data : n.Data;
+        double[] y = shape.Affine ? BatchNormReference.Network(data.Images, mean, variance, data.Gain.Wide(),
+            data.Bias.Wide()).Data : n.Data;
         Tolerance.Close("y", got["y"], y, Relative, shape.X.P, shape.X.C);
         Tolerance.Close("again", got["again"], data.X.Wide(), Relative, shape.X.P, shape.X.C);
         double logDet = BatchNormReference.LogDet(data.Images, variance);
         for (int i = 0; i < shape.X.N; i++)
-            Tolerance.Close($"logdet[{i}]", got["logdet"][i], data.LogDet[i] + logDet, Relative, Math.Abs(data.LogDet[i]) + Math.Abs(logDet));
+            Tolerance.Close($"logdet[{i}]", got["logdet"][i], data.LogDet[i] + logDet, Relative,
+                Math.Abs(data.LogDet[i]) + Math.Abs(logDet));
         double[] running = [.. data.Running.Select((r, c) => (1 - Momentum) * (double)r + Momentum * mean[c])];
         Tolerance.Close("running", got["running"], running, Relative);
     }
@@ -122,11 +125,14 @@ public sealed class BatchNormTests
         using Guarded memory = new(backend);
         View x = memory.Input("x", data.X, s.P, s.C), dy = memory.Input("dy", data.Dy, s.P, s.C);
         View mean = memory.Output("mean", 1, s.C), variance = memory.Output("variance", 1, s.C);
-        View y = memory.Output("y", s.P, s.C), n = memory.Output("n", s.P, s.C), again = memory.Output("again", s.P, s.C);
+        View y = memory.Output("y", s.P, s.C), n = memory.Output("n", s.P, s.C),
+            again = memory.Output("again", s.P, s.C);
         View logdet = memory.InOut("logdet", data.LogDet, 1, s.N), dx = memory.InOut("dx", data.Dx, s.P, s.C);
         View running = memory.InOut("running", data.Running, 1, s.C);
-        BatchNormAffine parameters = affine ? new(memory.Input("gain", data.Gain), memory.Input("bias", data.Bias)) : default;
-        BatchNormAffine gradients = affine ? new(memory.Output("dgain", 1, s.C), memory.Output("dbias", 1, s.C)) : default;
+        BatchNormAffine parameters = affine ? new(memory.Input("gain", data.Gain), memory.Input("bias", data.Bias))
+            : default;
+        BatchNormAffine gradients = affine ? new(memory.Output("dgain", 1, s.C), memory.Output("dbias", 1, s.C))
+            : default;
         norm.Measure(x, mean, variance);
         norm.Apply(x, mean, variance, parameters, y);
         norm.Apply(x, mean, variance, default, n);

@@ -9,7 +9,8 @@ namespace GlowGpu.Tests.Kernels;
 public sealed class ChannelAffineTests
 {
     // Wide channel vectors occur on the deep levels of large images.
-    private static IEnumerable<PixelShape> Shapes => [.. PixelShape.Common, new(1, 3, 3, 48), new(1, 2, 5, 192), new(1, 1, 7, 384)];
+    private static IEnumerable<PixelShape> Shapes => [.. PixelShape.Common, new(1, 3, 3, 48), new(1, 2, 5, 192),
+        new(1, 1, 7, 384)];
 
     private static IEnumerable<TestCaseData> Cases => Devices.With(Shapes);
 
@@ -18,7 +19,8 @@ public sealed class ChannelAffineTests
     {
         Data data = new(shape);
         Results got = Run(device.Backend, data);
-        Tolerance.Close("y", got["y"], Apply(data, data.X.Wide(), data.W.Wide(), data.B.Wide()), Sum(shape.C), shape.P, shape.C);
+        Tolerance.Close("y", got["y"], Apply(data, data.X.Wide(), data.W.Wide(), data.B.Wide()), Sum(shape.C),
+            shape.P, shape.C);
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -53,7 +55,8 @@ public sealed class ChannelAffineTests
     private static double Sum(int terms) => 16 * Tolerance.Ulp * Math.Sqrt(terms);
 
     private static double[] Apply(Data data, double[] x, double[] w, double[] b) =>
-        ConvolutionReference.Convolve1x1(new Nhwc(x, data.Shape.N, data.Shape.H, data.Shape.W, data.Shape.C), w, data.Shape.C)
+        ConvolutionReference.Convolve1x1(new Nhwc(x, data.Shape.N, data.Shape.H, data.Shape.W, data.Shape.C), w,
+            data.Shape.C)
             .Map((v, c) => v + b[c]).Data;
 
     private static Results Run(IBackend backend, Data data)
@@ -66,7 +69,13 @@ public sealed class ChannelAffineTests
         backend.ChannelAffine.Apply(x, w, b, y);
         backend.ChannelAffine.Backward(dy, x, w, dx, dw, db);
         memory.Check();
-        return new Results { ["y"] = memory.Read(y), ["dx"] = memory.Read(dx), ["dw"] = memory.Read(dw), ["db"] = memory.Read(db) };
+        return new Results
+        {
+            ["y"] = memory.Read(y),
+            ["dx"] = memory.Read(dx),
+            ["dw"] = memory.Read(dw),
+            ["db"] = memory.Read(db)
+        };
     }
 
     private sealed class Data

@@ -81,7 +81,8 @@ public sealed record ChannelMapData(int Channels, ChannelMixing Mixing, int Pixe
     }
 
     /// <summary>H·W·(Σ 3·logs + ln|det W|).</summary>
-    public double LogDet() => PixelsPerImage * (3 * wide["logs"].Sum() + Matrix.LogAbsDeterminant(PlainWeight(), Channels));
+    public double LogDet() => PixelsPerImage * (3 * wide["logs"].Sum() + Matrix.LogAbsDeterminant(PlainWeight(),
+        Channels));
 
     /// <summary>A loss whose gradients by W', b' and the log-determinant are DW, DB and g.</summary>
     public double Loss(double g)
@@ -132,7 +133,8 @@ public sealed class ChannelMapMemory : IDisposable
     {
         backend.ChannelMap.Prepare(Steps, logDet, status);
         float[] found = memory.Read(status);
-        if (ChannelMapStatus.HasFailed(found)) Assert.That(LogDet(), Is.NaN, "the log-determinant of a failed preparation");
+        if (ChannelMapStatus.HasFailed(found)) Assert.That(LogDet(), Is.NaN,
+            "the log-determinant of a failed preparation");
         ChannelMapStatus.ThrowIfFailed(Steps, found);
         Assert.That(found, Is.All.Zero);
     }
@@ -159,7 +161,8 @@ public sealed class ChannelMapMemory : IDisposable
 
     /// <summary>Name, value and gradient of every parameter of a step.</summary>
     public IEnumerable<(string Name, float[] Value, float[] Gradient)> Trainable(int step) =>
-        Names(Data[step].Mixing).Select(name => (name, memory.Read(View(Steps[step].Parameters, name)), Gradient(step, name)));
+        Names(Data[step].Mixing).Select(name => (name, memory.Read(View(Steps[step].Parameters, name)),
+            Gradient(step, name)));
 
     /// <summary>Overwrites W of a dense step.</summary>
     public void WriteWeight(int step, float[] w) => weights[step].Write(w);
@@ -204,7 +207,8 @@ public sealed class ChannelMapMemory : IDisposable
     {
         int c = data.Channels;
         bool dense = data.Mixing == ChannelMixing.Dense, plu = data.Mixing == ChannelMixing.Plu;
-        View In(string name, float[] values, int rows) => memory.Input($"{name} {index}", values, rows, values.Length / rows);
+        View In(string name, float[] values, int rows) => memory.Input($"{name} {index}", values, rows,
+            values.Length / rows);
         View Out(string name, int rows) => memory.Output($"{name} {index}", rows, c);
         View none = GlowGpu.Kernels.View.None;
         // Rewritten by some tests between two runs, so not declared an input.
@@ -213,10 +217,12 @@ public sealed class ChannelMapMemory : IDisposable
         return new ChannelMapStep(c, data.Mixing, data.PixelsPerImage,
             data.Mixing == ChannelMixing.Dense ? [] : data.Order, plu ? data.Sign : [],
             new ChannelMapParameters(In("bias", data.Bias, 1), In("logs", data.Logs, 1), weight,
-                plu ? In("lower", data.Lower, c) : none, plu ? In("upper", data.Upper, c) : none, plu ? In("log_s", data.LogS, 1) : none),
+                plu ? In("lower", data.Lower, c) : none, plu ? In("upper", data.Upper, c) : none,
+                    plu ? In("log_s", data.LogS, 1) : none),
             new ChannelMapParameters(Out("dbias", 1), Out("dlogs", 1), dense ? Out("dweight", c) : none,
                 plu ? Out("dlower", c) : none, plu ? Out("dupper", c) : none, plu ? Out("dlog_s", 1) : none),
-            new ChannelMaps(Out("W", c), Out("B", 1), Out("V", c), Out("C", 1), In("DW", data.DW, c), In("DB", data.DB, 1)))
+            new ChannelMaps(Out("W", c), Out("B", 1), Out("V", c), Out("C", 1), In("DW", data.DW, c),
+                In("DB", data.DB, 1)))
         {
             Name = $"levels.0.steps.{index}",
         };

@@ -20,11 +20,13 @@ public sealed class ChannelMapTests
     // Steps of different sizes and kinds at once, as a whole model has them.
     private static readonly ChannelMapCase Several = new(
     [
-        new(12, ChannelMixing.Dense, 16), new(12, ChannelMixing.Plu, 16), new(24, ChannelMixing.Permutation, 4), new(48, ChannelMixing.Dense, 1),
+        new(12, ChannelMixing.Dense, 16), new(12, ChannelMixing.Plu, 16), new(24, ChannelMixing.Permutation, 4),
+            new(48, ChannelMixing.Dense, 1),
     ]);
 
     // As wide as the top of a large model, and one past a multiple of every group.
-    private static readonly ChannelMapCase[] Wide = [new([new(192, ChannelMixing.Dense, 4)]), new([new(129, ChannelMixing.Plu, 4)])];
+    private static readonly ChannelMapCase[] Wide = [new([new(192, ChannelMixing.Dense, 4)]),
+        new([new(129, ChannelMixing.Plu, 4)])];
 
     private static IEnumerable<TestCaseData> Cases => Devices.With(Shapes.Append(Several).Concat(Wide));
 
@@ -66,7 +68,8 @@ public sealed class ChannelMapTests
         {
             ChannelMapData data = memory.Data[i];
             foreach ((string name, float[] values, float[] gradient) in memory.Trainable(i))
-                GradientCheck.Check($"step {i} {name}", v => data.With(name, v).Loss(GLogDet), values.Wide(), gradient, 64 * Tolerance.Ulp);
+                GradientCheck.Check($"step {i} {name}", v => data.With(name, v).Loss(GLogDet), values.Wide(),
+                    gradient, 64 * Tolerance.Ulp);
             if (data.Mixing != ChannelMixing.Plu) continue;
             int c = data.Channels;
             float[] lower = memory.Gradient(i, "lower"), upper = memory.Gradient(i, "upper");
@@ -98,7 +101,8 @@ public sealed class ChannelMapTests
             int c = memory.Data[i].Channels, p = 5;
             float[] x = new Draw(i).Normal(p * c);
             using Guarded tensors = new(device.Backend);
-            View input = tensors.Input("x", x, p, c), y = tensors.Output("y", p, c), back = tensors.Output("back", p, c);
+            View input = tensors.Input("x", x, p, c), y = tensors.Output("y", p, c),
+                back = tensors.Output("back", p, c);
             ChannelMaps maps = memory.Steps[i].Maps;
             device.Backend.ChannelAffine.Apply(input, maps.W, maps.B, y);
             device.Backend.ChannelAffine.Apply(y, maps.V, maps.C, back);
@@ -110,7 +114,8 @@ public sealed class ChannelMapTests
     [TestCaseSource(typeof(Devices), nameof(Devices.Backends))]
     public void ConditionOfTheWeightCostsNothing(TestDevice device)
     {
-        // Rows from 1 to 1e-4 in length, mixed: a condition of more than 1e4, at which float32 alone would leave three digits.
+        // Rows from 1 to 1e-4 in length, mixed: a condition of more than 1e4, at which float32 alone would leave
+        // three digits.
         const int C = 16;
         using ChannelMapMemory memory = new(device.Backend, new([new(C, ChannelMixing.Dense, 4)]));
         double[] left = new Draw(5).Mixing(C).Wide(), right = new Draw(6).Mixing(C).Wide();
@@ -122,7 +127,8 @@ public sealed class ChannelMapTests
         float[] logs = memory.Data[0].Logs;
         for (int i = 0; i < C * C; i++) inverse[i] *= Math.Exp(-3.0 * logs[i % C]);
         Tolerance.Close("V", memory.Map(0).V, inverse, 8 * Tolerance.Ulp, C, C);
-        Tolerance.Close("logdet", memory.LogDet(), 4 * (3 * logs.Wide().Sum() + Matrix.LogAbsDeterminant(w.Wide(), C)), 8 * Tolerance.Ulp);
+        Tolerance.Close("logdet", memory.LogDet(),
+            4 * (3 * logs.Wide().Sum() + Matrix.LogAbsDeterminant(w.Wide(), C)), 8 * Tolerance.Ulp);
     }
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
@@ -149,7 +155,8 @@ public sealed class ChannelMapTests
         Array.Copy(w, 0, w, 6, 6);
         memory.WriteWeight(1, w);
         Assert.That(() => memory.Prepare(), Throws.InstanceOf<ArithmeticException>().With.Message.Matches(
-            @"^levels\.0\.steps\.1: the channel mixing matrix is singular \(pivot \d of 6 is \S+ of its column\); " + Advice + "$"));
+            @"^levels\.0\.steps\.1: the channel mixing matrix is singular \(pivot \d of 6 is \S+ of its column\); "
+                + Advice + "$"));
     }
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Backends))]
@@ -158,7 +165,8 @@ public sealed class ChannelMapTests
         using ChannelMapMemory memory = new(device.Backend, new([new(12, ChannelMixing.Dense, 4)]));
         memory.WriteWeight(0, new float[144]);
         Assert.That(() => memory.Prepare(), Throws.InstanceOf<ArithmeticException>().With.Message.Matches(
-            @"^levels\.0\.steps\.0: the channel mixing matrix is singular \(pivot 1 of 12 is \S+ of its column\); " + Advice + "$"));
+            @"^levels\.0\.steps\.0: the channel mixing matrix is singular \(pivot 1 of 12 is \S+ of its column\); "
+                + Advice + "$"));
     }
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Backends))]
@@ -176,7 +184,8 @@ public sealed class ChannelMapTests
     [TestCaseSource(typeof(Devices), nameof(Devices.Backends))]
     public void FactorsThatFailAreNamed(TestDevice device)
     {
-        using ChannelMapMemory memory = new(device.Backend, new([new(6, ChannelMixing.Dense, 4), new(6, ChannelMixing.Plu, 4)]));
+        using ChannelMapMemory memory = new(device.Backend,
+            new([new(6, ChannelMixing.Dense, 4), new(6, ChannelMixing.Plu, 4)]));
         float[] logS = memory.Data[1].LogS;
         logS[3] = float.NegativeInfinity;
         memory.WriteLogS(1, logS);

@@ -55,7 +55,8 @@ public sealed class ChannelStatsTests
         Tolerance.Close("logs", got["logs"], [Math.Log(1e6) / 3, Math.Log(1e6) / 3], Relative);
     }
 
-    private static float[] Values(PixelShape shape) => new Draw(shape.P).Normal(shape.P * shape.C, spread: 2, mean: 0.7);
+    private static float[] Values(PixelShape shape) => new Draw(shape.P).Normal(shape.P * shape.C,
+        spread: 2, mean: 0.7);
 
     private static Nhwc Images(PixelShape s, float[] x) => new(x.Wide(), s.N, s.H, s.W, s.C);
 

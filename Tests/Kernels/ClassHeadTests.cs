@@ -36,7 +36,8 @@ public sealed class ClassHeadTests
         Data data = new(shape);
         Results got = Run(device.Backend, data);
         double[] logits = ClassHeadReference.Logits(data.Images, data.W.Wide(), data.Bias.Wide(), data.Logs.Wide());
-        Tolerance.Close("mean", got["mean"], ClassHeadReference.Mean(data.Images), shape.Relative, shape.Z.N, shape.Z.C);
+        Tolerance.Close("mean", got["mean"], ClassHeadReference.Mean(data.Images), shape.Relative,
+            shape.Z.N, shape.Z.C);
         Tolerance.Close("logits", got["logits"], logits, shape.Relative, shape.Z.N, shape.Classes);
         double[] loss = ClassHeadReference.Loss(logits, data.Labels.Wide());
         for (int n = 0; n < loss.Length; n++) Tolerance.Close($"loss[{n}]", got["loss"][n], loss[n], shape.Relative, 1);
@@ -47,11 +48,14 @@ public sealed class ClassHeadTests
     {
         Data data = new(shape);
         Results got = Run(device.Backend, data);
-        double[] z = data.Z.Wide(), w = data.W.Wide(), bias = data.Bias.Wide(), logs = data.Logs.Wide(), labels = data.Labels.Wide();
+        double[] z = data.Z.Wide(), w = data.W.Wide(), bias = data.Bias.Wide(), logs = data.Logs.Wide(),
+            labels = data.Labels.Wide();
         double Loss(double[] zv, double[] wv, double[] bv, double[] lv) =>
-            GLoss * ClassHeadReference.Loss(ClassHeadReference.Logits(data.Images with { Data = zv }, wv, bv, lv), labels).Sum();
+            GLoss * ClassHeadReference.Loss(ClassHeadReference.Logits(data.Images with { Data = zv }, wv, bv, lv),
+                labels).Sum();
         Tolerance.Close("dz", got["dz"],
-            [.. ClassHeadReference.Backward(data.Images, w, bias, logs, labels, GLoss).Dz.Data.Zip(data.Dz, static (d, before) => d + before)],
+            [.. ClassHeadReference.Backward(data.Images, w, bias, logs, labels, GLoss).Dz.Data.Zip(data.Dz,
+                static (d, before) => d + before)],
             shape.Relative, shape.Z.P, shape.Z.C);
         if (shape.Classes == 1)
         {
@@ -65,7 +69,8 @@ public sealed class ClassHeadTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device, backend => Run(backend, new Data(shape)), shape.Relative);
+    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device,
+        backend => Run(backend, new Data(shape)), shape.Relative);
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void ExtremeLogitsStayFinite(TestDevice device)
@@ -85,11 +90,14 @@ public sealed class ClassHeadTests
     {
         (PixelShape z, int classes, Layout layout) = data.Case;
         using Guarded memory = new(backend);
-        ClassHeadParameters parameters = new(memory.Input("w", data.W), memory.Input("bias", data.Bias), memory.Input("logs", data.Logs));
+        ClassHeadParameters parameters = new(memory.Input("w", data.W), memory.Input("bias", data.Bias),
+            memory.Input("logs", data.Logs));
         ClassHeadParameters gradients = new(
-            memory.Output("dw", 1, data.W.Length), memory.Output("dbias", 1, classes), memory.Output("dlogs", 1, classes));
+            memory.Output("dw", 1, data.W.Length), memory.Output("dbias", 1, classes),
+                memory.Output("dlogs", 1, classes));
         View top = memory.Input("z", data.Z, z.P, z.C, layout), labels = memory.Input("labels", data.Labels);
-        View mean = memory.Output("mean", z.N, z.C), logits = memory.Output("logits", z.N, classes), loss = memory.Output("loss", 1, z.N);
+        View mean = memory.Output("mean", z.N, z.C), logits = memory.Output("logits", z.N, classes),
+            loss = memory.Output("loss", 1, z.N);
         View dz = memory.InOut("dz", data.Dz, z.P, z.C, layout);
         backend.ClassHead.Forward(z.Pixels, top, parameters, labels, mean, logits, loss);
         backend.ClassHead.Backward(z.Pixels, parameters, labels, mean, logits, GLoss, dz, gradients);

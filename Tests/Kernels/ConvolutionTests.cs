@@ -22,7 +22,8 @@ public sealed class ConvolutionTests
 
     private static IEnumerable<Case> Shapes =>
     [
-        .. from net in NetworkShape.Common from size in new[] { 1, 3 } select new Case(size, (net.Out + size) % 4 == 1, net),
+        .. from net in NetworkShape.Common from size in new[] { 1, 3 } select new Case(size,
+        (net.Out + size) % 4 == 1, net),
         // Fully connected layers, and a batch that backward takes in several pieces of several images.
         new(1, true, new NetworkShape(70, 1, 1, 130, 1, 67, false, Layout.FirstHalf)),
         new(3, true, new NetworkShape(5, 16, 33, 128, 1, 6, false, Layout.Dense)),
@@ -40,9 +41,16 @@ public sealed class ConvolutionTests
         Results got = Run(device.Backend, data);
         NetworkShape net = shape.Net;
         double relative = device.Network(net.Relative);
-        Tolerance.Close("y", got["y"], Forward(data, data.X.Wide(), data.W.Wide(), data.Bias.Wide()).Data, relative, net.N, net.H, net.W, net.Out);
-        // The reference is given the ReLU that this device took, so that a value that rounds to the other side of 0 is no error.
-        Nhwc dy = data.Images with { Data = [.. data.Dy.Select((d, i) => shape.Relu && !(got["y"][i] > 0) ? 0 : (double)d)], C = net.Out };
+        Tolerance.Close("y", got["y"], Forward(data, data.X.Wide(), data.W.Wide(), data.Bias.Wide()).Data, relative,
+            net.N, net.H, net.W, net.Out);
+        // The reference is given the ReLU that this device took, so that a value that rounds to the other side of 0
+        // is no error.
+        Nhwc dy = data.Images with
+        {
+            Data = [.. data.Dy.Select((d, i) => shape.Relu && !(got["y"][i] > 0) ? 0
+            : (double)d)],
+            C = net.Out
+        };
         (Nhwc dx, double[] dw, double[] dbias) = PlainConvolutionReference.Backward(
             shape.Size, data.Images, data.W.Wide(), data.Bias.Wide(), relu: false, dy);
         double[] added = [.. data.Dx.Wide().Zip(dx.Data, static (before, d) => before + d)];
@@ -80,7 +88,8 @@ public sealed class ConvolutionTests
         IConvolution conv = backend.Convolution;
         using Guarded memory = new(backend);
         ConvolutionParameters parameters = new(memory.Input("w", data.W), memory.Input("bias", data.Bias));
-        ConvolutionParameters gradients = new(memory.Output("dw", 1, data.W.Length), memory.Output("dbias", 1, net.Out));
+        ConvolutionParameters gradients = new(memory.Output("dw", 1, data.W.Length),
+            memory.Output("dbias", 1, net.Out));
         View packed = memory.InOut("packed", new float[conv.PackedLength(s)], 1, checked((int)conv.PackedLength(s)));
         View x = memory.Input("x", data.X, net.P, net.In, net.Layout), dy = memory.Input("dy", data.Dy, net.P, net.Out);
         View y = memory.Output("y", net.P, net.Out), dx = memory.InOut("dx", data.Dx, net.P, net.In, net.Layout);

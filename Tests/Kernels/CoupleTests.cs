@@ -37,7 +37,8 @@ public sealed class CoupleTests
         Data data = new(shape);
         Results got = Run(device.Backend, data);
         Nhwc h = data.Hidden;
-        Tolerance.Close("z2", got["z2"], CoupleReference.Forward(shape.Affine, data.Input, h).Data, Relative, shape.Z2.P, shape.Z2.C);
+        Tolerance.Close("z2", got["z2"], CoupleReference.Forward(shape.Affine, data.Input, h).Data, Relative,
+            shape.Z2.P, shape.Z2.C);
         double[] expected = CoupleReference.LogDet(shape.Affine, h);
         for (int n = 0; n < expected.Length; n++) expected[n] += data.LogDet[n];
         Tolerance.Close("logdet", got["logdet"], expected, Relative);
@@ -59,7 +60,8 @@ public sealed class CoupleTests
     {
         Data data = new(shape);
         Results got = Run(device.Backend, data);
-        Tolerance.Close("z2", got["inverse"], CoupleReference.Inverse(shape.Affine, data.Input, data.Hidden).Data, Relative, shape.Z2.P, shape.Z2.C);
+        Tolerance.Close("z2", got["inverse"], CoupleReference.Inverse(shape.Affine, data.Input, data.Hidden).Data,
+            Relative, shape.Z2.P, shape.Z2.C);
         double[] expected = CoupleReference.LogDet(shape.Affine, data.Hidden);
         for (int n = 0; n < expected.Length; n++) expected[n] = data.LogDet[n] - expected[n];
         Tolerance.Close("logdet", got["inverseLogdet"], expected, Relative);
@@ -74,7 +76,8 @@ public sealed class CoupleTests
         {
             Nhwc network = data.Hidden with { Data = h };
             Nhwc output = CoupleReference.Forward(shape.Affine, data.Input with { Data = z2 }, network);
-            return output.Data.Zip(data.Dz2, static (v, g) => v * g).Sum() + GLogDet * CoupleReference.LogDet(shape.Affine, network).Sum();
+            return output.Data.Zip(data.Dz2, static (v, g) => v * g).Sum()
+                + GLogDet * CoupleReference.LogDet(shape.Affine, network).Sum();
         }
         GradientCheck.Check("z2", v => Loss(v, data.H.Wide()), data.Z2.Wide(), got["dz2"], Relative);
         GradientCheck.Check("h", v => Loss(data.Z2.Wide(), v), data.H.Wide(), got["dh"], Relative);
@@ -95,7 +98,8 @@ public sealed class CoupleTests
         Data data = new(new Case(CouplingKind.Affine, new PixelShape(1, 2, 3, 3), Layout.SecondHalf));
         double expected = NumericJacobian.LogDeterminant(
             v => CoupleReference.Forward(true, data.Input with { Data = v }, data.Hidden).Data, data.Z2.Wide());
-        Tolerance.Close("logdet", Run(device.Backend, data)["logdet"][0] - (double)data.LogDet[0], expected, Relative, 1);
+        Tolerance.Close("logdet", Run(device.Backend, data)["logdet"][0] - (double)data.LogDet[0], expected, Relative,
+            1);
     }
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
@@ -129,7 +133,8 @@ public sealed class CoupleTests
         Tolerance.Close("z2", memory.Read(z2), CoupleReference.Forward(true, data.Input, data.Hidden).Data, Relative);
         Tolerance.Close("logdet", memory.Read(logdet), CoupleReference.LogDet(true, data.Hidden), Relative);
         (Nhwc expectedDz2, Nhwc expectedDh) = CoupleReference.Backward(
-            true, CoupleReference.Forward(true, data.Input, data.Hidden), data.Hidden, data.Input with { Data = data.Dz2.Wide() }, GLogDet);
+            true, CoupleReference.Forward(true, data.Input, data.Hidden), data.Hidden,
+                data.Input with { Data = data.Dz2.Wide() }, GLogDet);
         Tolerance.Close("dz2", memory.Read(dz2), expectedDz2.Data, Relative);
         Tolerance.Close("dh", memory.Read(dh), expectedDh.Data, Relative, extremes.Length, 2);
     }
@@ -138,9 +143,11 @@ public sealed class CoupleTests
     {
         (CouplingKind kind, PixelShape s, Layout layout) = data.Case;
         using Guarded memory = new(backend);
-        View z2 = memory.InOut("z2", data.Z2, s.P, s.C, layout), h = memory.Input("h", data.H, s.P, data.Case.HiddenChannels);
+        View z2 = memory.InOut("z2", data.Z2, s.P, s.C, layout),
+            h = memory.Input("h", data.H, s.P, data.Case.HiddenChannels);
         View logdet = memory.InOut("logdet", data.LogDet, 1, s.N);
-        View dz2 = memory.InOut("dz2", data.Dz2, s.P, s.C, layout), dh = memory.Output("dh", s.P, data.Case.HiddenChannels);
+        View dz2 = memory.InOut("dz2", data.Dz2, s.P, s.C, layout),
+            dh = memory.Output("dh", s.P, data.Case.HiddenChannels);
         Results results = [];
         backend.Couple.Forward(kind, s.Pixels, z2, h, logdet);
         results["z2"] = memory.Read(z2);
@@ -152,7 +159,8 @@ public sealed class CoupleTests
         backend.Couple.Inverse(kind, s.Pixels, z2, h, logdet);
         results["undone"] = memory.Read(z2);
         results["undoneLogdet"] = memory.Read(logdet);
-        View latent = memory.InOut("latent", data.Z2, s.P, s.C, layout), inverseLogdet = memory.InOut("inverse logdet", data.LogDet, 1, s.N);
+        View latent = memory.InOut("latent", data.Z2, s.P, s.C, layout),
+            inverseLogdet = memory.InOut("inverse logdet", data.LogDet, 1, s.N);
         backend.Couple.Inverse(kind, s.Pixels, latent, h, inverseLogdet);
         results["inverse"] = memory.Read(latent);
         results["inverseLogdet"] = memory.Read(inverseLogdet);

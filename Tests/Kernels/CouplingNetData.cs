@@ -60,7 +60,8 @@ public sealed class CouplingNetData
 
     /// <summary>The parameters as the reference takes them.</summary>
     public CouplingNetWeights Wide() => new(
-        this["w1"].Wide(), this["bias1"].Wide(), this["logs1"].Wide(), this["w2"].Wide(), this["bias2"].Wide(), this["logs2"].Wide(),
+        this["w1"].Wide(), this["bias1"].Wide(), this["logs1"].Wide(), this["w2"].Wide(), this["bias2"].Wide(),
+            this["logs2"].Wide(),
         this["w3"].Wide(), this["bias3"].Wide(), this["logs3"].Wide());
 
     /// <summary>Every parameter with its name.</summary>
@@ -98,10 +99,14 @@ public static class CouplingNetRun
         CouplingNetParameters parameters = Views(name => memory.Input(name, data[name]));
         CouplingNetParameters gradients = Views(name => memory.Output($"gradient of {name}", 1, data[name].Length));
         // How a backend fills these two is its own affair, so they need not be written in full.
-        View packed = memory.InOut("packed", new float[net.PackedLength(s, shape.Pixels)], 1, checked((int)net.PackedLength(s, shape.Pixels)));
-        View saved = memory.InOut("saved", new float[net.SavedLength(s, shape.Pixels)], 1, checked((int)net.SavedLength(s, shape.Pixels)));
-        View z1 = memory.Input("z1", data.Z1, shape.P, shape.In, shape.Layout), dh = memory.Input("dh", data.Dh, shape.P, shape.Out);
-        View h = memory.Output("h", shape.P, shape.Out), unsaved = memory.Output("h, nothing saved", shape.P, shape.Out);
+        View packed = memory.InOut("packed", new float[net.PackedLength(s, shape.Pixels)], 1,
+            checked((int)net.PackedLength(s, shape.Pixels)));
+        View saved = memory.InOut("saved", new float[net.SavedLength(s, shape.Pixels)], 1,
+            checked((int)net.SavedLength(s, shape.Pixels)));
+        View z1 = memory.Input("z1", data.Z1, shape.P, shape.In, shape.Layout),
+            dh = memory.Input("dh", data.Dh, shape.P, shape.Out);
+        View h = memory.Output("h", shape.P, shape.Out), unsaved = memory.Output("h, nothing saved",
+            shape.P, shape.Out);
         View followed = memory.Output("h, following known", shape.P, shape.Out);
         View dz1 = memory.InOut("dz1", data.Dz1, shape.P, shape.In, shape.Layout);
         net.Pack(s, shape.Pixels, parameters, packed);
@@ -135,7 +140,8 @@ public static class CouplingNetRun
     }
 
     private static CouplingNetParameters Views(Func<string, View> view) => new(
-        view("w1"), view("bias1"), view("logs1"), view("w2"), view("bias2"), view("logs2"), view("w3"), view("bias3"), view("logs3"));
+        view("w1"), view("bias1"), view("logs1"), view("w2"), view("bias2"), view("logs2"), view("w3"),
+            view("bias3"), view("logs3"));
 
     private static IEnumerable<(string Name, View View)> Named(CouplingNetParameters p) =>
     [

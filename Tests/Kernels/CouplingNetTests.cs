@@ -30,7 +30,8 @@ public sealed class CouplingNetTests
         CouplingNetData data = new(shape);
         Results got = CouplingNetRun.Run(device.Backend, data);
         Nhwc dh = data.Images with { Data = data.Dh.Wide(), C = shape.Out };
-        (Nhwc dz1, CouplingNetWeights gradients) = CouplingNetReference.Backward(data.Images, data.Wide(), shape.EdgeBias, dh);
+        (Nhwc dz1, CouplingNetWeights gradients) = CouplingNetReference.Backward(data.Images, data.Wide(),
+            shape.EdgeBias, dh);
         double relative = device.Network(shape.Relative);
         double[] added = [.. data.Dz1.Wide().Zip(dz1.Data, static (before, d) => before + d)];
         Tolerance.Close("dz1", got["dz1"], added, relative, shape.N, shape.H, shape.W, shape.In);
@@ -53,7 +54,8 @@ public sealed class CouplingNetTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void DevicesAgree(TestDevice device, NetworkShape shape) => Agreement.Check(device, backend => CouplingNetRun.Run(backend, new CouplingNetData(shape)), shape.Relative, isNetwork: true);
+    public void DevicesAgree(TestDevice device, NetworkShape shape) => Agreement.Check(device,
+        backend => CouplingNetRun.Run(backend, new CouplingNetData(shape)), shape.Relative, isNetwork: true);
 
     [TestCaseSource(nameof(Cases))]
     public void InitializeLeavesHiddenLayersWithZeroMeanAndUnitVariance(TestDevice device, NetworkShape shape)
@@ -69,7 +71,8 @@ public sealed class CouplingNetTests
         };
         (Nhwc first, Nhwc second) = CouplingNetReference.Hidden(data.Images, weights, shape.EdgeBias);
         double relative = device.Network(1e-4);
-        foreach ((string layer, Nhwc hidden, float[] logs) in new[] { ("first", first, got["logs1"]), ("second", second, got["logs2"]) })
+        foreach ((string layer, Nhwc hidden,
+            float[] logs) in new[] { ("first", first, got["logs1"]), ("second", second, got["logs2"]) })
             for (int c = 0; c < shape.Width; c++)
             {
                 double[] channel = [.. Enumerable.Range(0, shape.P).Select(p => hidden.Data[p * shape.Width + c])];
@@ -78,7 +81,8 @@ public sealed class CouplingNetTests
                 if (scale > 1e3) continue;
                 double mean = channel.Average();
                 Tolerance.Close($"mean of {layer} layer, channel {c}", mean, 0, relative, 1);
-                Tolerance.Close($"variance of {layer} layer, channel {c}", channel.Average(v => (v - mean) * (v - mean)), 1, 1e-2 + relative);
+                Tolerance.Close($"variance of {layer} layer, channel {c}",
+                    channel.Average(v => (v - mean) * (v - mean)), 1, 1e-2 + relative);
             }
     }
 
@@ -88,7 +92,8 @@ public sealed class CouplingNetTests
         CouplingNetData data = new(shape);
         Results got = CouplingNetRun.Initialize(device.Backend, data);
         double[] zero = new double[shape.Width];
-        (Nhwc first, _) = CouplingNetReference.Hidden(data.Images, data.Wide() with { Bias1 = zero, Logs1 = zero }, shape.EdgeBias);
+        (Nhwc first, _) = CouplingNetReference.Hidden(data.Images, data.Wide() with { Bias1 = zero, Logs1 = zero },
+            shape.EdgeBias);
         (double[] bias1, double[] logs1) = ActNormReference.Initialize(first);
         Tolerance.Close("bias1", got["bias1"], bias1, device.Network(shape.Relative));
         if (shape.P == 1) return;
@@ -111,32 +116,39 @@ public sealed class CouplingNetTests
         CouplingNetData batch = new(two);
         CouplingNetData single = batch.Image();
         float[] h = CouplingNetRun.Run(device.Backend, batch)["h"];
-        Tolerance.Close("h", CouplingNetRun.Run(device.Backend, single)["h"], h[..(single.Shape.P * single.Shape.Out)].Wide(), device.Network(two.Relative));
+        Tolerance.Close("h", CouplingNetRun.Run(device.Backend, single)["h"],
+            h[..(single.Shape.P * single.Shape.Out)].Wide(), device.Network(two.Relative));
     }
 
-    // On the host so many pixels are cut into groups, each with gradients of its own, two, two of unequal size or eight, while one image is a single group.
+    // On the host so many pixels are cut into groups, each with gradients of its own, two, two of unequal size or
+    // eight, while one image is a single group.
     [Test]
     public void GradientsOfABatchAreTheSumOfThoseOfItsImages(
-        [Values("7 16 16 6 256 12", "5 16 16 6 96 12", "8 16 16 6 32 12")] string sizes, [Values(1, 2, 3)] int threads, [Values] bool apart)
+        [Values("7 16 16 6 256 12", "5 16 16 6 96 12", "8 16 16 6 32 12")] string sizes,
+            [Values(1, 2, 3)] int threads, [Values] bool apart)
     {
         int[] n = [.. sizes.Split(' ').Select(static word => int.Parse(word, CultureInfo.InvariantCulture))];
         NetworkShape shape = new(n[0], n[1], n[2], n[3], n[4], n[5], true, Layout.FirstHalf);
         CouplingNetData data = new(shape);
         using HostBackend backend = new(threads, SimdLevels.Best, apart);
         Results batch = CouplingNetRun.Run(backend, data);
-        Results[] single = [.. Enumerable.Range(0, shape.N).Select(image => CouplingNetRun.Run(backend, data.Image(image)))];
+        Results[] single = [.. Enumerable.Range(0, shape.N).Select(image => CouplingNetRun.Run(backend,
+            data.Image(image)))];
         foreach (string name in batch.Keys.Where(static name => name is not ("h" or "dz1")))
         {
-            double[] sum = [.. Enumerable.Range(0, batch[name].Length).Select(i => single.Sum(one => (double)one[name][i]))];
+            double[] sum = [.. Enumerable.Range(0, batch[name].Length)
+                .Select(i => single.Sum(one => (double)one[name][i]))];
             Tolerance.Close($"gradient of {name}", batch[name], sum, shape.Relative);
         }
     }
 
-    // Few pixels under a wide network, where the host's workers divide weights: more workers than panels of half a product, a last panel that is not full,
-    // widths with and without products in halves, images that blocks do not fill.
+    // Few pixels under a wide network, where the host's workers divide weights: more workers than panels of half a
+    // product, a last panel that is not full, widths with and without products in halves, images that blocks do not
+    // fill.
     [Test]
     public void HostWorkersThatDivideWeightsChangeNoBit(
-        [Values("1 7 9 12 256 24", "2 8 8 6 258 12", "1 4 4 24 512 48", "1 1 1 3 300 6")] string sizes, [Values(2, 3, 5, 40)] int threads)
+        [Values("1 7 9 12 256 24", "2 8 8 6 258 12", "1 4 4 24 512 48", "1 1 1 3 300 6")] string sizes,
+            [Values(2, 3, 5, 40)] int threads)
     {
         int[] n = [.. sizes.Split(' ').Select(static word => int.Parse(word, CultureInfo.InvariantCulture))];
         NetworkShape shape = new(n[0], n[1], n[2], n[3], n[4], n[5], true, Layout.FirstHalf);
@@ -145,7 +157,8 @@ public sealed class CouplingNetTests
         float[] h = CouplingNetRun.Run(team, data)["h"];
         Tolerance.SameBits("h, apart", CouplingNetRun.Run(apart, data)["h"], h, shape.P, shape.Out);
         Tolerance.SameBits("h", h, CouplingNetRun.Run(alone, data)["h"], shape.P, shape.Out);
-        Tolerance.Close("h", h, CouplingNetReference.Forward(data.Images, data.Wide(), shape.EdgeBias).Data, shape.Relative, shape.N, shape.H, shape.W, shape.Out);
+        Tolerance.Close("h", h, CouplingNetReference.Forward(data.Images, data.Wide(), shape.EdgeBias).Data,
+            shape.Relative, shape.N, shape.H, shape.W, shape.Out);
     }
 
     private static void CheckGradients(TestDevice device, CouplingNetData data, Smoothness smoothness)
@@ -157,8 +170,10 @@ public sealed class CouplingNetTests
             CouplingNetReference.Forward(z1, weights, shape.EdgeBias).Data.Zip(data.Dh, static (v, g) => v * g).Sum();
         float[] dz1 = [.. got["dz1"].Zip(data.Dz1, static (after, before) => after - before)];
         // Adding to what was there costs an ulp of it.
-        GradientCheck.Check("z1", v => Loss(data.Images with { Data = v }, data.Wide()), data.Z1.Wide(), dz1, 4 * relative, smoothness);
+        GradientCheck.Check("z1", v => Loss(data.Images with { Data = v }, data.Wide()), data.Z1.Wide(), dz1,
+            4 * relative, smoothness);
         foreach ((string name, double[] value) in CouplingNetData.Named(data.Wide()))
-            GradientCheck.Check(name, v => Loss(data.Images, CouplingNetData.With(data.Wide(), name, v)), value, got[name], relative, smoothness);
+            GradientCheck.Check(name, v => Loss(data.Images, CouplingNetData.With(data.Wide(), name, v)), value,
+                got[name], relative, smoothness);
     }
 }

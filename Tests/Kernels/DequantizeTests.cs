@@ -15,14 +15,17 @@ public sealed class DequantizeTests
     {
         public bool Tiny => Rows * Cols <= 1000;
 
-        public override string ToString() => $"[{Rows},{Cols}] {Bits} bits {(Center ? "center" : "uniform")} from {Counter}";
+        public override string ToString() =>
+            $"[{Rows},{Cols}] {Bits} bits {(Center ? "center" : "uniform")} from {Counter}";
     }
 
     private static IEnumerable<Case> Shapes =>
     [
-        .. from bits in Enumerable.Range(1, 8) from center in new[] { false, true } select new Case(16, 3, bits, center, 7),
+        .. from bits in Enumerable.Range(1, 8) from center in new[] { false, true } select new Case(16, 3, bits,
+        center, 7),
         // Counts that are no multiple of a block or a vector, and a counter whose low word overflows.
-        new(1, 1, 8, false, 0), new(1, 2, 8, false, 0), new(1, 3, 5, false, 0), new(5, 1, 8, false, 1), new(13, 3, 8, false, 3),
+        new(1, 1, 8, false, 0), new(1, 2, 8, false, 0), new(1, 3, 5, false, 0), new(5, 1, 8, false, 1),
+            new(13, 3, 8, false, 3),
         new(7, 19, 8, false, uint.MaxValue - 2), new(1024, 3, 8, false, 1UL << 40), new(331, 3, 5, true, 0),
     ];
 
@@ -42,7 +45,8 @@ public sealed class DequantizeTests
         // All steps but the last addition are exact in float32, and so in double; that one rounds once.
         float[] expected = DequantizeReference.Forward(bytes.Wide(), shape.Bits, u).Narrow();
         using Guarded memory = new(device.Backend);
-        View input = memory.Input("bytes", bytes, shape.Rows, shape.Cols), x = memory.Output("x", shape.Rows, shape.Cols);
+        View input = memory.Input("bytes", bytes, shape.Rows, shape.Cols),
+            x = memory.Output("x", shape.Rows, shape.Cols);
         device.Backend.Dequantize.Forward(input, shape.Bits, shape.Center, Key, shape.Counter, x);
         memory.Check();
         Tolerance.SameBits("x", memory.Read(x), expected, shape.Rows, shape.Cols);
@@ -66,7 +70,8 @@ public sealed class DequantizeTests
         {
             device.Backend.Dequantize.Forward(input, bits, false, Key, 5, x);
             byte[] back = DequantizeReference.ToBytes(memory.Read(x).Wide(), bits);
-            for (int v = 0; v < 256; v++) Assert.That(back[v], Is.EqualTo(v >> (8 - bits) << (8 - bits)), $"{bits} bits, byte {v}");
+            for (int v = 0; v < 256; v++) Assert.That(back[v], Is.EqualTo(v >> (8 - bits) << (8 - bits)),
+                $"{bits} bits, byte {v}");
         }
     }
 }

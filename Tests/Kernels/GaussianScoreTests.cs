@@ -33,7 +33,8 @@ public sealed class GaussianScoreTests
         Data data = new(shape);
         Results got = Run(device.Backend, data);
         (Nhwc mean, Nhwc logs) = data.Statistics(data.Stats.Wide());
-        Tolerance.Close("eps", got["eps"], GaussianScoreReference.Latent(data.Images, mean, logs).Data, Relative, shape.Z.P, shape.Z.C);
+        Tolerance.Close("eps", got["eps"], GaussianScoreReference.Latent(data.Images, mean, logs).Data, Relative,
+            shape.Z.P, shape.Z.C);
         double[] expected = GaussianScoreReference.LogDensity(data.Images, mean, logs);
         for (int n = 0; n < expected.Length; n++) expected[n] += data.LogP[n];
         Tolerance.Close("logp", got["logp"], expected, Relative);
@@ -51,7 +52,8 @@ public sealed class GaussianScoreTests
     {
         Data data = new(shape);
         (Nhwc mean, Nhwc logs) = data.Statistics(data.Stats.Wide());
-        Tolerance.Close("z", Run(device.Backend, data)["sample"], GaussianScoreReference.Inverse(data.Images, mean, logs).Data,
+        Tolerance.Close("z", Run(device.Backend, data)["sample"],
+            GaussianScoreReference.Inverse(data.Images, mean, logs).Data,
             Relative, shape.Z.P, shape.Z.C);
     }
 
@@ -70,7 +72,8 @@ public sealed class GaussianScoreTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device, backend => Run(backend, new Data(shape)), Relative);
+    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device,
+        backend => Run(backend, new Data(shape)), Relative);
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void DensityIsThatOfAStandardNormalLatent(TestDevice device)
@@ -114,17 +117,20 @@ public sealed class GaussianScoreTests
             Assert.That(values, Is.All.Matches<float>(float.IsFinite), name);
         double[] eps = GaussianScoreReference.Latent(data.Images, mean, spread).Data;
         for (int i = 0; i < eps.Length; i++) Tolerance.Close($"eps[{i}]", got["eps"][i], eps[i], 1e-5);
-        Tolerance.Close("logp", got["logp"][0], GaussianScoreReference.LogDensity(data.Images, mean, spread)[0] + data.LogP[0], 1e-5);
+        Tolerance.Close("logp", got["logp"][0], GaussianScoreReference.LogDensity(data.Images, mean, spread)[0]
+            + data.LogP[0], 1e-5);
     }
 
     private static Results Run(IBackend backend, Data data)
     {
         (StatsLayout layout, PixelShape s, Layout memoryLayout) = data.Case;
         using Guarded memory = new(backend);
-        View z = memory.Input("z", data.Z, s.P, s.C, memoryLayout), stats = memory.Input("stats", data.Stats, s.P, 2 * s.C);
+        View z = memory.Input("z", data.Z, s.P, s.C, memoryLayout),
+            stats = memory.Input("stats", data.Stats, s.P, 2 * s.C);
         View logp = memory.InOut("logp", data.LogP, 1, s.N), eps = memory.Output("eps", s.P, s.C);
         View dz = memory.Output("dz", s.P, s.C, memoryLayout), dstats = memory.Output("dstats", s.P, 2 * s.C);
-        View again = memory.Output("again", s.P, s.C, memoryLayout), sample = memory.Output("sample", s.P, s.C, memoryLayout);
+        View again = memory.Output("again", s.P, s.C, memoryLayout),
+            sample = memory.Output("sample", s.P, s.C, memoryLayout);
         View latent = memory.Input("latent", data.Z, s.P, s.C);
         backend.GaussianScore.Forward(s.Pixels, layout, z, stats, logp, eps);
         backend.GaussianScore.Backward(s.Pixels, layout, z, stats, GLogP, dz, dstats);
@@ -162,7 +168,8 @@ public sealed class GaussianScoreTests
         public (Nhwc Mean, Nhwc Logs) Statistics(double[] stats)
         {
             Nhwc images = new(stats, Case.Z.N, Case.Z.H, Case.Z.W, 2 * Case.Z.C);
-            return Case.Stats == StatsLayout.Interleaved ? GaussianScoreReference.Interleaved(images) : GaussianScoreReference.Halves(images);
+            return Case.Stats == StatsLayout.Interleaved ? GaussianScoreReference.Interleaved(images)
+                : GaussianScoreReference.Halves(images);
         }
     }
 }

@@ -32,13 +32,16 @@ public sealed class MaskedCoupleTests
         Data data = new(shape);
         Results got = Run(device.Backend, data);
         Nhwc h = data.Network(data.H.Wide());
-        Tolerance.Close("y", got["y"], MaskedCoupleReference.Forward(shape.Mask, data.Images, h, data.Factor.Wide()).Data, Relative, shape.Z.P, shape.Z.C);
-        Tolerance.Close("x", got["x"], MaskedCoupleReference.Inverse(shape.Mask, data.Images, h, data.Factor.Wide()).Data, Relative, shape.Z.P, shape.Z.C);
+        Tolerance.Close("y", got["y"], MaskedCoupleReference.Forward(shape.Mask, data.Images, h, data.Factor.Wide())
+            .Data, Relative, shape.Z.P, shape.Z.C);
+        Tolerance.Close("x", got["x"], MaskedCoupleReference.Inverse(shape.Mask, data.Images, h, data.Factor.Wide())
+            .Data, Relative, shape.Z.P, shape.Z.C);
         Tolerance.Close("again", got["again"], data.Z.Wide(), Relative, shape.Z.P, shape.Z.C);
         double[] logDet = MaskedCoupleReference.LogDet(shape.Mask, h, data.Factor.Wide());
         for (int n = 0; n < logDet.Length; n++)
         {
-            Tolerance.Close($"logdet[{n}]", got["logdet"][n], data.LogDet[n] + logDet[n], Relative, 20 + Math.Abs(logDet[n]));
+            Tolerance.Close($"logdet[{n}]", got["logdet"][n], data.LogDet[n] + logDet[n], Relative,
+                20 + Math.Abs(logDet[n]));
             Tolerance.Close($"undone[{n}]", got["undone"][n], data.LogDet[n], Relative, 20 + Math.Abs(logDet[n]));
         }
     }
@@ -52,7 +55,8 @@ public sealed class MaskedCoupleTests
         double Loss(double[] input, double[] network, double[] scale)
         {
             Nhwc n = data.Network(network);
-            return MaskedCoupleReference.Forward(shape.Mask, data.Images with { Data = input }, n, scale).Data.Zip(data.Dy, static (v, g) => v * g).Sum()
+            return MaskedCoupleReference.Forward(shape.Mask, data.Images with { Data = input }, n,
+                scale).Data.Zip(data.Dy, static (v, g) => v * g).Sum()
                 + GLogDet * MaskedCoupleReference.LogDet(shape.Mask, n, scale).Sum();
         }
         GradientCheck.Check("z", v => Loss(v, h, factor), z, got["dz"], 2 * Relative);
@@ -98,7 +102,8 @@ public sealed class MaskedCoupleTests
             Results got = Run(device.Backend, data);
             Nhwc h = data.Network(data.H.Wide());
             double expected = NumericJacobian.LogDeterminant(
-                v => MaskedCoupleReference.Forward(mask, data.Images with { Data = v }, h, data.Factor.Wide()).Data, data.Z.Wide());
+                v => MaskedCoupleReference.Forward(mask, data.Images with { Data = v }, h, data.Factor.Wide()).Data,
+                    data.Z.Wide());
             Tolerance.Close($"{mask}: logdet", got["logdet"][0] - (double)data.LogDet[0], expected, 1e-5, 1);
         }
     }
@@ -110,7 +115,8 @@ public sealed class MaskedCoupleTests
         for (int i = 1; i < data.H.Length; i += 2) data.H[i] = i % 4 == 1 ? 1e30f : float.NegativeInfinity;
         Results got = Run(device.Backend, data);
         Assert.That(got["y"], Is.All.Matches<float>(float.IsFinite));
-        Tolerance.Close("logdet", got["logdet"], MaskedCoupleReference.LogDet(PixelMask.All, data.Network(data.H.Wide()), data.Factor.Wide())
+        Tolerance.Close("logdet", got["logdet"], MaskedCoupleReference.LogDet(PixelMask.All,
+            data.Network(data.H.Wide()), data.Factor.Wide())
             .Zip(data.LogDet, static (a, b) => a + b).ToArray(), Relative);
     }
 
@@ -121,11 +127,13 @@ public sealed class MaskedCoupleTests
         using Guarded memory = new(backend);
         View h = memory.Input("h", data.H, s.P, 2 * s.C), factor = memory.Input("factor", data.Factor);
         View y = memory.InOut("y", data.Z, s.P, s.C, layout), x = memory.InOut("x", data.Z, s.P, s.C, layout);
-        View again = memory.InOut("again", data.Z, s.P, s.C, layout), source = memory.Input("source", data.Z, s.P, s.C, layout);
+        View again = memory.InOut("again", data.Z, s.P, s.C, layout),
+            source = memory.Input("source", data.Z, s.P, s.C, layout);
         View logdet = memory.InOut("logdet", data.LogDet, 1, s.N), undone = memory.InOut("undone", data.LogDet, 1, s.N);
         View dz = memory.InOut("dz", data.Dy, s.P, s.C, layout), dh = memory.Output("dh", s.P, 2 * s.C);
         View dfactor = memory.Output("dfactor", 1, s.C), condition = memory.Output("condition", s.P, s.C);
-        View dcondition = memory.Input("dcondition", data.Dy, s.P, s.C), added = memory.InOut("added", data.Z, s.P, s.C, layout);
+        View dcondition = memory.Input("dcondition", data.Dy, s.P, s.C),
+            added = memory.InOut("added", data.Z, s.P, s.C, layout);
         couple.Forward(mask, s.Pixels, y, h, factor, logdet);
         couple.Backward(mask, s.Pixels, y, h, factor, dz, dh, dfactor, GLogDet);
         couple.Inverse(mask, s.Pixels, x, h, factor, View.None);

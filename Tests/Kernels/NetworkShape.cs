@@ -4,7 +4,8 @@ using GlowGpu.Tests.Checks;
 namespace GlowGpu.Tests.Kernels;
 
 /// <summary>A network on images: in → width → out channels, z1 dense or half of a wider tensor.</summary>
-public sealed record NetworkShape(int N, int H, int W, int In, int Width, int Out, bool EdgeBias, Layout Layout) : ITestShape
+public sealed record NetworkShape(int N, int H, int W, int In, int Width, int Out, bool EdgeBias, Layout Layout)
+    : ITestShape
 {
     /// <summary>
     /// In, out as couplings of both kinds and splits have them (C = 2, 6, 12, 24, 30), odd widths and widths around the

@@ -16,7 +16,8 @@ public sealed class OptimizerStepTests
     {
         public bool Tiny => Count <= 1100;
 
-        public override string ToString() => $"{(Adamax ? "adamax" : "adam")} {Count}{(Average ? " averaged" : "")} ×{GradientScale}";
+        public override string ToString() =>
+            $"{(Adamax ? "adamax" : "adam")} {Count}{(Average ? " averaged" : "")} ×{GradientScale}";
     }
 
     private static IEnumerable<Case> Shapes =>
@@ -43,14 +44,16 @@ public sealed class OptimizerStepTests
     {
         Results got = Run(device.Backend, shape);
         Draw draw = new(shape.Count);
-        double[] p = draw.Normal(shape.Count).Wide(), average = p.ToArray(), m = new double[shape.Count], v = new double[shape.Count];
+        double[] p = draw.Normal(shape.Count).Wide(), average = p.ToArray(), m = new double[shape.Count],
+            v = new double[shape.Count];
         for (int t = 1; t <= Steps; t++)
         {
             OptimizerSettings s = Settings(shape, t);
             double[] g = [.. draw.Normal(shape.Count, 0.01).Wide().Select(x => x * s.GradientScale)];
             if (shape.Adamax) OptimizerReference.Adamax(p, g, m, v, s.Rate, s.Beta1, s.Beta2, s.Epsilon, t);
             else OptimizerReference.Adam(p, g, m, v, s.Rate, s.Beta1, s.Beta2, s.Epsilon, t);
-            for (int i = 0; i < p.Length; i++) average[i] = s.AverageDecay * average[i] + (1 - (double)s.AverageDecay) * p[i];
+            for (int i = 0; i < p.Length; i++) average[i] = s.AverageDecay * average[i]
+                + (1 - (double)s.AverageDecay) * p[i];
         }
         Tolerance.Close("parameters", got["p"], p, Relative);
         Tolerance.Close("first moment", got["m"], m, Relative);
@@ -59,7 +62,8 @@ public sealed class OptimizerStepTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device, backend => Run(backend, shape), Relative);
+    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device, backend => Run(backend, shape),
+        Relative);
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void UntouchedParametersStayWhereTheyAre(TestDevice device)
@@ -85,7 +89,8 @@ public sealed class OptimizerStepTests
         foreach (Case shape in new[] { new Case(false, 97, true, 0.25f), new Case(true, 97, true, 0.25f) })
         {
             Results expected = Run(device.Backend, shape), got = Run(device.Backend, shape, fromMemory: true);
-            foreach ((string name, float[] values) in expected) Tolerance.SameBits($"{shape}: {name}", got[name], values);
+            foreach ((string name, float[] values) in expected) Tolerance.SameBits($"{shape}: {name}",
+                got[name], values);
         }
     }
 
@@ -96,7 +101,8 @@ public sealed class OptimizerStepTests
         foreach (Case shape in new[] { new Case(false, 97, true, 1), new Case(true, 97, true, 1) })
         {
             Results expected = Run(device.Backend, shape), got = Run(device.Backend, shape, first: 1);
-            foreach ((string name, float[] values) in expected) Tolerance.SameBits($"{shape}: {name}", got[name], values);
+            foreach ((string name, float[] values) in expected) Tolerance.SameBits($"{shape}: {name}",
+                got[name], values);
         }
     }
 
@@ -169,7 +175,8 @@ public sealed class OptimizerStepTests
     {
         using Guarded memory = new(backend);
         View scale = memory.Output("scale", 1, 1);
-        backend.OptimizerStep.Judge(memory.Input("values", values), memory.Input("squares", [squares]), clipNorm, scale);
+        backend.OptimizerStep.Judge(memory.Input("values", values), memory.Input("squares", [squares]), clipNorm,
+            scale);
         memory.Check();
         return memory.Read(scale)[0];
     }
@@ -193,11 +200,13 @@ public sealed class OptimizerStepTests
         Draw draw = new(shape.Count);
         float[] values = draw.Normal(shape.Count), zero = new float[shape.Count];
         using Guarded memory = new(backend);
-        View InOut(string name, float[] numbers) => memory.InOut(name, [.. new float[first], .. numbers], 1, first + shape.Count);
+        View InOut(string name, float[] numbers) => memory.InOut(name, [.. new float[first], .. numbers], 1,
+            first + shape.Count);
         View Part(View view) => view.IsNone ? view : view.Columns(first, shape.Count);
         View p = InOut("p", values), g = InOut("g", zero), m = InOut("m", zero), v = InOut("v", zero);
         View average = shape.Average ? InOut("average", values) : View.None;
-        View scale = memory.InOut("scale", [0], 1, 1), dials = memory.InOut("dials", new float[OptimizerControl.DialCount], 1, OptimizerControl.DialCount);
+        View scale = memory.InOut("scale", [0], 1, 1),
+            dials = memory.InOut("dials", new float[OptimizerControl.DialCount], 1, OptimizerControl.DialCount);
         for (int t = 1; t <= Steps; t++)
         {
             float[] gradient = draw.Normal(shape.Count, 0.01);
@@ -213,7 +222,8 @@ public sealed class OptimizerStepTests
                 settings = settings with { Rate = 7, Step = 1000, GradientScale = 3, AverageDecay = 0.1f };
                 control = new(scale, dials);
             }
-            if (shape.Adamax) backend.OptimizerStep.Adamax(Part(p), Part(g), Part(m), Part(v), Part(average), settings, control);
+            if (shape.Adamax) backend.OptimizerStep.Adamax(Part(p), Part(g), Part(m), Part(v), Part(average),
+                settings, control);
             else backend.OptimizerStep.Adam(Part(p), Part(g), Part(m), Part(v), Part(average), settings, control);
             Tolerance.SameBits("gradient", memory.Read(g).AsSpan(first), gradient);
         }

@@ -10,8 +10,10 @@ public sealed class PhiloxTests
     private static readonly (uint[] Counter, uint[] Key, uint[] Result)[] KnownAnswers =
     [
         ([0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]),
-        ([0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]),
-        ([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]),
+        ([0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff],
+            [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]),
+        ([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0],
+            [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]),
     ];
 
     /// <summary>A block by the tests' own generator.</summary>
@@ -29,7 +31,8 @@ public sealed class PhiloxTests
     public void BlocksAreThoseOfTheKnownGenerator()
     {
         Random random = new(9);
-        ulong[] samples = [0, 1, uint.MaxValue, 1UL << 32, ulong.MaxValue, .. Enumerable.Range(0, 50).Select(_ => (ulong)random.NextInt64())];
+        ulong[] samples = [0, 1, uint.MaxValue, 1UL << 32, ulong.MaxValue,
+            .. Enumerable.Range(0, 50).Select(_ => (ulong)random.NextInt64())];
         foreach (ulong key in samples)
             foreach (ulong counter in samples)
             {
@@ -49,7 +52,8 @@ public sealed class PhiloxTests
         for (int i = 0; i < count; i++)
         {
             uint[] block = Block(key, unchecked(counter + (ulong)i));
-            Assert.That(new[] { (uint)first[i], (uint)(first[i] >> 32), (uint)second[i], (uint)(second[i] >> 32) }, Is.EqualTo(block), $"block {i}");
+            Assert.That(new[] { (uint)first[i], (uint)(first[i] >> 32), (uint)second[i], (uint)(second[i] >> 32) },
+                Is.EqualTo(block), $"block {i}");
         }
     }
 

@@ -22,7 +22,8 @@ public sealed class PriorTests
     }
 
     private static IEnumerable<Case> Shapes =>
-        from z in new PixelShape[] { new(1, 1, 1, 2), new(2, 2, 3, 6), new(3, 4, 1, 12), new(2, 5, 7, 24), new(4, 3, 3, 30), new(1, 1, 97, 3) }
+        from z in new PixelShape[] { new(1, 1, 1, 2), new(2, 2, 3, 6), new(3, 4, 1, 12), new(2, 5, 7, 24),
+            new(4, 3, 3, 30), new(1, 1, 97, 3) }
         from learned in new[] { true, false }
         from conditional in new[] { true, false }
         from edge in learned ? new[] { true, false } : [true]
@@ -34,7 +35,8 @@ public sealed class PriorTests
     public void StatisticsMatchReference(TestDevice device, Case shape)
     {
         Data data = new(shape);
-        Tolerance.Close("stats", Run(device.Backend, data)["stats"], Statistics(data, data.Weights), shape.Relative, shape.Z.P, 2 * shape.Z.C);
+        Tolerance.Close("stats", Run(device.Backend, data)["stats"], Statistics(data, data.Weights), shape.Relative,
+            shape.Z.P, 2 * shape.Z.C);
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -52,16 +54,20 @@ public sealed class PriorTests
             // The input is zero, so that only the weights of the edge channel can matter.
             int statistics = 2 * shape.Z.C, inputs = statistics + (shape.EdgeBias ? 1 : 0);
             for (int i = 0; i < got["dw"].Length; i++)
-                if (!shape.EdgeBias || i / statistics % inputs != statistics) Assert.That(got["dw"][i], Is.Zero, $"dw[{i}]");
+                if (!shape.EdgeBias || i / statistics % inputs != statistics) Assert.That(got["dw"][i], Is.Zero,
+                    $"dw[{i}]");
         }
         if (!shape.Conditional) return;
         GradientCheck.Check("class w", v => Loss(w with { ClassW = v }), w.ClassW!, got["dclassW"], shape.Relative);
-        GradientCheck.Check("class bias", v => Loss(w with { ClassBias = v }), w.ClassBias!, got["dclassBias"], shape.Relative);
-        GradientCheck.Check("class logs", v => Loss(w with { ClassLogs = v }), w.ClassLogs!, got["dclassLogs"], shape.Relative);
+        GradientCheck.Check("class bias", v => Loss(w with { ClassBias = v }), w.ClassBias!, got["dclassBias"],
+            shape.Relative);
+        GradientCheck.Check("class logs", v => Loss(w with { ClassLogs = v }), w.ClassLogs!, got["dclassLogs"],
+            shape.Relative);
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device, backend => Run(backend, new Data(shape)), shape.Relative);
+    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device,
+        backend => Run(backend, new Data(shape)), shape.Relative);
 
     private static double[] Statistics(Data data, PriorWeights weights)
     {
@@ -78,11 +84,13 @@ public sealed class PriorTests
         View In(bool present, string name, float[] values) => present ? memory.Input(name, values) : View.None;
         View Out(bool present, string name, float[] like) => present ? memory.Output(name, 1, like.Length) : View.None;
         PriorParameters parameters = new(
-            new ZeroConvParameters(In(shape.Learned, "w", data.W), In(shape.Learned, "bias", data.Bias), In(shape.Learned, "logs", data.Logs)),
+            new ZeroConvParameters(In(shape.Learned, "w", data.W), In(shape.Learned, "bias", data.Bias),
+                In(shape.Learned, "logs", data.Logs)),
             In(shape.Conditional, "class w", data.ClassW), In(shape.Conditional, "class bias", data.ClassBias),
             In(shape.Conditional, "class logs", data.ClassLogs));
         PriorParameters gradients = new(
-            new ZeroConvParameters(Out(shape.Learned, "dw", data.W), Out(shape.Learned, "dbias", data.Bias), Out(shape.Learned, "dlogs", data.Logs)),
+            new ZeroConvParameters(Out(shape.Learned, "dw", data.W), Out(shape.Learned, "dbias", data.Bias),
+                Out(shape.Learned, "dlogs", data.Logs)),
             Out(shape.Conditional, "dclassW", data.ClassW), Out(shape.Conditional, "dclassBias", data.ClassBias),
             Out(shape.Conditional, "dclassLogs", data.ClassLogs));
         View labels = In(shape.Conditional, "labels", data.Labels), stats = memory.Output("stats", z.P, statistics);
@@ -133,6 +141,7 @@ public sealed class PriorTests
 
         public PriorWeights Weights => new(
             Case.Learned ? W.Wide() : null, Case.Learned ? Bias.Wide() : null, Case.Learned ? Logs.Wide() : null,
-            Case.Conditional ? ClassW.Wide() : null, Case.Conditional ? ClassBias.Wide() : null, Case.Conditional ? ClassLogs.Wide() : null);
+            Case.Conditional ? ClassW.Wide() : null, Case.Conditional ? ClassBias.Wide() : null,
+                Case.Conditional ? ClassLogs.Wide() : null);
     }
 }

@@ -34,7 +34,8 @@ public sealed class ScaledPriorTests
         double[] expected = ScaledPriorReference.LogLikelihood(shape.Kind, data.X.Wide(), data.Logs.Wide());
         for (int n = 0; n < expected.Length; n++) expected[n] += data.LogP[n];
         Tolerance.Close("logp", got["logp"], expected, Relative);
-        Tolerance.Close("z", got["z"], ScaledPriorReference.Latent(data.X.Wide(), data.Logs.Wide()), Relative, shape.N, shape.D);
+        Tolerance.Close("z", got["z"], ScaledPriorReference.Latent(data.X.Wide(), data.Logs.Wide()), Relative,
+            shape.N, shape.D);
         Tolerance.Close("again", got["again"], data.X.Wide(), Relative, shape.N, shape.D);
     }
 
@@ -44,12 +45,15 @@ public sealed class ScaledPriorTests
         Data data = new(shape);
         Results got = Run(device.Backend, data);
         double[] x = data.X.Wide(), logs = data.Logs.Wide();
-        GradientCheck.Check("x", v => GLogP * ScaledPriorReference.LogLikelihood(shape.Kind, v, logs).Sum(), x, got["dx"], Relative);
-        GradientCheck.Check("logs", v => GLogP * ScaledPriorReference.LogLikelihood(shape.Kind, x, v).Sum(), logs, got["dlogs"], Relative);
+        GradientCheck.Check("x", v => GLogP * ScaledPriorReference.LogLikelihood(shape.Kind, v, logs).Sum(), x,
+            got["dx"], Relative);
+        GradientCheck.Check("logs", v => GLogP * ScaledPriorReference.LogLikelihood(shape.Kind, x, v).Sum(), logs,
+            got["dlogs"], Relative);
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device, backend => Run(backend, new Data(shape)), Relative);
+    public void DevicesAgree(TestDevice device, Case shape) => Agreement.Check(device,
+        backend => Run(backend, new Data(shape)), Relative);
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Alone))]
     public void DensityIsThatOfThePriorTimesTheJacobian(TestDevice device)
@@ -58,7 +62,8 @@ public sealed class ScaledPriorTests
         {
             Data data = new(new Case(kind, 1, 12));
             Results got = Run(device.Backend, data);
-            double expected = NumericJacobian.LogDeterminant(v => ScaledPriorReference.Latent(v, data.Logs.Wide()), data.X.Wide())
+            double expected = NumericJacobian.LogDeterminant(v => ScaledPriorReference.Latent(v, data.Logs.Wide()),
+                data.X.Wide())
                 + got["z"].Sum(z => ScaledPriorReference.LogDensity(kind, z));
             Tolerance.Close($"{kind}: logp", got["logp"][0] - (double)data.LogP[0], expected, 1e-5, 10);
         }
@@ -73,7 +78,8 @@ public sealed class ScaledPriorTests
         Results got = Run(device.Backend, data);
         foreach ((string name, float[] values) in got) Assert.That(values, Is.All.Matches<float>(float.IsFinite), name);
         Tolerance.Close("logp", got["logp"][0],
-            ScaledPriorReference.LogLikelihood(PriorKind.Logistic, data.X.Wide(), data.Logs.Wide())[0] + data.LogP[0], 1e-6);
+            ScaledPriorReference.LogLikelihood(PriorKind.Logistic, data.X.Wide(), data.Logs.Wide())[0] + data.LogP[0],
+                1e-6);
     }
 
     private static Results Run(IBackend backend, Data data)
@@ -82,7 +88,8 @@ public sealed class ScaledPriorTests
         IScaledPrior prior = backend.ScaledPrior;
         using Guarded memory = new(backend);
         View x = memory.Input("x", data.X, n, d), logs = memory.Input("logs", data.Logs);
-        View logp = memory.InOut("logp", data.LogP, 1, n), z = memory.Output("z", n, d), again = memory.Output("again", n, d);
+        View logp = memory.InOut("logp", data.LogP, 1, n), z = memory.Output("z", n, d),
+            again = memory.Output("again", n, d);
         View dx = memory.Output("dx", n, d), dlogs = memory.Output("dlogs", 1, d);
         prior.Forward(kind, x, logs, logp, z);
         prior.Forward(kind, x, logs, View.None, View.None);

@@ -17,7 +17,8 @@ public sealed class SqueezeTests
     }
 
     private static IEnumerable<Case> Shapes =>
-        from shape in new PixelShape[] { new(1, 2, 2, 1), new(1, 2, 4, 3), new(2, 4, 2, 3), new(3, 4, 6, 12), new(1, 10, 14, 15), new(2, 2, 98, 6), new(1, 32, 32, 3) }
+        from shape in new PixelShape[] { new(1, 2, 2, 1), new(1, 2, 4, 3), new(2, 4, 2, 3), new(3, 4, 6, 12),
+            new(1, 10, 14, 15), new(2, 2, 98, 6), new(1, 32, 32, 3) }
         from layout in new[] { Layout.Dense, Layout.FirstHalf }
         select new Case(shape, layout);
 
@@ -28,7 +29,8 @@ public sealed class SqueezeTests
     {
         (float[] x, float[] y, _) = Run(device.Backend, shape);
         PixelShape s = shape.X;
-        Tolerance.SameBits("y", y, SqueezeReference.Forward(new Nhwc(x.Wide(), s.N, s.H, s.W, s.C)).Data.Narrow(), s.P / 4, 4 * s.C);
+        Tolerance.SameBits("y", y, SqueezeReference.Forward(new Nhwc(x.Wide(), s.N, s.H, s.W, s.C)).Data.Narrow(),
+            s.P / 4, 4 * s.C);
     }
 
     [TestCaseSource(nameof(Cases))]

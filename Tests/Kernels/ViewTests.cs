@@ -34,7 +34,8 @@ public sealed class ViewTests
 
     [TestCase(21, 1, 4, "view: [1, 4] at 21 does not lie inside a buffer of 24 elements (Parameter 'offset')")]
     [TestCase(-1, 1, 4, "view: [1, 4] at -1 does not lie inside a buffer of 24 elements (Parameter 'offset')")]
-    [TestCase(0, 1 << 20, 1 << 20, "view: [1048576, 1048576] at 0 does not lie inside a buffer of 24 elements (Parameter 'offset')")]
+    [TestCase(0, 1 << 20, 1 << 20,
+        "view: [1048576, 1048576] at 0 does not lie inside a buffer of 24 elements (Parameter 'offset')")]
     public void ViewsLieInsideTheirBuffer(long offset, int rows, int cols, string message)
     {
         using HostBuffer buffer = new(24);
@@ -48,7 +49,8 @@ public sealed class ViewTests
     {
         using HostBuffer buffer = new(24);
         View view = View.Dense(buffer, 0, 6, 4);
-        Assert.That(() => view.Columns(start, count), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.EqualTo(message));
+        Assert.That(() => view.Columns(start, count),
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.EqualTo(message));
     }
 
     [Test]
@@ -57,7 +59,8 @@ public sealed class ViewTests
         using HostBuffer buffer = new(24);
         View view = View.Dense(buffer, 0, 6, 4);
         Assert.That(view.Reshape(3, 8), Is.EqualTo(View.Dense(buffer, 0, 3, 8)));
-        Assert.That(() => view.Reshape(5, 5), Throws.ArgumentException.With.Message.EqualTo("view: [6, 4] (row stride 4) cannot be read as [5, 5]"));
+        Assert.That(() => view.Reshape(5, 5),
+            Throws.ArgumentException.With.Message.EqualTo("view: [6, 4] (row stride 4) cannot be read as [5, 5]"));
         Assert.That(() => view.Columns(0, 2).Reshape(4, 3),
             Throws.ArgumentException.With.Message.EqualTo("view: [6, 2] (row stride 4) cannot be read as [4, 3]"));
     }
@@ -68,6 +71,7 @@ public sealed class ViewTests
         using HostBuffer buffer = new(24);
         View view = View.Dense(buffer, 0, 6, 4);
         Assert.That(() => view.Columns(0, 2).ToArray(), Throws.ArgumentException);
-        Assert.That(() => view.Write(new float[23]), Throws.ArgumentException.With.Message.EqualTo("view: 23 values do not fill [6, 4] (row stride 4)"));
+        Assert.That(() => view.Write(new float[23]),
+            Throws.ArgumentException.With.Message.EqualTo("view: 23 values do not fill [6, 4] (row stride 4)"));
     }
 }

@@ -12,14 +12,16 @@ public sealed class ZeroConvTests
 
     private static IEnumerable<TestCaseData> Cases => Devices.With(Shapes);
 
-    private static IEnumerable<TestCaseData> SmallCases => Devices.With(Shapes.Where(static s => s.P * s.In * s.Out <= 8000));
+    private static IEnumerable<TestCaseData> SmallCases =>
+        Devices.With(Shapes.Where(static s => s.P * s.In * s.Out <= 8000));
 
     [TestCaseSource(nameof(Cases))]
     public void ForwardMatchesReference(TestDevice device, NetworkShape shape)
     {
         Data data = new(shape);
         double[] expected = Forward(data, data.X.Wide(), data.W.Wide(), data.Bias.Wide(), data.Logs.Wide()).Data;
-        Tolerance.Close("h", Run(device.Backend, data)["h"], expected, device.Network(shape.Relative), shape.N, shape.H, shape.W, shape.Out);
+        Tolerance.Close("h", Run(device.Backend, data)["h"], expected, device.Network(shape.Relative), shape.N,
+            shape.H, shape.W, shape.Out);
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -76,12 +78,16 @@ public sealed class ZeroConvTests
         ZeroConvShape s = shape.ZeroConv;
         IZeroConv conv = backend.ZeroConv;
         using Guarded memory = new(backend);
-        ZeroConvParameters parameters = new(memory.Input("w", data.W), memory.Input("bias", data.Bias), memory.Input("logs", data.Logs));
+        ZeroConvParameters parameters = new(memory.Input("w", data.W), memory.Input("bias", data.Bias),
+            memory.Input("logs", data.Logs));
         ZeroConvParameters gradients = new(
-            memory.Output("dw", 1, data.W.Length), memory.Output("dbias", 1, shape.Out), memory.Output("dlogs", 1, shape.Out));
+            memory.Output("dw", 1, data.W.Length), memory.Output("dbias", 1, shape.Out),
+                memory.Output("dlogs", 1, shape.Out));
         View packed = memory.InOut("packed", new float[conv.PackedLength(s)], 1, checked((int)conv.PackedLength(s)));
-        View x = memory.Input("x", data.X, shape.P, shape.In, shape.Layout), dh = memory.Input("dh", data.Dh, shape.P, shape.Out);
-        View h = memory.Output("h", shape.P, shape.Out), dx = memory.InOut("dx", data.Dx, shape.P, shape.In, shape.Layout);
+        View x = memory.Input("x", data.X, shape.P, shape.In, shape.Layout),
+            dh = memory.Input("dh", data.Dh, shape.P, shape.Out);
+        View h = memory.Output("h", shape.P, shape.Out), dx = memory.InOut("dx", data.Dx, shape.P,
+            shape.In, shape.Layout);
         conv.Pack(s, parameters, packed);
         conv.Forward(s, shape.Pixels, x, packed, h);
         conv.Backward(s, shape.Pixels, x, h, packed, parameters, dh, dx, gradients);

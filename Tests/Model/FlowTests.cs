@@ -15,7 +15,9 @@ public sealed class FlowTests
     {
         public bool Tiny => Levels == 1;
 
-        public GlowConfig Config => ReferenceModels.Tiny(Coupling, Permutation, Invconv) with { Levels = Levels, Depth = Depth };
+        public GlowConfig Config => ReferenceModels.Tiny(Coupling, Permutation,
+            Invconv) with
+        { Levels = Levels, Depth = Depth };
 
         public override string ToString() => $"{Coupling} {Permutation} {Invconv} L={Levels} K={Depth}";
     }
@@ -23,10 +25,13 @@ public sealed class FlowTests
     private static IEnumerable<Case> Configurations =>
     [
         // One step by itself: each kind of mixing with each kind of coupling.
-        new("additive", "reverse", "dense", 1, 1), new("additive", "shuffle", "dense", 1, 1), new("additive", "invconv", "dense", 1, 1),
-        new("additive", "invconv", "plu", 1, 1), new("affine", "reverse", "dense", 1, 1), new("affine", "invconv", "plu", 1, 1),
+        new("additive", "reverse", "dense", 1, 1), new("additive", "shuffle", "dense", 1, 1),
+            new("additive", "invconv", "dense", 1, 1),
+        new("additive", "invconv", "plu", 1, 1), new("affine", "reverse", "dense", 1, 1),
+            new("affine", "invconv", "plu", 1, 1),
         // With a split.
-        new("additive", "reverse", "dense", 2, 1), new("affine", "shuffle", "dense", 2, 2), new("affine", "invconv", "dense", 2, 2),
+        new("additive", "reverse", "dense", 2, 1), new("affine", "shuffle", "dense", 2, 2),
+            new("affine", "invconv", "dense", 2, 2),
         new("affine", "invconv", "plu", 2, 3),
     ];
 
@@ -42,7 +47,8 @@ public sealed class FlowTests
         (Latents latents, BatchResult result) = model.Glow.Encode(x, 1, null);
         // The change of variables straight from its definition; no formula of any layer's log-determinant is in it.
         double logDet = NumericJacobian.LogDeterminant(
-            v => [.. new ReferenceGlow(config, parameters).Encode(v, 1, null).Eps.SelectMany(static e => e.Data)], x.Wide());
+            v => [.. new ReferenceGlow(config, parameters).Encode(v, 1, null).Eps.SelectMany(static e => e.Data)],
+                x.Wide());
         double expected = logDet - config.Dimensions * Math.Log(config.Bins)
             - 0.5 * latents.Eps.SelectMany(static e => e).Sum(static e => e * (double)e + Math.Log(2 * Math.PI));
         Tolerance.Close("log_likelihood", result.LogLikelihoods[0], expected, device.Network(2e-6));
@@ -148,7 +154,8 @@ public sealed class FlowTests
         }
     }
 
-    private static (double Loss, Dictionary<string, float[]> Parameters) Trained(TestDevice device, GlowConfig config, Batch batch, MemoryMode memory)
+    private static (double Loss, Dictionary<string, float[]> Parameters) Trained(TestDevice device, GlowConfig config,
+        Batch batch, MemoryMode memory)
     {
         using ModelUnderTest model = new(device, config, seed: 9);
         Noise noise = new(Dequantization.Uniform, 77, 0);
@@ -160,7 +167,8 @@ public sealed class FlowTests
             loss = model.Glow.LossAndGradients(batch, noise with { Counter = (ulong)step * 1000 }, memory, 0.01).Loss;
             optimizer.Step(1e-3, 1);
         }
-        return (loss, model.Glow.Parameters.All.ToDictionary(static p => p.Name, p => model.Glow.Parameters.Value(p.Name).ToArray()));
+        return (loss, model.Glow.Parameters.All.ToDictionary(static p => p.Name,
+            p => model.Glow.Parameters.Value(p.Name).ToArray()));
     }
 
     // Smooth waves with a little noise: there is something to learn.
@@ -170,7 +178,8 @@ public sealed class FlowTests
         float[] bytes = draw.Normal(count * config.Dimensions, 8), phase = draw.Uniform(count, 0, 6);
         for (int i = 0; i < bytes.Length; i++)
         {
-            int pixel = i / config.Channels, y = pixel / config.ImageWidth % config.Height, x = pixel % config.ImageWidth;
+            int pixel = i / config.Channels, y = pixel / config.ImageWidth % config.Height,
+                x = pixel % config.ImageWidth;
             double wave = 128 + 70 * Math.Sin(phase[i / config.Dimensions] + 0.5 * x + 0.3 * y + i % config.Channels);
             bytes[i] = (float)Math.Clamp(Math.Round(wave + bytes[i]), 0, 255);
         }

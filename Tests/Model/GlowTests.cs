@@ -32,9 +32,11 @@ public sealed class GlowTests
                 seen++;
                 for (int c = 0; c < output.C; c++)
                 {
-                    double[] channel = [.. Enumerable.Range(0, output.Pixels).Select(p => output.Data[p * output.C + c])];
+                    double[] channel = [.. Enumerable.Range(0, output.Pixels)
+                        .Select(p => output.Data[p * output.C + c])];
                     Tolerance.Close($"{name}: mean of channel {c}", channel.Average(), 0, device.Network(1e-4), 1);
-                    Tolerance.Close($"{name}: variance of channel {c}", channel.Average(static v => v * v), 1, device.Network(1e-3));
+                    Tolerance.Close($"{name}: variance of channel {c}", channel.Average(static v => v * v), 1,
+                        device.Network(1e-3));
                 }
             },
         };
@@ -47,15 +49,18 @@ public sealed class GlowTests
     {
         foreach (string invconv in new[] { "dense", "plu" })
         {
-            using ModelUnderTest model = new(device, Config with { Invconv = invconv, Width = 64, Classes = 3 }, seed: 5);
+            using ModelUnderTest model = new(device, Config with { Invconv = invconv, Width = 64, Classes = 3 },
+                seed: 5);
             Dictionary<string, double[]> parameters = model.Parameters();
             foreach (Parameter parameter in model.Glow.Parameters.All)
             {
                 double[] value = parameters[parameter.Name];
-                if (parameter.Name.EndsWith("conv1.weight", StringComparison.Ordinal) || parameter.Name.EndsWith("conv2.weight", StringComparison.Ordinal))
+                if (parameter.Name.EndsWith("conv1.weight", StringComparison.Ordinal)
+                    || parameter.Name.EndsWith("conv2.weight", StringComparison.Ordinal))
                 {
                     Tolerance.Close($"mean of {parameter.Name}", value.Average(), 0, 5 / Math.Sqrt(value.Length), 0.05);
-                    Tolerance.Close($"deviation of {parameter.Name}", Tolerance.Rms(value), 0.05, 5 / Math.Sqrt(2 * value.Length));
+                    Tolerance.Close($"deviation of {parameter.Name}", Tolerance.Rms(value), 0.05,
+                        5 / Math.Sqrt(2 * value.Length));
                 }
                 else if (!parameter.Name.Contains("invconv", StringComparison.Ordinal))
                 {
@@ -63,7 +68,8 @@ public sealed class GlowTests
                 }
             }
             for (int l = 0; l < 2; l++)
-                for (int k = 0; k < 2; k++) CheckRotation(parameters, $"levels.{l}.steps.{k}.invconv", Config.LevelChannels(l), invconv == "plu");
+                for (int k = 0; k < 2; k++) CheckRotation(parameters, $"levels.{l}.steps.{k}.invconv",
+                    Config.LevelChannels(l), invconv == "plu");
         }
     }
 
@@ -80,7 +86,8 @@ public sealed class GlowTests
                 Tolerance.SameBits($"{device}: {name}", parameters[name].Narrow(), expected.Narrow());
         }
         using ModelUnderTest other = new(Devices.Host, Config, seed: 22);
-        Assert.That(other.Parameters()["levels.0.steps.0.coupling.conv1.weight"], Is.Not.EqualTo(first!["levels.0.steps.0.coupling.conv1.weight"]));
+        Assert.That(other.Parameters()["levels.0.steps.0.coupling.conv1.weight"],
+            Is.Not.EqualTo(first!["levels.0.steps.0.coupling.conv1.weight"]));
     }
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
@@ -123,8 +130,8 @@ public sealed class GlowTests
     [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
     public void LargestVariablesOfALevelAreThoseOfItsLayers(TestDevice device)
     {
-        // Before training a coupling only scales the second half by sigmoid(2), and splits and prior are standard normal: a level ends in
-        // its latents, and before that they were larger.
+        // Before training a coupling only scales the second half by sigmoid(2), and splits and prior are standard
+        // normal: a level ends in its latents, and before that they were larger.
         using ModelUnderTest model = new(device, Config with { Depth = 1, Permutation = "reverse" }, seed: 2);
         Latents latents = Sampler.Draw(Config, 2, 1, seed: 3);
         double scale = 1 / (1 + Math.Exp(-2));
@@ -134,7 +141,8 @@ public sealed class GlowTests
         // The largest value is positive in one and negative in the other.
         Latents mirrored = new(2, [.. latents.Eps.Select(static e => Array.ConvertAll(e, static z => -z))]);
         foreach (Latents each in new[] { latents, mirrored })
-            Assert.That(model.Glow.LevelMaxima(model.Glow.Decode(each, null), 2, null), Is.EqualTo(new[] { bottom, top }).Within(1e-4).Percent);
+            Assert.That(model.Glow.LevelMaxima(model.Glow.Decode(each, null), 2, null),
+                Is.EqualTo(new[] { bottom, top }).Within(1e-4).Percent);
     }
 
     [TestCaseSource(typeof(Devices), nameof(Devices.Usable))]
@@ -217,9 +225,11 @@ public sealed class GlowTests
         using ModelUnderTest model = new(Devices.Host, Config with { Classes = 3 }, seed: 1);
         Batch batch = Images(2, seed: 1);
         Assert.That(() => model.Glow.Evaluate(batch, Noise.Center),
-            Throws.ArgumentException.With.Message.EqualTo("model: it is conditional on 3 classes, so 2 labels are needed"));
+            Throws.ArgumentException.With.Message.EqualTo(
+                "model: it is conditional on 3 classes, so 2 labels are needed"));
         Assert.That(() => model.Glow.Evaluate(batch with { Labels = [0, 3] }, Noise.Center),
-            Throws.TypeOf<GlowException>().With.Message.EqualTo("labels: image 1 has class 3; the model knows classes 0 to 2"));
+            Throws.TypeOf<GlowException>()
+                .With.Message.EqualTo("labels: image 1 has class 3; the model knows classes 0 to 2"));
         Assert.That(() => model.Glow.Evaluate(batch with { Labels = [0, 2] }, Noise.Center), Throws.Nothing);
     }
 
@@ -233,9 +243,12 @@ public sealed class GlowTests
     public void ConstantsKeepTheirTypeAndLength()
     {
         using ModelUnderTest model = new(Devices.Host, Config with { Permutation = "shuffle" }, seed: 1);
-        Assert.That(() => model.Glow.SetConstant("levels.0.steps.0.permutation", new int[11]), Throws.ArgumentException);
-        Assert.That(() => model.Glow.SetConstant("levels.0.steps.0.permutation", new float[12]), Throws.ArgumentException);
-        Assert.That(() => model.Glow.SetConstant("levels.0.steps.9.permutation", new int[12]), Throws.ArgumentException);
+        Assert.That(() => model.Glow.SetConstant("levels.0.steps.0.permutation", new int[11]),
+            Throws.ArgumentException);
+        Assert.That(() => model.Glow.SetConstant("levels.0.steps.0.permutation", new float[12]),
+            Throws.ArgumentException);
+        Assert.That(() => model.Glow.SetConstant("levels.0.steps.9.permutation", new int[12]),
+            Throws.ArgumentException);
     }
 
     [TestCase(8)]
@@ -249,13 +262,15 @@ public sealed class GlowTests
         Assert.That(Glow.ToBytes([-1e-30f, 0], bits), Is.EqualTo(DequantizeReference.ToBytes([-1e-9, 0], bits)));
         Assert.That(() => Glow.ToBytes([0, 0], bits, new byte[3]),
             Throws.ArgumentException.With.Message.StartsWith("bytes: there is room for 3, but there are 2 values"));
-        Assert.That(Glow.ToBytes([float.NaN, float.PositiveInfinity, float.NegativeInfinity], bits), Is.EqualTo(new byte[] { 0, 255, 0 }));
+        Assert.That(Glow.ToBytes([float.NaN, float.PositiveInfinity, float.NegativeInfinity], bits),
+            Is.EqualTo(new byte[] { 0, 255, 0 }));
     }
 
     private static void CheckRotation(Dictionary<string, double[]> parameters, string name, int c, bool plu)
     {
         double[] w = plu
-            ? ChannelMixReference.Plu(Array.ConvertAll(parameters[name + ".p"], static v => (int)v), parameters[name + ".lower"],
+            ? ChannelMixReference.Plu(Array.ConvertAll(parameters[name + ".p"], static v => (int)v),
+            parameters[name + ".lower"],
                 parameters[name + ".upper"], parameters[name + ".log_s"], parameters[name + ".sign_s"])
             : parameters[name + ".weight"];
         double[] transposed = new double[c * c], identity = new double[c * c];
@@ -267,6 +282,7 @@ public sealed class GlowTests
     private static Batch Images(int count, int seed, int classes = 0)
     {
         Draw draw = new(seed);
-        return new Batch(count, draw.Integers(count * Config.Dimensions, 256), classes == 0 ? null : draw.Integers(count, classes));
+        return new Batch(count, draw.Integers(count * Config.Dimensions, 256),
+            classes == 0 ? null : draw.Integers(count, classes));
     }
 }

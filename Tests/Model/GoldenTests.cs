@@ -31,12 +31,14 @@ public sealed class GoldenTests
     private static IEnumerable<TestCaseData> Cases => Devices.With(Configurations);
 
     private static IEnumerable<TestCaseData> Trajectories =>
-        Cases.Where(static c => ((TestDevice)c.Arguments[0]!).Kind is DeviceKind.Host or DeviceKind.Gpu or DeviceKind.Processor);
+        Cases.Where(static c => ((TestDevice)c.Arguments[0]!).Kind is DeviceKind.Host or DeviceKind.Gpu
+            or DeviceKind.Processor);
 
     private static IEnumerable<TestCaseData> MemoryCases =>
         from data in Cases
         from memory in Enum.GetValues<MemoryMode>()
-        select new TestCaseData(data.Arguments[0], data.Arguments[1], memory).SetCategory(((TestDevice)data.Arguments[0]!).Category);
+        select new TestCaseData(data.Arguments[0], data.Arguments[1],
+            memory).SetCategory(((TestDevice)data.Arguments[0]!).Category);
 
     [TestCaseSource(nameof(Cases))]
     public void NamesAndShapesAreThoseOfTheContract(TestDevice device, Case configuration)
@@ -44,7 +46,8 @@ public sealed class GoldenTests
         FixtureFile fixture = configuration.Open();
         using ModelUnderTest model = ModelUnderTest.Golden(device, fixture);
         string[] expected = [.. fixture.Under("param.").Order(StringComparer.Ordinal)];
-        string[] got = [.. model.Glow.Parameters.All.Select(static p => p.Name).Concat(model.Glow.Constants.Keys).Order(StringComparer.Ordinal)];
+        string[] got = [.. model.Glow.Parameters.All.Select(static p => p.Name).Concat(model.Glow.Constants.Keys)
+            .Order(StringComparer.Ordinal)];
         Assert.That(got, Is.EqualTo(expected));
         foreach (Parameter parameter in model.Glow.Parameters.All)
             Assert.That(parameter.Shape, Is.EqualTo(fixture.Shape("param." + parameter.Name)), parameter.Name);
@@ -65,7 +68,8 @@ public sealed class GoldenTests
         using ModelUnderTest model = ModelUnderTest.Golden(device, fixture);
         CheckEncoding(device, fixture, "center.", model.Glow.Encode(Bytes(fixture), Noise.Center));
         BatchResult evaluated = model.Glow.Evaluate(Bytes(fixture), Noise.Center);
-        Tolerance.Close("evaluated", evaluated.LogLikelihoods, fixture.Doubles("f64.center.log_likelihood"), device.Network(Forward));
+        Tolerance.Close("evaluated", evaluated.LogLikelihoods, fixture.Doubles("f64.center.log_likelihood"),
+            device.Network(Forward));
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -83,19 +87,25 @@ public sealed class GoldenTests
     {
         FixtureFile fixture = configuration.Open();
         using ModelUnderTest model = ModelUnderTest.Golden(device, fixture);
-        BatchResult result = model.Glow.LossAndGradients(NoisyX(fixture), fixture.Count, fixture.Labels, memory, fixture.ClassWeight);
+        BatchResult result = model.Glow.LossAndGradients(NoisyX(fixture), fixture.Count, fixture.Labels, memory,
+            fixture.ClassWeight);
         Tolerance.Close("loss", result.Loss, fixture.Doubles("f64.loss")[0], device.Network(Forward));
-        Tolerance.Close("log_likelihood", result.LogLikelihoods, fixture.Doubles("f64.log_likelihood"), device.Network(Forward));
-        Tolerance.Close("loss by its terms", result.BitsPerDim + fixture.ClassWeight * result.ClassBits, result.Loss, 1e-12);
+        Tolerance.Close("log_likelihood", result.LogLikelihoods, fixture.Doubles("f64.log_likelihood"),
+            device.Network(Forward));
+        Tolerance.Close("loss by its terms", result.BitsPerDim + fixture.ClassWeight * result.ClassBits,
+            result.Loss, 1e-12);
         foreach ((string name, float[] gradient) in model.Gradients())
-            Tolerance.Close($"grad.{name}", gradient, fixture.Doubles("grad." + name), device.Network(Gradient), fixture.Shape("grad." + name));
+            Tolerance.Close($"grad.{name}", gradient, fixture.Doubles("grad." + name), device.Network(Gradient),
+                fixture.Shape("grad." + name));
     }
 
     [TestCaseSource(nameof(Trajectories))]
-    public void AdamFollowsTheGoldenLosses(TestDevice device, Case configuration) => Follow(device, configuration.Open(), "adam");
+    public void AdamFollowsTheGoldenLosses(TestDevice device, Case configuration) => Follow(device,
+        configuration.Open(), "adam");
 
     [TestCaseSource(nameof(Trajectories))]
-    public void AdamaxFollowsTheGoldenLosses(TestDevice device, Case configuration) => Follow(device, configuration.Open(), "adamax");
+    public void AdamaxFollowsTheGoldenLosses(TestDevice device, Case configuration) => Follow(device,
+        configuration.Open(), "adamax");
 
     private static void Follow(TestDevice device, FixtureFile fixture, string algorithm)
     {
@@ -105,7 +115,8 @@ public sealed class GoldenTests
             float[] x = NoisyX(fixture);
             double[] losses = Train(noisy.Glow, algorithm,
                 () => noisy.Glow.LossAndGradients(x, fixture.Count, fixture.Labels, memory, fixture.ClassWeight));
-            Tolerance.Close($"{algorithm} losses", losses, fixture.Doubles($"f64.{algorithm}.losses"), device.Network(Gradient));
+            Tolerance.Close($"{algorithm} losses", losses, fixture.Doubles($"f64.{algorithm}.losses"),
+                device.Network(Gradient));
             string first = fixture.Under($"{algorithm}.after.").Single();
             Tolerance.Close($"{algorithm}.after.{first}", noisy.Glow.Parameters.Value(first).ToArray(),
                 fixture.Doubles($"{algorithm}.after.{first}"), device.Network(Gradient));
@@ -114,7 +125,8 @@ public sealed class GoldenTests
             Batch batch = Bytes(fixture);
             losses = Train(center.Glow, algorithm,
                 () => center.Glow.LossAndGradients(batch, Noise.Center, memory, fixture.ClassWeight));
-            Tolerance.Close($"{algorithm} center losses", losses, fixture.Doubles($"f64.{algorithm}.center.losses"), device.Network(Gradient));
+            Tolerance.Close($"{algorithm} center losses", losses, fixture.Doubles($"f64.{algorithm}.center.losses"),
+                device.Network(Gradient));
         }
     }
 
@@ -134,15 +146,19 @@ public sealed class GoldenTests
         return [.. losses];
     }
 
-    private static void CheckEncoding(TestDevice device, FixtureFile fixture, string prefix, (Latents Latents, BatchResult Result) got)
+    private static void CheckEncoding(TestDevice device, FixtureFile fixture, string prefix,
+        (Latents Latents, BatchResult Result) got)
     {
         double relative = device.Network(Forward);
-        Tolerance.Close("log_likelihood", got.Result.LogLikelihoods, fixture.Doubles($"f64.{prefix}log_likelihood"), relative);
-        Tolerance.Close("bits_per_dim", got.Result.BitsPerDim, fixture.Doubles($"f64.{prefix}bits_per_dim").Average(), relative);
+        Tolerance.Close("log_likelihood", got.Result.LogLikelihoods, fixture.Doubles($"f64.{prefix}log_likelihood"),
+            relative);
+        Tolerance.Close("bits_per_dim", got.Result.BitsPerDim, fixture.Doubles($"f64.{prefix}bits_per_dim").Average(),
+            relative);
         Assert.That(got.Latents.Count, Is.EqualTo(fixture.Count));
         Assert.That(got.Latents.Eps, Has.Length.EqualTo(fixture.Config.Levels));
         for (int l = 0; l < fixture.Config.Levels; l++)
-            Tolerance.Close($"{prefix}eps{l}", got.Latents.Eps[l], fixture.Doubles($"{prefix}eps{l}"), device.Network(Latent), fixture.Shape($"{prefix}eps{l}"));
+            Tolerance.Close($"{prefix}eps{l}", got.Latents.Eps[l], fixture.Doubles($"{prefix}eps{l}"),
+                device.Network(Latent), fixture.Shape($"{prefix}eps{l}"));
     }
 
     private static Batch Bytes(FixtureFile fixture) => new(fixture.Count, fixture.Floats("images"), fixture.Labels);

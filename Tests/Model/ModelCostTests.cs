@@ -30,7 +30,8 @@ public sealed class ModelCostTests
         Assert.That(ModelCost.ForwardFlops(config), Is.EqualTo(2 * (4 * 4 + 5 * (9 * 3 + 5 + 9 * 4))));
         // Two levels on 4×4×1: four pixels of 4 channels with a split 2 (+1) → 4, then one pixel of 8 channels.
         GlowConfig two = config with { ImageSize = [4, 4], Levels = 2 };
-        long first = 4 * 2 * (4 * 4 + 5 * (9 * 3 + 5 + 9 * 4)), split = 4 * 2 * 9 * 3 * 4, second = 2 * (8 * 8 + 5 * (9 * 5 + 5 + 9 * 8));
+        long first = 4 * 2 * (4 * 4 + 5 * (9 * 3 + 5 + 9 * 4)), split = 4 * 2 * 9 * 3 * 4,
+            second = 2 * (8 * 8 + 5 * (9 * 5 + 5 + 9 * 8));
         Assert.That(ModelCost.ForwardFlops(two), Is.EqualTo(first + split + second));
     }
 
@@ -50,7 +51,8 @@ public sealed class ModelCostTests
         {
             Assert.That(Predict(deep, 8, MemoryMode.Reversible).Activations,
                 Is.EqualTo(Predict(Small, 8, MemoryMode.Reversible).Activations));
-            Assert.That(Activations(deep, 8, MemoryMode.Reversible), Is.EqualTo(Activations(Small, 8, MemoryMode.Reversible)).Within(1).Percent);
+            Assert.That(Activations(deep, 8, MemoryMode.Reversible),
+                Is.EqualTo(Activations(Small, 8, MemoryMode.Reversible)).Within(1).Percent);
             Assert.That(Predict(deep, 8, MemoryMode.Stored).Activations,
                 Is.GreaterThan(5 * Predict(Small, 8, MemoryMode.Stored).Activations));
         }
@@ -71,8 +73,10 @@ public sealed class ModelCostTests
     {
         using Device device = new(new ReferenceBackend());
         ICouplingNet network = device.Backend.CouplingNet;
-        long packed = Enumerable.Range(0, Small.Levels).Sum(level => Small.Depth * network.PackedLength(GlowParameters.Network(Small, level), new Pixels(1, 1, 1)));
-        Assert.That(MemoryPrediction.Of(Small, 1, MemoryMode.Stored, network).Parameters, Is.EqualTo(sizeof(float) * (5 * ModelCost.Parameters(Small) + packed)));
+        long packed = Enumerable.Range(0, Small.Levels).Sum(level =>
+            Small.Depth * network.PackedLength(GlowParameters.Network(Small, level), new Pixels(1, 1, 1)));
+        Assert.That(MemoryPrediction.Of(Small, 1, MemoryMode.Stored, network).Parameters,
+            Is.EqualTo(sizeof(float) * (5 * ModelCost.Parameters(Small) + packed)));
     }
 
     private static MemoryPrediction Predict(GlowConfig config, int batch, MemoryMode memory)

@@ -20,7 +20,8 @@ internal sealed class ModelUnderTest : IDisposable
     }
 
     /// <summary>A model with given parameters and fixed tensors, by their checkpoint names.</summary>
-    public ModelUnderTest(TestDevice on, GlowConfig config, IReadOnlyDictionary<string, double[]> parameters) : this(on, config)
+    public ModelUnderTest(TestDevice on, GlowConfig config, IReadOnlyDictionary<string, double[]> parameters)
+        : this(on, config)
     {
         foreach ((string name, double[] values) in parameters)
         {
@@ -43,7 +44,8 @@ internal sealed class ModelUnderTest : IDisposable
     public Arena Arena => device.Arena;
 
     /// <summary>The golden model of a fixture.</summary>
-    public static ModelUnderTest Golden(TestDevice on, FixtureFile fixture) => new(on, fixture.Config, fixture.Parameters());
+    public static ModelUnderTest Golden(TestDevice on, FixtureFile fixture) => new(on, fixture.Config,
+        fixture.Parameters());
 
     /// <summary>Sets a parameter.</summary>
     public void Write(string name, double[] values)
@@ -55,9 +57,11 @@ internal sealed class ModelUnderTest : IDisposable
     /// <summary>All trainable parameters and fixed tensors as the reference takes them.</summary>
     public Dictionary<string, double[]> Parameters()
     {
-        Dictionary<string, double[]> all = Glow.Parameters.All.ToDictionary(static p => p.Name, p => Glow.Parameters.Value(p.Name).ToArray().Wide());
+        Dictionary<string, double[]> all = Glow.Parameters.All.ToDictionary(static p => p.Name,
+            p => Glow.Parameters.Value(p.Name).ToArray().Wide());
         foreach ((string name, Array values) in Glow.Constants)
-            all[name] = [.. values.Cast<object>().Select(static v => Convert.ToDouble(v, CultureInfo.InvariantCulture))];
+            all[name] = [.. values.Cast<object>().Select(static v => Convert.ToDouble(v,
+                CultureInfo.InvariantCulture))];
         return all;
     }
 

@@ -10,17 +10,18 @@ using NUnit.Framework;
 namespace GlowGpu.Tests.Model;
 
 /// <summary>
-/// Whole models whose coupling networks multiply on tensor cores, against the golden values: as near to them as the factors' rounding
-/// allows. On the PTX machine, and on a CUDA device where there is one.
+/// Whole models whose coupling networks multiply on tensor cores, against the golden values: as near to them as the
+/// factors' rounding allows. On the PTX machine, and on a CUDA device where there is one.
 /// </summary>
 [TestFixture]
 public sealed class PrecisionTests
 {
-    // As of the golden tests in float32. Both directions evaluate the same rounded network, so most values come back as exactly as there;
-    // but where z1 comes back with another last bit it may round to the factor next to it.
+    // As of the golden tests in float32. Both directions evaluate the same rounded network, so most values come back
+    // as exactly as there; but where z1 comes back with another last bit it may round to the factor next to it.
     private const double Latent = 2e-5, ShareAsInSingle = 0.9;
 
-    private static ProbedDevice? Cuda { get; } = DeviceProbe.Cuda().FirstOrDefault(static d => d.Obstacle is null && d.HasTensorCores);
+    private static ProbedDevice? Cuda { get; } = DeviceProbe.Cuda().FirstOrDefault(static d => d.Obstacle is null
+        && d.HasTensorCores);
 
     private static IEnumerable<TestCaseData> Cases =>
         from precision in (Precision[])[Precision.Tf32, Precision.Bf16]
@@ -39,8 +40,10 @@ public sealed class PrecisionTests
         (Latents latents, BatchResult result) = model.Glow.Encode(x, fixture.Count, fixture.Labels);
         float[] decoded = model.Glow.Decode(latents, fixture.Labels);
         Tolerance.Close("decoded", decoded, x.Wide(), device.Rounding);
-        Assert.That(decoded.Zip(x).Count(static p => Math.Abs(p.First - p.Second) <= Latent) / (double)x.Length, Is.GreaterThan(ShareAsInSingle), "share of values as exact as in float32");
-        Tolerance.Close("log_likelihood", result.LogLikelihoods, fixture.Doubles("f64.log_likelihood"), device.Rounding);
+        Assert.That(decoded.Zip(x).Count(static p => Math.Abs(p.First - p.Second) <= Latent) / (double)x.Length,
+            Is.GreaterThan(ShareAsInSingle), "share of values as exact as in float32");
+        Tolerance.Close("log_likelihood", result.LogLikelihoods, fixture.Doubles("f64.log_likelihood"),
+            device.Rounding);
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -52,14 +55,16 @@ public sealed class PrecisionTests
         foreach (MemoryMode memory in Enum.GetValues<MemoryMode>())
         {
             using ModelUnderTest model = ModelUnderTest.Golden(device.Test, fixture);
-            BatchResult result = model.Glow.LossAndGradients(NoisyX(fixture), fixture.Count, fixture.Labels, memory, fixture.ClassWeight);
+            BatchResult result = model.Glow.LossAndGradients(NoisyX(fixture), fixture.Count, fixture.Labels, memory,
+                fixture.ClassWeight);
             Tolerance.Close("loss", result.Loss, fixture.Doubles("f64.loss")[0], device.Rounding);
             (string Name, float[] Values)[] gradients = [.. model.Gradients().Select(static g => (g.Key, g.Value))];
             double[] got = [.. gradients.SelectMany(static g => g.Values.Wide())];
             double[] golden = [.. gradients.SelectMany(g => fixture.Doubles("grad." + g.Name))];
             // A unit within rounding of zero may switch, so single entries are not bounded; all of them together are.
             Assert.That(Distance(got, golden), Is.LessThan(8 * device.Rounding), "gradients");
-            if (stored is not null) Assert.That(Distance(got, stored), Is.LessThan(8 * device.Rounding), "stored and reversible");
+            if (stored is not null) Assert.That(Distance(got, stored), Is.LessThan(8 * device.Rounding),
+                "stored and reversible");
             stored ??= got;
         }
     }

@@ -1,6 +1,9 @@
 namespace GlowGpu.Tests.Ptx;
 
-/// <summary>Counts what an access of a warp costs the memory: passes over the 32 banks of shared memory, sectors of global memory.</summary>
+/// <summary>
+/// Counts what an access of a warp costs the memory: passes over the 32 banks of shared memory, sectors of global
+/// memory.
+/// </summary>
 internal static class AccessCounts
 {
     private const int Banks = 32;
@@ -8,8 +11,8 @@ internal static class AccessCounts
     private const int SectorBytes = 32;
 
     /// <summary>
-    /// Passes over shared memory, and how many there would be without conflicts: lanes of up to 4 bytes are served in one,
-    /// 8 bytes in two half warps, 16 in four quarters. Lanes that read the same word share it.
+    /// Passes over shared memory, and how many there would be without conflicts: lanes of up to 4 bytes are served in
+    /// one, 8 bytes in two half warps, 16 in four quarters. Lanes that read the same word share it.
     /// </summary>
     public static (int Wavefronts, int Ideal) Shared(ReadOnlySpan<ulong> addresses, uint mask, int bytes)
     {

@@ -3,13 +3,14 @@ using System.Numerics;
 namespace GlowGpu.Tests.Ptx;
 
 /// <summary>
-/// The asynchronous copies of the lanes of a warp (<c>cp.async</c>). What is copied is taken when the copy starts; it is
-/// not in shared memory before the lane has waited for it.
+/// The asynchronous copies of the lanes of a warp (<c>cp.async</c>). What is copied is taken when the copy starts; it
+/// is not in shared memory before the lane has waited for it.
 /// </summary>
 internal sealed class AsyncCopies
 {
     private readonly List<Copy>[] open = [.. Enumerable.Range(0, Warp.Lanes).Select(static _ => new List<Copy>())];
-    private readonly Queue<List<Copy>>[] groups = [.. Enumerable.Range(0, Warp.Lanes).Select(static _ => new Queue<List<Copy>>())];
+    private readonly Queue<List<Copy>>[] groups = [.. Enumerable.Range(0,
+        Warp.Lanes).Select(static _ => new Queue<List<Copy>>())];
 
     private readonly record struct Copy(ulong Address, int Bytes, UInt128 Value);
 

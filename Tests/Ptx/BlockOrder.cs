@@ -1,9 +1,9 @@
 namespace GlowGpu.Tests.Ptx;
 
 /// <summary>
-/// Orders the basic blocks of a kernel so that every loop is contiguous, its exits follow it and every join follows what
-/// it joins. Lanes that always run at the smallest program counter then meet again at the nearest point where they can,
-/// which is where a GPU's compiler lets them meet, too.
+/// Orders the basic blocks of a kernel so that every loop is contiguous, its exits follow it and every join follows
+/// what it joins. Lanes that always run at the smallest program counter then meet again at the nearest point where
+/// they can, which is where a GPU's compiler lets them meet, too.
 /// </summary>
 internal sealed class BlockOrder
 {
@@ -34,7 +34,8 @@ internal sealed class BlockOrder
     /// </summary>
     public static IReadOnlyList<int> Of(IReadOnlyList<PtxInstruction> instructions)
     {
-        if (instructions.Count == 0 || !instructions[^1].Ends) throw new PtxException("control runs past the end of the kernel");
+        if (instructions.Count == 0 || !instructions[^1].Ends)
+            throw new PtxException("control runs past the end of the kernel");
         BlockOrder layout = new(instructions);
         layout.Order([.. Enumerable.Range(0, layout.starts.Length)], 0);
         return layout.Flatten();
@@ -58,7 +59,8 @@ internal sealed class BlockOrder
         return [.. next.Distinct()];
     }
 
-    // Strongly connected components without the edges back to the entry, in topological order; each that is a loop likewise.
+    // Strongly connected components without the edges back to the entry, in topological order; each that is a loop
+    // likewise.
     private void Order(HashSet<int> blocks, int entry)
     {
         List<List<int>> components = new StronglyConnected(blocks, entry, successors).Components;

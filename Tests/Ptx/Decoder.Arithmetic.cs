@@ -13,8 +13,10 @@ internal sealed partial class Decoder
         ("mul", _) when instruction.Has("wide") => DecodeWide(false),
         ("mad", _) when instruction.Has("wide") => DecodeWide(true),
         ("mul", "s32" or "u32" or "s64" or "u64") when instruction.Has("hi") => DecodeHigh(),
-        ("add" or "sub" or "mul" or "mad" or "and" or "or" or "xor" or "not", "b32" or "u32" or "s32") => DecodeInteger<uint>(),
-        ("add" or "sub" or "mul" or "mad" or "and" or "or" or "xor" or "not", "b64" or "u64" or "s64") => DecodeInteger<ulong>(),
+        ("add" or "sub" or "mul" or "mad" or "and" or "or" or "xor" or "not", "b32" or "u32" or "s32") =>
+            DecodeInteger<uint>(),
+        ("add" or "sub" or "mul" or "mad" or "and" or "or" or "xor" or "not", "b64" or "u64" or "s64") =>
+            DecodeInteger<ulong>(),
         ("abs", "s32") => Unary<int, Functions.AbsInt>(),
         ("div" or "rem" or "neg", "s32") => DecodeSigned<int>(),
         ("div" or "rem" or "neg", "s64") => DecodeSigned<long>(),
@@ -29,7 +31,8 @@ internal sealed partial class Decoder
     {
         ExpectOperands(3);
         int bytes = PtxTypes.Bytes(instruction.Type);
-        return new Binary<T, TFunction>(Target(Operand(0), bytes).Offset, Value(Operand(1), bytes).Offset, Value(Operand(2), bytes).Offset);
+        return new Binary<T, TFunction>(Target(Operand(0), bytes).Offset, Value(Operand(1), bytes).Offset,
+            Value(Operand(2), bytes).Offset);
     }
 
     private Unary<T, TFunction> Unary<T, TFunction>() where T : unmanaged where TFunction : struct, IUnary<T>
@@ -145,12 +148,15 @@ internal sealed partial class Decoder
     };
 
     // The operands after the target, as many as there are up to three.
-    private BitFunction Bits(int bytes, Func<ulong, ulong, ulong, ulong> function, int secondBytes = 0, int targetBytes = 0)
+    private BitFunction Bits(int bytes, Func<ulong, ulong, ulong, ulong> function, int secondBytes = 0,
+        int targetBytes = 0)
     {
         PtxRegister none = program.Constant(8, 0);
         PtxRegister d = Target(Operand(0), targetBytes == 0 ? bytes : targetBytes), a = Value(Operand(1), bytes);
-        PtxRegister b = instruction.Operands.Count > 2 ? Value(Operand(2), secondBytes == 0 ? bytes : secondBytes) : none;
-        PtxRegister c = instruction.Operands.Count > 3 ? Value(Operand(3), secondBytes == 0 ? bytes : secondBytes) : none;
+        PtxRegister b = instruction.Operands.Count > 2 ? Value(Operand(2), secondBytes == 0 ? bytes : secondBytes)
+            : none;
+        PtxRegister c = instruction.Operands.Count > 3 ? Value(Operand(3), secondBytes == 0 ? bytes : secondBytes)
+            : none;
         return new BitFunction(d, a, b, c, function);
     }
 
@@ -167,9 +173,15 @@ internal sealed partial class Decoder
             case "popc.b32": return Bits(4, static (x, _, _) => (ulong)BitOperations.PopCount((uint)x));
             case "popc.b64": return Bits(8, static (x, _, _) => (ulong)BitOperations.PopCount(x), targetBytes: 4);
             case "clz.b32": return Bits(4, static (x, _, _) => (ulong)BitOperations.LeadingZeroCount((uint)x));
-            case "clz.b64": return Bits(8, static (x, _, _) => (ulong)BitOperations.LeadingZeroCount(x), targetBytes: 4);
-            case "bfe.u32": return Bits(4, static (x, from, count) => BitFields.Extract((uint)x, (int)from & 255, (int)count & 255));
-            case "prmt.b32": return Bits(4, static (a, b, selector) => BitFields.Permute((uint)a, (uint)b, (uint)selector));
+            case "clz.b64":
+                return Bits(8, static (x, _, _) => (ulong)BitOperations.LeadingZeroCount(x),
+                targetBytes: 4);
+            case "bfe.u32":
+                return Bits(4, static (x, from, count) => BitFields.Extract((uint)x, (int)from & 255,
+                (int)count & 255));
+            case "prmt.b32":
+                return Bits(4, static (a, b, selector) => BitFields.Permute((uint)a, (uint)b,
+                (uint)selector));
             case "lop3.b32":
                 ExpectOperands(5);
                 uint table = (uint)Immediate(Operand(4));
@@ -233,7 +245,8 @@ internal sealed partial class Decoder
         int bytes = PtxTypes.Bytes(instruction.Type);
         string[] targets = Operand(0).Split('|');
         int q = targets.Length > 1 ? Predicate(targets[1].Trim()) : -1;
-        return new Compare<T, TFunction>(Predicate(targets[0].Trim()), q, Value(Operand(1), bytes).Offset, Value(Operand(2), bytes).Offset);
+        return new Compare<T, TFunction>(Predicate(targets[0].Trim()), q, Value(Operand(1), bytes).Offset,
+            Value(Operand(2), bytes).Offset);
     }
 }
 
@@ -244,7 +257,9 @@ internal static class BitFields
     public static ulong Extract(uint value, int from, int count) =>
         from > 31 || count == 0 ? 0 : count > 31 ? value >> from : value >> from & ((1u << count) - 1);
 
-    /// <summary><c>prmt.b32</c>: four of the eight bytes of b:a; the fourth bit of a selector spreads the sign instead.</summary>
+    /// <summary>
+    /// <c>prmt.b32</c>: four of the eight bytes of b:a; the fourth bit of a selector spreads the sign instead.
+    /// </summary>
     public static ulong Permute(uint a, uint b, uint selector)
     {
         ulong bytes = a | (ulong)b << 32;

@@ -12,7 +12,8 @@ internal sealed partial class Decoder
         {
             if (rounding != "rn" || from != "f32") throw Unknown();
             // The first source goes to the upper half.
-            return Bits(4, static (high, low, _) => (ulong)Conversions.ToBf16((uint)high) << 16 | Conversions.ToBf16((uint)low));
+            return Bits(4, static (high, low, _) => (ulong)Conversions.ToBf16((uint)high) << 16
+                | Conversions.ToBf16((uint)low));
         }
         ExpectOperands(2);
         PtxRegister d = Target(Operand(0), PtxTypes.Bytes(to), mayBeWider: true);

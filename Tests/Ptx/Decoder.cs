@@ -39,7 +39,8 @@ internal sealed partial class Decoder(PtxProgram program, PtxInstruction instruc
         };
     }
 
-    private string Operand(int i) => i < instruction.Operands.Count ? instruction.Operands[i] : throw new PtxException($"operand {i + 1} is missing");
+    private string Operand(int i) => i < instruction.Operands.Count ? instruction.Operands[i]
+        : throw new PtxException($"operand {i + 1} is missing");
 
     private PtxException Unknown() => new($"the PTX machine does not know {instruction.Opcode}");
 
@@ -52,13 +53,15 @@ internal sealed partial class Decoder(PtxProgram program, PtxInstruction instruc
 
     private void ExpectOperands(int count)
     {
-        if (instruction.Operands.Count != count) throw new PtxException($"{instruction.Operands.Count} operands instead of {count}");
+        if (instruction.Operands.Count != count)
+            throw new PtxException($"{instruction.Operands.Count} operands instead of {count}");
     }
 
     /// <summary>A register that is written.</summary>
     private PtxRegister Target(string operand, int bytes, bool mayBeWider = false)
     {
-        if (instruction.Scope.Register(operand) is not { IsPredicate: false } register) throw new PtxException($"'{operand}' is no register");
+        if (instruction.Scope.Register(operand) is not { IsPredicate: false } register)
+            throw new PtxException($"'{operand}' is no register");
         return Sized(register, operand, bytes, mayBeWider);
     }
 
@@ -66,7 +69,8 @@ internal sealed partial class Decoder(PtxProgram program, PtxInstruction instruc
     private PtxRegister Value(string operand, int bytes, bool mayBeWider = false)
     {
         if (instruction.Scope.Register(operand) is { } register)
-            return register.IsPredicate ? throw new PtxException($"'{operand}' is a predicate") : Sized(register, operand, bytes, mayBeWider);
+            return register.IsPredicate ? throw new PtxException($"'{operand}' is a predicate") : Sized(register,
+                operand, bytes, mayBeWider);
         if (program.SpecialRegister(operand) is { } special) return special;
         int width = Math.Max(bytes, 4);
         if (program.SharedAddress(operand) is { } address) return program.Constant(width, (ulong)address);
@@ -108,15 +112,18 @@ internal sealed partial class Decoder(PtxProgram program, PtxInstruction instruc
     {
         (string symbol, long offset) = Split(operand);
         PtxRegister register = instruction.Scope.Register(symbol)
-            ?? (program.SharedAddress(symbol) is { } shared ? program.Constant(4, (ulong)shared) : program.Constant(8, Immediate(symbol)));
-        return register.IsPredicate ? throw new PtxException($"'{symbol}' is a predicate") : new Address(register, offset);
+            ?? (program.SharedAddress(symbol) is { } shared ? program.Constant(4, (ulong)shared) : program.Constant(8,
+            Immediate(symbol)));
+        return register.IsPredicate ? throw new PtxException($"'{symbol}' is a predicate")
+            : new Address(register, offset);
     }
 
     private static (string Symbol, long Offset) Split(string operand)
     {
         Match match = AddressOperand().Match(operand);
         if (!match.Success) throw new PtxException($"address '{operand}' is not known");
-        string offset = match.Groups[2].Value.Replace(" ", "", StringComparison.Ordinal).Replace("+", "", StringComparison.Ordinal);
+        string offset = match.Groups[2].Value.Replace(" ", "", StringComparison.Ordinal).Replace("+", "",
+            StringComparison.Ordinal);
         return (match.Groups[1].Value, offset.Length == 0 ? 0 : long.Parse(offset, CultureInfo.InvariantCulture));
     }
 
@@ -129,11 +136,13 @@ internal sealed partial class Decoder(PtxProgram program, PtxInstruction instruc
             {
                 // A lane that has ended cannot come, and no device waits for it.
                 uint named = (uint)warp.Read(members, System.Numerics.BitOperations.TrailingZeroCount(mask));
-                if ((named & warp.Alive) != mask) throw new PtxException($"bar.warp.sync names the lanes 0x{named:x}, and 0x{mask:x} have come");
+                if ((named & warp.Alive) != mask)
+                    throw new PtxException($"bar.warp.sync names the lanes 0x{named:x}, and 0x{mask:x} have come");
                 warp.Epoch++;
             }, converges: true);
         }
-        if (instruction.Opcode is not ("bar.sync" or "barrier.sync" or "barrier.sync.aligned" or "bar.cta.sync" or "barrier.cta.sync" or "barrier.cta.sync.aligned")) throw Unknown();
+        if (instruction.Opcode is not ("bar.sync" or "barrier.sync" or "barrier.sync.aligned" or "bar.cta.sync"
+            or "barrier.cta.sync" or "barrier.cta.sync.aligned")) throw Unknown();
         int count = instruction.Operands.Count > 1 ? (int)Immediate(Operand(1)) : 0;
         return new GroupBarrier((int)Immediate(Operand(0)), count);
     }
@@ -152,7 +161,8 @@ internal sealed partial class Decoder(PtxProgram program, PtxInstruction instruc
         if (packs || unpacks) return DecodePacking(bytes, packs);
         PtxRegister d = Target(Operand(0), bytes), s = Value(Operand(1), bytes);
         // A special register has 32 bits.
-        if (s.Bytes != d.Bytes) throw new PtxException($"'{Operand(1)}' has {s.Bytes} bytes where {d.Bytes} are expected");
+        if (s.Bytes != d.Bytes)
+            throw new PtxException($"'{Operand(1)}' has {s.Bytes} bytes where {d.Bytes} are expected");
         return bytes == 8
             ? new Unary<ulong, Functions.Copy<ulong>>(d.Offset, s.Offset)
             : new Unary<uint, Functions.Copy<uint>>(d.Offset, s.Offset);
@@ -173,7 +183,8 @@ internal sealed partial class Decoder(PtxProgram program, PtxInstruction instruc
                 {
                     if ((mask >> lane & 1) == 0) continue;
                     ulong value = 0;
-                    for (int i = 0; i < sources.Length; i++) value |= (warp.Read(sources[i], lane) & partMask) << i * bits;
+                    for (int i = 0; i < sources.Length; i++) value |= (warp.Read(sources[i], lane) & partMask) << i
+                        * bits;
                     warp.Write(target, lane, value);
                 }
             });
@@ -196,7 +207,8 @@ internal sealed partial class Decoder(PtxProgram program, PtxInstruction instruc
         ExpectOperands(4);
         Allow();
         int bytes = PtxTypes.Bytes(instruction.Type);
-        int d = Target(Operand(0), bytes).Offset, a = Value(Operand(1), bytes).Offset, b = Value(Operand(2), bytes).Offset;
+        int d = Target(Operand(0), bytes).Offset, a = Value(Operand(1), bytes).Offset,
+            b = Value(Operand(2), bytes).Offset;
         int p = Predicate(Operand(3));
         return bytes == 8 ? new Select<ulong>(d, a, b, p) : new Select<uint>(d, a, b, p);
     }

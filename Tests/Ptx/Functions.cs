@@ -84,12 +84,14 @@ internal static class Functions
     // integer divided by −1 wraps around.
     public struct DivideSigned<T> : IBinary<T> where T : IBinaryInteger<T>, ISignedNumber<T>
     {
-        public static T Apply(T a, T b) => T.IsZero(b) ? throw new PtxException("a division by zero") : b == -T.One ? unchecked(-a) : a / b;
+        public static T Apply(T a, T b) => T.IsZero(b) ? throw new PtxException("a division by zero") : b == -T.One
+            ? unchecked(-a) : a / b;
     }
 
     public struct RemainderSigned<T> : IBinary<T> where T : IBinaryInteger<T>, ISignedNumber<T>
     {
-        public static T Apply(T a, T b) => T.IsZero(b) ? throw new PtxException("a division by zero") : b == -T.One ? T.Zero : a % b;
+        public static T Apply(T a, T b) => T.IsZero(b) ? throw new PtxException("a division by zero")
+            : b == -T.One ? T.Zero : a % b;
     }
 
     public struct DivideUnsigned<T> : IBinary<T> where T : IBinaryInteger<T>

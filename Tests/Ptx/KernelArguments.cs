@@ -4,8 +4,8 @@ using ILGPU;
 namespace GlowGpu.Tests.Ptx;
 
 /// <summary>
-/// The bytes of a kernel's argument struct as ILGPU passes them: fields in order, aligned as in C, a view as its address
-/// and its length.
+/// The bytes of a kernel's argument struct as ILGPU passes them: fields in order, aligned as in C, a view as its
+/// address and its length.
 /// </summary>
 internal sealed class KernelArguments
 {
@@ -25,7 +25,9 @@ internal sealed class KernelArguments
     /// <summary>The layout of a struct.</summary>
     public static KernelArguments Of(Type type) => new(type);
 
-    /// <summary>The bytes of a struct, and the memory that its views span; raw addresses open the buffers that they lie in.</summary>
+    /// <summary>
+    /// The bytes of a struct, and the memory that its views span; raw addresses open the buffers that they lie in.
+    /// </summary>
     public (byte[] Bytes, IReadOnlyList<MemoryRange> Memory) Flatten(object arguments, DeviceBuffers buffers)
     {
         byte[] bytes = new byte[Bytes];
@@ -57,7 +59,9 @@ internal sealed class KernelArguments
                 case byte v: to[0] = v; break;
                 case short v: BitConverter.TryWriteBytes(to, v); break;
                 case ushort v: BitConverter.TryWriteBytes(to, v); break;
-                default: throw new PtxException($"argument {leaf.Name} of type {leaf.Type.Name} is not known to the PTX machine");
+                default:
+                    throw new PtxException(
+                    $"argument {leaf.Name} of type {leaf.Type.Name} is not known to the PTX machine");
             }
         }
         return (bytes, memory);
@@ -67,13 +71,15 @@ internal sealed class KernelArguments
         ? ((ulong)(view.Buffer.NativePtr + (nint)view.IndexInBytes), view.Length, view.LengthInBytes)
         : (0, 0, 0);
 
-    private static bool IsView(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ArrayView<>);
+    private static bool IsView(Type type) => type.IsGenericType
+        && type.GetGenericTypeDefinition() == typeof(ArrayView<>);
 
     // Size so far and alignment of the struct.
     private (int End, int Align) Add(Type type, IReadOnlyList<FieldInfo> path, int at, string name)
     {
         int align = 1;
-        foreach (FieldInfo field in type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).OrderBy(static f => f.MetadataToken))
+        foreach (FieldInfo field in type.GetFields(BindingFlags.Instance | BindingFlags.Public
+            | BindingFlags.NonPublic).OrderBy(static f => f.MetadataToken))
         {
             Type inner = field.FieldType;
             IReadOnlyList<FieldInfo> to = [.. path, field];
@@ -99,7 +105,8 @@ internal sealed class KernelArguments
     private static int Alignment(Type type) =>
         IsView(type) ? sizeof(long)
         : type.IsPrimitive || type.IsEnum ? Size(type)
-        : type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).Max(static f => Alignment(f.FieldType));
+        : type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+        .Max(static f => Alignment(f.FieldType));
 
     private static int Size(Type type) =>
         IsView(type) ? 2 * sizeof(long)

@@ -4,10 +4,12 @@ namespace GlowGpu.Tests.Ptx;
 
 /// <summary>
 /// <c>mma.sync</c> with float32 accumulators: d = a·b + c, a <c>[16,K]</c>, b <c>[K,8]</c>. Operands are taken as the
-/// hardware takes them (of TF32 the upper 19 bits), products are exact, and sums are rounded to float32 after each term,
-/// in order of k. A device's order and rounding of the sum are not specified, so results agree to rounding, not in bits.
+/// hardware takes them (of TF32 the upper 19 bits), products are exact, and sums are rounded to float32 after each
+/// term, in order of k. A device's order and rounding of the sum are not specified, so results agree to rounding, not
+/// in bits.
 /// </summary>
-internal sealed unsafe class MatrixMultiply(bool isTf32, int k, PtxRegister[] d, PtxRegister[] a, PtxRegister[] b, PtxRegister[] c) : Operation
+internal sealed unsafe class MatrixMultiply(bool isTf32, int k, PtxRegister[] d, PtxRegister[] a, PtxRegister[] b,
+    PtxRegister[] c) : Operation
 {
     private const int Rows = 16, Cols = 8;
 
@@ -32,7 +34,8 @@ internal sealed unsafe class MatrixMultiply(bool isTf32, int k, PtxRegister[] d,
         }
     }
 
-    // Registers hold two values: lane 4g + t has rows g and g + 8 of A at k = 2t, 2t + 1 and 8 more, and column g of B at the same k.
+    // Registers hold two values: lane 4g + t has rows g and g + 8 of A at k = 2t, 2t + 1 and 8 more, and column g of
+    // B at the same k.
     private void LoadBf16(Warp warp, float* left, float* right)
     {
         for (int lane = 0; lane < Warp.Lanes; lane++)
@@ -63,9 +66,11 @@ internal sealed unsafe class MatrixMultiply(bool isTf32, int k, PtxRegister[] d,
         {
             int g = lane / 4, t = lane % 4;
             for (int i = 0; i < a.Length; i++)
-                left[(g + 8 * (i % 2)) * k + t + 4 * (i / 2)] = BitConverter.UInt32BitsToSingle(warp.At<uint>(a[i].Offset)[lane] & Kept);
+                left[(g + 8 * (i % 2)) * k + t + 4 * (i / 2)] = BitConverter.UInt32BitsToSingle(
+                    warp.At<uint>(a[i].Offset)[lane] & Kept);
             for (int i = 0; i < b.Length; i++)
-                right[(t + 4 * i) * Cols + g] = BitConverter.UInt32BitsToSingle(warp.At<uint>(b[i].Offset)[lane] & Kept);
+                right[(t + 4 * i) * Cols + g] = BitConverter.UInt32BitsToSingle(
+                    warp.At<uint>(b[i].Offset)[lane] & Kept);
         }
     }
 }
@@ -109,10 +114,11 @@ internal sealed unsafe class LoadMatrix(PtxRegister[] targets, Address address, 
 }
 
 /// <summary>
-/// <c>shfl.sync</c>: every lane reads a register of another lane of its segment; p tells whether there was one. A lane that
-/// asks for one beyond the segment keeps its own value.
+/// <c>shfl.sync</c>: every lane reads a register of another lane of its segment; p tells whether there was one. A
+/// lane that asks for one beyond the segment keeps its own value.
 /// </summary>
-internal sealed unsafe class Shuffle(string mode, PtxRegister d, int p, PtxRegister a, PtxRegister b, PtxRegister c, PtxRegister members) : Operation
+internal sealed unsafe class Shuffle(string mode, PtxRegister d, int p, PtxRegister a, PtxRegister b, PtxRegister c,
+    PtxRegister members) : Operation
 {
     public override Flow Flow => Flow.Converge;
 
@@ -125,7 +131,8 @@ internal sealed unsafe class Shuffle(string mode, PtxRegister d, int p, PtxRegis
         {
             int lane = BitOperations.TrailingZeroCount(left);
             if ((uint)warp.Read(members, lane) != mask)
-                throw new PtxException($"shfl.sync names the lanes 0x{warp.Read(members, lane):x}, and 0x{mask:x} have come");
+                throw new PtxException(
+                    $"shfl.sync names the lanes 0x{warp.Read(members, lane):x}, and 0x{mask:x} have come");
             int by = (int)(warp.Read(b, lane) & 31), control = (int)warp.Read(c, lane);
             int clamp = control & 31, segments = control >> 8 & 31;
             int last = (lane & segments) | (clamp & ~segments), first = lane & segments;
@@ -138,7 +145,8 @@ internal sealed unsafe class Shuffle(string mode, PtxRegister d, int p, PtxRegis
                 _ => throw new PtxException($"shfl.sync.{mode} is not known"),
             };
             if (!inside) from = lane;
-            if ((mask >> from & 1) == 0) throw new PtxException($"shfl.sync: lane {lane} reads lane {from}, which takes no part");
+            if ((mask >> from & 1) == 0)
+                throw new PtxException($"shfl.sync: lane {lane} reads lane {from}, which takes no part");
             warp.At<uint>(d.Offset)[lane] = old[from];
             if (inside) found |= 1u << lane;
         }

@@ -40,7 +40,8 @@ internal sealed unsafe class Load(Space space, string type, PtxRegister[] target
                     : warp.Group.Global.Locate(at, bytes);
             for (int i = 0; i < targets.Length; i++)
             {
-                if (size == 4) warp.Write(targets[i], lane, PtxTypes.IsSigned(type) ? (ulong)((int*)from)[i] : ((uint*)from)[i]);
+                if (size == 4) warp.Write(targets[i], lane, PtxTypes.IsSigned(type) ? (ulong)((int*)from)[i]
+                    : ((uint*)from)[i]);
                 else warp.Write(targets[i], lane, Value(from + i * size));
             }
         }
@@ -110,7 +111,8 @@ internal sealed unsafe class LoadParameter(string type, PtxRegister[] targets, i
                 (4, true) => (ulong)BitConverter.ToInt32(from),
                 _ => BitConverter.ToUInt64(from),
             };
-            for (uint left = mask; left != 0; left &= left - 1) warp.Write(targets[i], BitOperations.TrailingZeroCount(left), value);
+            for (uint left = mask; left != 0; left &= left - 1) warp.Write(targets[i],
+                BitOperations.TrailingZeroCount(left), value);
         }
     }
 }
@@ -134,11 +136,13 @@ internal sealed unsafe class CopyAsync(Address target, Address source, int bytes
             if (taken > 0)
             {
                 // The address must be aligned to the whole copy, even where less of it is read.
-                if (from[lane] % (ulong)bytes != 0) throw new PtxException($"global address 0x{from[lane]:x} is not aligned to {bytes} bytes");
+                if (from[lane] % (ulong)bytes != 0)
+                    throw new PtxException($"global address 0x{from[lane]:x} is not aligned to {bytes} bytes");
                 for (int i = 0; i < taken; i++) value[i] = *warp.Group.Global.Locate(from[lane] + (ulong)i, 1);
                 reading |= 1u << lane;
             }
-            warp.Group.Copies(warp).Start(warp, lane, to[lane], bytes, new UInt128(BitConverter.ToUInt64(value[8..]), BitConverter.ToUInt64(value)));
+            warp.Group.Copies(warp).Start(warp, lane, to[lane], bytes, new UInt128(BitConverter.ToUInt64(value[8..]),
+                BitConverter.ToUInt64(value)));
         }
         warp.Group.CountAccess(this, Space.Global, from, reading, bytes);
         warp.Group.CountAccess(this, Space.Shared, to, mask, bytes);

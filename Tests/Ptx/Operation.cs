@@ -49,7 +49,8 @@ internal sealed class Branch : Operation
 
     public override Flow Flow => Flow.Branch;
 
-    public override void Run(Warp warp, uint mask) => throw new InvalidOperationException("the warp follows jumps itself");
+    public override void Run(Warp warp, uint mask) =>
+        throw new InvalidOperationException("the warp follows jumps itself");
 }
 
 /// <summary>The end of a lane.</summary>
@@ -71,7 +72,8 @@ internal sealed class GroupBarrier(int id, int count) : Operation
 
     public override Flow Flow => Flow.Barrier;
 
-    public override void Run(Warp warp, uint mask) => throw new InvalidOperationException("the group waits at barriers itself");
+    public override void Run(Warp warp, uint mask) =>
+        throw new InvalidOperationException("the group waits at barriers itself");
 }
 
 /// <summary>What an operation computes in each lane.</summary>
@@ -190,7 +192,8 @@ internal sealed class PredicateLogic(int p, int a, int b, Func<uint, uint, uint>
 }
 
 /// <summary>d = f(a, b, c) on the bits of registers of any widths: what occurs too rarely to be fast.</summary>
-internal sealed class BitFunction(PtxRegister d, PtxRegister a, PtxRegister b, PtxRegister c, Func<ulong, ulong, ulong, ulong> function) : Operation
+internal sealed class BitFunction(PtxRegister d, PtxRegister a, PtxRegister b, PtxRegister c,
+    Func<ulong, ulong, ulong, ulong> function) : Operation
 {
     public override void Run(Warp warp, uint mask)
     {

@@ -21,7 +21,8 @@ internal sealed class PtxControlTests
             done:
                 st.global.b32 [%o], %r1;
             """);
-        Assert.That(snippet.Run()[..32], Is.EqualTo(Enumerable.Range(0, 32).Select(static n => (uint)(n * (n + 1) / 2))));
+        Assert.That(snippet.Run()[..32],
+            Is.EqualTo(Enumerable.Range(0, 32).Select(static n => (uint)(n * (n + 1) / 2))));
         Assert.That(snippet.Report!.Of("st.global.b32").Warps, Is.EqualTo(1), "the lanes meet again after the loop");
     }
 
@@ -139,7 +140,8 @@ internal sealed class PtxControlTests
             other:
                 {second}
             """);
-        Assert.That(() => snippet.Run(), Throws.TypeOf<PtxException>().With.Message.Contains("lanes of a warp wait at different instructions"));
+        Assert.That(() => snippet.Run(),
+            Throws.TypeOf<PtxException>().With.Message.Contains("lanes of a warp wait at different instructions"));
     }
 
     [Test]
@@ -153,7 +155,8 @@ internal sealed class PtxControlTests
             other:
                 bar.sync 1;
             """) { Threads = 64 };
-        Assert.That(() => snippet.Run(), Throws.TypeOf<PtxException>().With.Message.Contains("warp 0 waits at barrier 1"));
+        Assert.That(() => snippet.Run(),
+            Throws.TypeOf<PtxException>().With.Message.Contains("warp 0 waits at barrier 1"));
     }
 
     [Test]
@@ -175,17 +178,20 @@ internal sealed class PtxControlTests
             """;
         uint[] got = new PtxSnippet($"mov.b32 %r0, 0;\n{Block}\n{Block}\nst.global.b32 [%o], %r0;").Run();
         Assert.That(got[..32], Is.All.EqualTo(12u));
-        Assert.That(() => new PtxSnippet($"{Block}\nmov.b32 %r0, acc3;"), Throws.TypeOf<PtxException>().With.Message.Contains("acc3"));
+        Assert.That(() => new PtxSnippet($"{Block}\nmov.b32 %r0, acc3;"),
+            Throws.TypeOf<PtxException>().With.Message.Contains("acc3"));
     }
 
     [TestCase("atom.global.add.f32 %f0, [%o], %f1;", "does not know atom.global.add.f32")]
     [TestCase("add.sat.f32 %f0, %f1, %f1;", "does not know add.sat.f32")]
     [TestCase("wgmma.fence.sync.aligned;", "does not know wgmma.fence.sync.aligned")]
-    [TestCase("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f0,%f1,%f2,%f3}, {%r0,%r1,%r2,%r3}, {%r4,%r5}, {%f0,%f1,%f2,%f3};", "does not know mma")]
+    [TestCase("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f0,%f1,%f2,%f3}, {%r0,%r1,%r2,%r3}, {%r4,%r5}, "
+        + "{%f0,%f1,%f2,%f3};", "does not know mma")]
     [TestCase("add.u64 %d0, %d1, %r0;", "'%r0' has 4 bytes where 8 are expected")]
     [TestCase("bra nowhere;", "label nowhere")]
     [TestCase("ld.param.b64 %d0, [from+4];", "lies outside the 8 bytes")]
     [TestCase("bar.sync 0, 32;", "barriers of a part of the group")]
     public void WhatTheMachineDoesNotKnowIsNamed(string instruction, string expected) =>
-        Assert.That(() => new PtxSnippet(instruction) { Threads = 64 }.Run(), Throws.TypeOf<PtxException>().With.Message.Contains(expected));
+        Assert.That(() => new PtxSnippet(instruction) { Threads = 64 }.Run(),
+            Throws.TypeOf<PtxException>().With.Message.Contains(expected));
 }

@@ -6,7 +6,10 @@ using ILGPU.Runtime.CPU;
 
 namespace GlowGpu.Tests.Ptx;
 
-/// <summary>Opens the GPU backend on the PTX machine: groups of 256 threads in warps of 32, two multiprocessors, compute capability 8.0.</summary>
+/// <summary>
+/// Opens the GPU backend on the PTX machine: groups of 256 threads in warps of 32, two multiprocessors, compute
+/// capability 8.0.
+/// </summary>
 internal static class PtxGpu
 {
     /// <summary>The backend in its default precision.</summary>

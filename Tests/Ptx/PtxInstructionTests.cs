@@ -6,7 +6,8 @@ namespace GlowGpu.Tests.Ptx;
 [TestFixture]
 internal sealed class PtxInstructionTests
 {
-    private static readonly uint[] Extremes = [0, 1, 2, 31, 32, 33, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x3F800000, 0xBF800000, 0x7F800000, 0x80000001];
+    private static readonly uint[] Extremes = [0, 1, 2, 31, 32, 33, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x3F800000,
+        0xBF800000, 0x7F800000, 0x80000001];
 
     /// <summary>An instruction of up to three words, and what it means.</summary>
     public sealed record Meaning(string Text, Func<uint, uint, uint, uint> Function)
@@ -31,11 +32,14 @@ internal sealed class PtxInstructionTests
         new("mad.lo.s32 %r0, %r1, %r2, %r3;", static (a, b, c) => unchecked(a * b + c)),
         new("mul.wide.u32 %d0, %r1, %r2; mov.b64 {%r0, %r4}, %d0;", static (a, b, _) => (uint)((ulong)a * b)),
         new("mul.wide.u32 %d0, %r1, %r2; mov.b64 {%r4, %r0}, %d0;", static (a, b, _) => (uint)((ulong)a * b >> 32)),
-        new("mul.wide.s32 %d0, %r1, %r2; mov.b64 {%r4, %r0}, %d0;", static (a, b, _) => (uint)((long)(int)a * (int)b >> 32)),
+        new("mul.wide.s32 %d0, %r1, %r2; mov.b64 {%r4, %r0}, %d0;",
+            static (a, b, _) => (uint)((long)(int)a * (int)b >> 32)),
         new("min.s32 %r0, %r1, %r2;", static (a, b, _) => (uint)Math.Min((int)a, (int)b)),
         new("max.u32 %r0, %r1, %r2;", static (a, b, _) => Math.Max(a, b)),
-        new("or.b32 %r2, %r2, 1; div.s32 %r0, %r1, %r2;", static (a, b, _) => unchecked((uint)((long)(int)a / (int)(b | 1)))),
-        new("or.b32 %r2, %r2, 1; rem.s32 %r0, %r1, %r2;", static (a, b, _) => unchecked((uint)((long)(int)a % (int)(b | 1)))),
+        new("or.b32 %r2, %r2, 1; div.s32 %r0, %r1, %r2;",
+            static (a, b, _) => unchecked((uint)((long)(int)a / (int)(b | 1)))),
+        new("or.b32 %r2, %r2, 1; rem.s32 %r0, %r1, %r2;",
+            static (a, b, _) => unchecked((uint)((long)(int)a % (int)(b | 1)))),
         new("or.b32 %r2, %r2, 1; div.u32 %r0, %r1, %r2;", static (a, b, _) => a / (b | 1)),
         new("or.b32 %r2, %r2, 1; rem.u32 %r0, %r1, %r2;", static (a, b, _) => a % (b | 1)),
         new("and.b32 %r0, %r1, %r2;", static (a, b, _) => a & b),
@@ -54,8 +58,10 @@ internal sealed class PtxInstructionTests
         new("lop3.b32 %r0, %r1, %r2, %r3, 0xE8;", static (a, b, c) => (a & b) | (a & c) | (b & c)),
         new("setp.lt.s32 %p0, %r1, %r2; selp.b32 %r0, 1, 0, %p0;", static (a, b, _) => If((int)a < (int)b)),
         new("setp.ge.u32 %p0|%p1, %r1, %r2; selp.b32 %r0, 1, 0, %p1;", static (a, b, _) => If(a < b)),
-        new("setp.eq.b32 %p0, %r1, %r2; not.pred %p1, %p0; selp.b32 %r0, %r1, %r2, %p1;", static (a, b, _) => a == b ? b : a),
-        new("mov.b64 %d0, {%r1, %r2}; shr.u64 %d0, %d0, 16; mov.b64 {%r0, %r4}, %d0;", static (a, b, _) => a >> 16 | b << 16),
+        new("setp.eq.b32 %p0, %r1, %r2; not.pred %p1, %p0; selp.b32 %r0, %r1, %r2, %p1;",
+            static (a, b, _) => a == b ? b : a),
+        new("mov.b64 %d0, {%r1, %r2}; shr.u64 %d0, %d0, 16; mov.b64 {%r0, %r4}, %d0;",
+            static (a, b, _) => a >> 16 | b << 16),
         new("cvt.s64.s32 %d0, %r1; mov.b64 {%r4, %r0}, %d0;", static (a, _, _) => (int)a < 0 ? 0xFFFFFFFF : 0),
         new("cvt.u64.u32 %d0, %r1; mov.b64 {%r4, %r0}, %d0;", static (_, _, _) => 0),
         new("cvt.s32.s8 %r0, %r1;", static (a, _, _) => (uint)(sbyte)a),
@@ -63,24 +69,30 @@ internal sealed class PtxInstructionTests
         new("add.f32 %r0, %r1, %r2;", static (a, b, _) => B((double)F(a) + F(b))),
         new("sub.rn.f32 %r0, %r1, %r2;", static (a, b, _) => B((double)F(a) - F(b))),
         new("mul.f32 %r0, %r1, %r2;", static (a, b, _) => B((double)F(a) * F(b))),
-        new("fma.rn.f32 %r0, %r1, %r2, %r3;", static (a, b, c) => BitConverter.SingleToUInt32Bits(MathF.FusedMultiplyAdd(F(a), F(b), F(c)))),
+        new("fma.rn.f32 %r0, %r1, %r2, %r3;",
+            static (a, b, c) => BitConverter.SingleToUInt32Bits(MathF.FusedMultiplyAdd(F(a), F(b), F(c)))),
         new("div.rn.f32 %r0, %r1, %r2;", static (a, b, _) => B((double)F(a) / F(b))),
         new("rcp.rn.f32 %r0, %r1;", static (a, _, _) => B(1.0 / F(a))),
         new("sqrt.rn.f32 %r0, %r1;", static (a, _, _) => B(Math.Sqrt(F(a)))),
         new("neg.f32 %r0, %r1;", static (a, _, _) => a ^ 0x80000000),
         new("abs.f32 %r0, %r1;", static (a, _, _) => a & 0x7FFFFFFF),
-        new("min.f32 %r0, %r1, %r2;", static (a, b, _) => float.IsNaN(F(a)) ? b : float.IsNaN(F(b)) ? a : F(a) == 0 && F(b) == 0 ? a | b : F(a) < F(b) ? a : b),
-        new("max.f32 %r0, %r1, %r2;", static (a, b, _) => float.IsNaN(F(a)) ? b : float.IsNaN(F(b)) ? a : F(a) == 0 && F(b) == 0 ? a & b : F(a) > F(b) ? a : b),
+        new("min.f32 %r0, %r1, %r2;", static (a, b, _) => float.IsNaN(F(a)) ? b : float.IsNaN(F(b)) ? a : F(a) == 0
+            && F(b) == 0 ? a | b : F(a) < F(b) ? a : b),
+        new("max.f32 %r0, %r1, %r2;", static (a, b, _) => float.IsNaN(F(a)) ? b : float.IsNaN(F(b)) ? a : F(a) == 0
+            && F(b) == 0 ? a & b : F(a) > F(b) ? a : b),
         new("setp.lt.f32 %p0, %r1, %r2; selp.b32 %r0, 1, 0, %p0;", static (a, b, _) => If(F(a) < F(b))),
         new("setp.leu.f32 %p0, %r1, %r2; selp.b32 %r0, 1, 0, %p0;", static (a, b, _) => If(!(F(a) > F(b)))),
         new("setp.geu.f32 %p0, %r1, %r2; selp.b32 %r0, 1, 0, %p0;", static (a, b, _) => If(!(F(a) < F(b)))),
         new("setp.ne.f32 %p0, %r1, %r2; selp.b32 %r0, 1, 0, %p0;", static (a, b, _) => If(F(a) < F(b) || F(a) > F(b))),
         new("setp.neu.f32 %p0, %r1, %r2; selp.b32 %r0, 1, 0, %p0;", static (a, b, _) => If(F(a) != F(b))),
-        new("setp.nan.f32 %p0, %r1, %r2; selp.b32 %r0, 1, 0, %p0;", static (a, b, _) => If(float.IsNaN(F(a)) || float.IsNaN(F(b)))),
+        new("setp.nan.f32 %p0, %r1, %r2; selp.b32 %r0, 1, 0, %p0;",
+            static (a, b, _) => If(float.IsNaN(F(a)) || float.IsNaN(F(b)))),
         new("cvt.rn.f32.s32 %r0, %r1;", static (a, _, _) => B((int)a)),
         new("cvt.rn.f32.u32 %r0, %r1;", static (a, _, _) => B(a)),
-        new("cvt.rzi.s32.f32 %r0, %r1;", static (a, _, _) => float.IsNaN(F(a)) ? 0 : (uint)(int)Math.Clamp(Math.Truncate((double)F(a)), int.MinValue, int.MaxValue)),
-        new("cvt.rna.tf32.f32 %r0, %r1;", static (a, _, _) => float.IsFinite(F(a)) ? (a & 0x80000000) | (((a & 0x7FFFFFFF) + 0x1000) & ~0x1FFFu) : float.IsNaN(F(a)) ? 0x7FFFFFFF : a),
+        new("cvt.rzi.s32.f32 %r0, %r1;", static (a, _, _) => float.IsNaN(F(a)) ? 0
+            : (uint)(int)Math.Clamp(Math.Truncate((double)F(a)), int.MinValue, int.MaxValue)),
+        new("cvt.rna.tf32.f32 %r0, %r1;", static (a, _, _) => float.IsFinite(F(a))
+            ? (a & 0x80000000) | (((a & 0x7FFFFFFF) + 0x1000) & ~0x1FFFu) : float.IsNaN(F(a)) ? 0x7FFFFFFF : a),
         new("cvt.rn.bf16x2.f32 %r0, %r1, %r2;", static (a, b, _) => NearestBf16(a) << 16 | NearestBf16(b)),
     ];
 
@@ -91,7 +103,8 @@ internal sealed class PtxInstructionTests
         if (float.IsNaN(value)) return 0x7FFF;
         if (float.IsInfinity(value)) return bits >> 16;
         uint down = bits >> 16, up = down + 1;
-        double below = F(down << 16), above = (up & 0x7FFF) == 0x7F80 ? Math.Pow(2, 128) * Math.Sign(value) : F(up << 16);
+        double below = F(down << 16), above = (up & 0x7FFF) == 0x7F80 ? Math.Pow(2, 128) * Math.Sign(value)
+            : F(up << 16);
         double fromBelow = Math.Abs(value - below), fromAbove = Math.Abs(above - value);
         return fromBelow < fromAbove || (fromBelow == fromAbove && down % 2 == 0) ? down : up;
     }
@@ -100,7 +113,8 @@ internal sealed class PtxInstructionTests
     public void MeansWhatTheManualSays(Meaning meaning)
     {
         Random random = new(42);
-        List<(uint A, uint B, uint C)> draws = [.. from a in Extremes from b in Extremes select (a, b, (uint)random.NextInt64(1L << 32))];
+        List<(uint A, uint B, uint C)> draws = [.. from a in Extremes from b in Extremes select (a, b,
+            (uint)random.NextInt64(1L << 32))];
         while (draws.Count < 512)
         {
             bool smooth = draws.Count % 2 == 0;
@@ -115,7 +129,8 @@ internal sealed class PtxInstructionTests
             st.global.b32 [%o], %r0;
             """) { Threads = 512 };
         uint[] got = snippet.Run([.. draws.SelectMany(static d => new[] { d.A, d.B, d.C })], 512);
-        bool isFloat = meaning.Text.Contains(".f32 %r0", StringComparison.Ordinal) && !meaning.Text.Contains("cvt.r", StringComparison.Ordinal);
+        bool isFloat = meaning.Text.Contains(".f32 %r0", StringComparison.Ordinal) && !meaning.Text.Contains("cvt.r",
+            StringComparison.Ordinal);
         for (int i = 0; i < draws.Count; i++)
         {
             uint expected = meaning.Function(draws[i].A, draws[i].B, draws[i].C);
@@ -134,7 +149,13 @@ internal sealed class PtxInstructionTests
     [TestCase("tanh.approx.f32", 0.5)]
     public void ApproximationsAreCloseToTheFunction(string opcode, double x)
     {
-        double expected = opcode[..3] switch { "ex2" => Math.Pow(2, x), "lg2" => Math.Log2(x), "rsq" => 1 / Math.Sqrt(x), _ => Math.Tanh(x) };
+        double expected = opcode[..3] switch
+        {
+            "ex2" => Math.Pow(2, x),
+            "lg2" => Math.Log2(x),
+            "rsq" => 1 / Math.Sqrt(x),
+            _ => Math.Tanh(x)
+        };
         uint[] got = new PtxSnippet($"mov.b32 %f0, 0f{B(x):X8};\n{opcode} %f1, %f0;\nst.global.f32 [%o], %f1;").Run();
         Assert.That(F(got[31]), Is.EqualTo(expected).Within(1e-6));
     }

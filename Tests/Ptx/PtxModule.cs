@@ -1,9 +1,14 @@
 namespace GlowGpu.Tests.Ptx;
 
-/// <summary>A register: its place in the register file of a warp, 32 lanes of <see cref="Bytes"/> each, or the number of a predicate.</summary>
+/// <summary>
+/// A register: its place in the register file of a warp, 32 lanes of <see cref="Bytes"/> each, or the number of a
+/// predicate.
+/// </summary>
 internal readonly record struct PtxRegister(int Offset, int Bytes, bool IsPredicate);
 
-/// <summary>A variable in shared memory; dynamic ones (<see cref="Bytes"/> −1) start where the static ones end.</summary>
+/// <summary>
+/// A variable in shared memory; dynamic ones (<see cref="Bytes"/> −1) start where the static ones end.
+/// </summary>
 internal sealed record PtxShared(string Name, int Align, int Bytes);
 
 /// <summary>A parameter of the kernel, in the block of bytes that the launch passes.</summary>
@@ -17,7 +22,8 @@ internal sealed class PtxScope(PtxScope? parent)
 
     public void Declare(string name, PtxRegister register)
     {
-        if (!registers.TryAdd(name, register)) throw new PtxException($"register {name} is declared twice in one scope");
+        if (!registers.TryAdd(name, register))
+            throw new PtxException($"register {name} is declared twice in one scope");
     }
 
     public void Mark(string label, int instruction)

@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace GlowGpu.Tests.Ptx;
 
-/// <summary>Reads a PTX source with one kernel: declarations of registers and shared memory, labels, nested scopes, instructions.</summary>
+/// <summary>
+/// Reads a PTX source with one kernel: declarations of registers and shared memory, labels, nested scopes,
+/// instructions.
+/// </summary>
 internal sealed partial class PtxParser
 {
     private readonly string text;
@@ -17,7 +20,8 @@ internal sealed partial class PtxParser
     private string name = "";
     private string target = "";
 
-    private PtxParser(string source) => text = Comment().Replace(source, static m => new string('\n', m.Value.Count(static c => c == '\n')));
+    private PtxParser(string source) => text = Comment().Replace(source,
+        static m => new string('\n', m.Value.Count(static c => c == '\n')));
 
     /// <summary>Parses a source.</summary>
     /// <exception cref="PtxException">Something in it is not known.</exception>
@@ -26,7 +30,8 @@ internal sealed partial class PtxParser
         PtxParser parser = new(source);
         parser.Module();
         if (parser.name.Length == 0) throw new PtxException("the source has no .entry");
-        return new PtxKernel(parser.name, parser.target, parser.parameters, parser.shared, parser.instructions, parser.registerBytes, parser.predicates);
+        return new PtxKernel(parser.name, parser.target, parser.parameters, parser.shared, parser.instructions,
+            parser.registerBytes, parser.predicates);
     }
 
     private int Line => 1 + text.AsSpan(0, Math.Min(position, text.Length)).Count('\n');
@@ -102,12 +107,14 @@ internal sealed partial class PtxParser
         foreach (string declared in Split(list))
         {
             Match match = Variable().Match(declared);
-            if (!match.Success || !declared.StartsWith(".param", StringComparison.Ordinal)) throw Error($"parameter '{declared}'");
+            if (!match.Success || !declared.StartsWith(".param", StringComparison.Ordinal))
+                throw Error($"parameter '{declared}'");
             int size = PtxTypes.Bytes(match.Groups["type"].Value);
             int align = match.Groups["align"].Success ? Number(match.Groups["align"].Value) : size;
             int bytes = match.Groups["count"].Success ? size * Number(match.Groups["count"].Value) : size;
             int from = parameters.Count == 0 ? 0 : parameters[^1].Offset + parameters[^1].Bytes;
-            parameters.Add(new PtxParameter(match.Groups["name"].Value, align, (from + align - 1) / align * align, bytes));
+            parameters.Add(new PtxParameter(match.Groups["name"].Value, align, (from + align - 1) / align * align,
+                bytes));
         }
     }
 
@@ -125,12 +132,15 @@ internal sealed partial class PtxParser
             int size = PtxTypes.Bytes(match.Groups["type"].Value);
             int align = match.Groups["align"].Success ? Number(match.Groups["align"].Value) : size;
             bool isDynamic = match.Groups["array"].Success && !match.Groups["count"].Success;
-            int bytes = isDynamic ? -1 : match.Groups["count"].Success ? size * Number(match.Groups["count"].Value) : size;
+            int bytes = isDynamic ? -1 : match.Groups["count"].Success ? size * Number(match.Groups["count"].Value)
+                : size;
             shared.Add(new PtxShared(match.Groups["name"].Value, align, bytes));
             return;
         }
-        if (statement.StartsWith(".maxntid", StringComparison.Ordinal) || statement.StartsWith(".minnctapersm", StringComparison.Ordinal)
-            || statement.StartsWith(".reqntid", StringComparison.Ordinal) || statement.StartsWith(".pragma", StringComparison.Ordinal)
+        if (statement.StartsWith(".maxntid", StringComparison.Ordinal) || statement.StartsWith(".minnctapersm",
+            StringComparison.Ordinal)
+            || statement.StartsWith(".reqntid", StringComparison.Ordinal) || statement.StartsWith(".pragma",
+            StringComparison.Ordinal)
             || statement.StartsWith(".loc", StringComparison.Ordinal) || statement.Length == 0) return;
         throw Error($"directive '{statement}'");
     }
@@ -148,7 +158,8 @@ internal sealed partial class PtxParser
                 scopes.Peek().Declare(item, Allocate(type));
                 continue;
             }
-            for (int i = 0; i < Number(range.Groups[2].Value); i++) scopes.Peek().Declare(range.Groups[1].Value + i, Allocate(type));
+            for (int i = 0; i < Number(range.Groups[2].Value); i++) scopes.Peek().Declare(range.Groups[1].Value + i,
+                Allocate(type));
         }
     }
 
@@ -167,7 +178,8 @@ internal sealed partial class PtxParser
         Match match = Statement().Match(statement);
         if (!match.Success) throw Error($"statement '{statement}'");
         instructions.Add(new PtxInstruction(match.Groups["opcode"].Value, Split(match.Groups["operands"].Value),
-            match.Groups["guard"].Success ? match.Groups["guard"].Value : null, match.Groups["not"].Success, scopes.Peek(), line));
+            match.Groups["guard"].Success ? match.Groups["guard"].Value : null, match.Groups["not"].Success,
+                scopes.Peek(), line));
     }
 
     /// <summary>The parts between the commas that stand outside brackets and braces.</summary>
@@ -233,7 +245,9 @@ internal sealed partial class PtxParser
     [GeneratedRegex(@"^([\w$%]+)<(\d+)>$")]
     private static partial Regex RegisterRange();
 
-    [GeneratedRegex(@"^(?:@(?<not>!)?\s*(?<guard>[\w$%]+)\s+)?(?<opcode>[a-z]\w*(?:\.\w+(?:::\w+)*)*)\s*(?<operands>.*)$", RegexOptions.Singleline)]
+    [GeneratedRegex(
+        @"^(?:@(?<not>!)?\s*(?<guard>[\w$%]+)\s+)?(?<opcode>[a-z]\w*(?:\.\w+(?:::\w+)*)*)\s*(?<operands>.*)$",
+        RegexOptions.Singleline)]
     private static partial Regex Statement();
 }
 

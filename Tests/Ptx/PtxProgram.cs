@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace GlowGpu.Tests.Ptx;
 
-/// <summary>A kernel made ready to run: decoded operations in the order of <see cref="BlockOrder"/>, and where everything lies.</summary>
+/// <summary>
+/// A kernel made ready to run: decoded operations in the order of <see cref="BlockOrder"/>, and where everything
+/// lies.
+/// </summary>
 internal sealed class PtxProgram
 {
     private readonly Dictionary<string, int> sharedAddresses = [];
@@ -20,7 +23,8 @@ internal sealed class PtxProgram
         int[] places = new int[kernel.Instructions.Count];
         for (int i = 0; i < order.Count; i++)
             if (order[i] >= 0) places[order[i]] = i;
-        Operations = [.. order.Select(at => at >= 0 ? Decode(kernel.Instructions[at], at) : new Branch { Index = kernel.Instructions.Count })];
+        Operations = [.. order.Select(at => at >= 0 ? Decode(kernel.Instructions[at], at)
+            : new Branch { Index = kernel.Instructions.Count })];
         for (int i = 0; i < order.Count; i++)
         {
             if (Operations[i] is not Branch branch) continue;
@@ -64,14 +68,16 @@ internal sealed class PtxProgram
     public PtxRegister Constant(int bytes, ulong value)
     {
         if (bytes == 4) value = (uint)value;
-        if (!constants.TryGetValue((bytes, value), out PtxRegister register)) constants.Add((bytes, value), register = Allocate(bytes));
+        if (!constants.TryGetValue((bytes, value), out PtxRegister register)) constants.Add((bytes, value),
+            register = Allocate(bytes));
         return register;
     }
 
     /// <summary>A predicate that holds a constant.</summary>
     public int PredicateConstant(bool value)
     {
-        if (!predicateConstants.TryGetValue(value, out int predicate)) predicateConstants.Add(value, predicate = Predicates++);
+        if (!predicateConstants.TryGetValue(value, out int predicate)) predicateConstants.Add(value,
+            predicate = Predicates++);
         return predicate;
     }
 
@@ -80,7 +86,8 @@ internal sealed class PtxProgram
     {
         if (specials.TryGetValue(name, out PtxRegister register)) return register;
         bool known = name is "%laneid" or "%warpid" or "%nwarpid" or "%dynamic_smem_size"
-            || (name.Length > 2 && name[^2] == '.' && name[^1] is >= 'x' and <= 'z' && name[..^2] is "%tid" or "%ntid" or "%ctaid" or "%nctaid");
+            || (name.Length > 2 && name[^2] == '.' && name[^1] is >= 'x' and <= 'z' && name[..^2] is "%tid" or "%ntid"
+            or "%ctaid" or "%nctaid");
         if (!known) return null;
         specials.Add(name, register = Allocate(4));
         return register;
@@ -152,7 +159,9 @@ internal sealed class PtxProgram
         }
         catch (PtxException e)
         {
-            throw new PtxException(string.Create(CultureInfo.InvariantCulture, $"{Kernel.Name}, line {instruction.Line}, '{instruction}': {e.Message}")) { Line = instruction.Line };
+            throw new PtxException(string.Create(CultureInfo.InvariantCulture,
+                $"{Kernel.Name}, line {instruction.Line}, '{instruction}': {e.Message}"))
+            { Line = instruction.Line };
         }
     }
 }

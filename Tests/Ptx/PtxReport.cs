@@ -34,11 +34,13 @@ internal sealed class PtxReport(PtxKernel kernel)
     public override string ToString()
     {
         StringBuilder text = new();
-        foreach (string opcode in kernel.Instructions.Select(static i => i.Opcode).Distinct().Order(StringComparer.Ordinal))
+        foreach (string opcode in kernel.Instructions.Select(static i => i.Opcode).Distinct()
+            .Order(StringComparer.Ordinal))
         {
             Counts c = Of(opcode);
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"{opcode,-40} warps {c.Warps,10} lanes {c.Lanes,12} wavefronts {c.Wavefronts}/{c.IdealWavefronts} sectors {c.Sectors}/{c.IdealSectors}");
+                $"{opcode,-40} warps {c.Warps,10} lanes {c.Lanes,12} wavefronts {c.Wavefronts}/{c.IdealWavefronts} "
+                    + $"sectors {c.Sectors}/{c.IdealSectors}");
         }
         return text.ToString();
     }

@@ -10,8 +10,8 @@ using ILGPU.Runtime.Cuda;
 namespace GlowGpu.Tests.Ptx;
 
 /// <summary>
-/// Runs kernels as a CUDA device would, without one: ILGPU compiles them to PTX, and this machine executes that. Memory and
-/// streams are those of ILGPU's CPU accelerator, whose own threads never run a kernel.
+/// Runs kernels as a CUDA device would, without one: ILGPU compiles them to PTX, and this machine executes that.
+/// Memory and streams are those of ILGPU's CPU accelerator, whose own threads never run a kernel.
 /// </summary>
 internal sealed class PtxRunner(Accelerator accelerator) : IKernelRunner
 {
@@ -34,7 +34,8 @@ internal sealed class PtxRunner(Accelerator accelerator) : IKernelRunner
     public IReadOnlyDictionary<string, PtxReport> Reports => reports;
 
     /// <inheritdoc/>
-    public Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method) where TArguments : struct
+    public Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method)
+        where TArguments : struct
     {
         EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(method.Method);
         using PTXBackend compiler = new(accelerator.Context, new CudaArchitecture(8, 0), InstructionSet, null!);
@@ -45,7 +46,8 @@ internal sealed class PtxRunner(Accelerator accelerator) : IKernelRunner
         return (_, config, arguments) =>
         {
             (byte[] bytes, IReadOnlyList<MemoryRange> memory) = layout.Flatten(arguments, buffers);
-            PtxLaunch launch = new(program, config.GridDim, config.GroupDim, config.SharedMemoryConfig.ArraySize, Traits.SharedBytes, bytes, memory)
+            PtxLaunch launch = new(program, config.GridDim, config.GroupDim, config.SharedMemoryConfig.ArraySize,
+                Traits.SharedBytes, bytes, memory)
             {
                 CountsAccesses = CountsAccesses,
             };

@@ -4,8 +4,9 @@ using ILGPU;
 namespace GlowGpu.Tests.Ptx;
 
 /// <summary>
-/// A few lines of PTX, run on one group. They find <c>%tid</c>, the addresses <c>%in</c> and <c>%out</c> of two arrays of
-/// 32-bit words, <c>%i</c> and <c>%o</c> of this thread's word in each, scratch registers <c>%r0</c>…, <c>%d0</c>…,
+/// A few lines of PTX, run on one group. They find <c>%tid</c>, the addresses <c>%in</c> and <c>%out</c> of two
+/// arrays of 32-bit words, <c>%i</c> and <c>%o</c> of this thread's word in each, scratch registers <c>%r0</c>…,
+/// <c>%d0</c>…,
 /// <c>%f0</c>…, <c>%p0</c>… and shared memory <c>dyn</c>.
 /// </summary>
 internal sealed unsafe class PtxSnippet(string body)
@@ -33,7 +34,8 @@ internal sealed unsafe class PtxSnippet(string body)
             new Span<uint>(to, outputs).Fill(uint.MaxValue);
             byte[] parameters = [.. BitConverter.GetBytes((ulong)from), .. BitConverter.GetBytes((ulong)to)];
             MemoryRange[] memory = [Range(from, input.Length, "in"), Range(to, outputs, "out")];
-            PtxLaunch launch = new(program, new Index3D(1, 1, 1), new Index3D(Threads, 1, 1), SharedBytes, PtxRunner.Traits.SharedBytes, parameters, memory)
+            PtxLaunch launch = new(program, new Index3D(1, 1, 1), new Index3D(Threads, 1, 1), SharedBytes,
+                PtxRunner.Traits.SharedBytes, parameters, memory)
             {
                 CountsAccesses = true,
             };
@@ -51,9 +53,11 @@ internal sealed unsafe class PtxSnippet(string body)
     /// <summary>Runs it on the numbers 0, 1, 2, …; one word a thread.</summary>
     public uint[] Run() => Run([.. Enumerable.Range(0, 1024).Select(static i => (uint)i)], Math.Max(Threads, 1024));
 
-    private static uint* Allocate(int words) => (uint*)NativeMemory.AlignedAlloc((nuint)Math.Max(words, 1) * sizeof(uint), Alignment);
+    private static uint* Allocate(int words) => (uint*)NativeMemory.AlignedAlloc((nuint)Math.Max(words,
+        1) * sizeof(uint), Alignment);
 
-    private static MemoryRange Range(uint* start, int words, string name) => new((ulong)start, (ulong)(start + words), name);
+    private static MemoryRange Range(uint* start, int words, string name) => new((ulong)start, (ulong)(start + words),
+        name);
 
     private static string Source(string body) => $$"""
         .version 7.8

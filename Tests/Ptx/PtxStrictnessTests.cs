@@ -34,7 +34,8 @@ internal sealed class PtxStrictnessTests
     [TestCase("st.shared.v4.b32 [%shared+4], {%r0,%r1,%r2,%r3};", "is not aligned to 16 bytes")]
     [TestCase("mov.b64 %d0, 0;\nld.shared.b32 %r0, [%d0];", "lies outside the 4096 bytes of the group")]
     [TestCase("ld.shared.b32 %r0, [%s];", "was never written")]
-    [TestCase("ld.global.b32 %r0, [%d0];", "is not aligned", Description = "an address from a register that was never written")]
+    [TestCase("ld.global.b32 %r0, [%d0];", "is not aligned",
+        Description = "an address from a register that was never written")]
     [TestCase("mov.b32 %r0, 0;\ndiv.s32 %r1, %tid, %r0;", "division by zero")]
     [TestCase("cp.async.cg.shared.global [%shared], [%in+8], 16;", "is not aligned to 16 bytes")]
     [TestCase("cp.async.cg.shared.global [%shared+8], [%in], 16;", "is not aligned to 16 bytes")]
@@ -43,7 +44,8 @@ internal sealed class PtxStrictnessTests
     public void AccessesOutsideTheirBoundsAreFaults(string body, string expected) => AssertFault(body, expected);
 
     [TestCase("@%p0 ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%r0}, [%shared];")]
-    [TestCase("@%p0 mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%f0,%f1,%f2,%f3}, {%r0,%r1}, {%r2}, {%f0,%f1,%f2,%f3};")]
+    [TestCase("@%p0 mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%f0,%f1,%f2,%f3}, {%r0,%r1}, {%r2}, "
+        + "{%f0,%f1,%f2,%f3};")]
     public void InstructionsOfAWholeWarpNeedAllItsLanes(string instruction)
     {
         AssertFault($"setp.lt.u32 %p0, %tid, 16;\n{instruction}\n", "without all lanes of the warp");
@@ -113,7 +115,8 @@ internal sealed class PtxStrictnessTests
     {
         string copied = $"{AsyncCopy}\ncp.async.wait_all;";
         AssertFault($"{copied}\n{Neighbour}\n@!%p0 ld.shared.b32 %r1, [%r0];", "race");
-        AssertFault($"{AsyncCopy}\nbar.sync 0;\ncp.async.wait_all;\n{Neighbour}\n@!%p0 ld.shared.b32 %r1, [%r0];", "race");
+        AssertFault($"{AsyncCopy}\nbar.sync 0;\ncp.async.wait_all;\n{Neighbour}\n@!%p0 ld.shared.b32 %r1, [%r0];",
+            "race");
         AssertFine($"{copied}\nbar.sync 0;\n{Neighbour}\n@!%p0 ld.shared.b32 %r1, [%r0];");
     }
 
@@ -129,7 +132,8 @@ internal sealed class PtxStrictnessTests
     [Test]
     public void AFaultNamesTheInstructionAndItsPlace() => Assert.That(
         () => Run("add.s32 %r0, %tid, 1;\nld.global.b32 %r0, [%in+4096];"),
-        Throws.TypeOf<PtxException>().With.Message.StartsWith("Snippet, line 20, 'ld.global.b32 %r0, [%in+4096]', group (0,0,0), warp 0: "));
+        Throws.TypeOf<PtxException>()
+            .With.Message.StartsWith("Snippet, line 20, 'ld.global.b32 %r0, [%in+4096]', group (0,0,0), warp 0: "));
 
     private static uint[] Run(string body) => new PtxSnippet(body) { Threads = 64 }.Run();
 

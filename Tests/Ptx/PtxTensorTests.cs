@@ -14,14 +14,17 @@ internal sealed class PtxTensorTests
     private static readonly Random Random = new(8086);
 
     /// <summary>Where element i of a thread's fragment of A, B or C lies, as the manual writes it.</summary>
-    private sealed record Fragments(string Shape, int K, int PerRegister, int OfA, int OfB, Func<int, int, (int Row, int Col)> A, Func<int, int, (int Row, int Col)> B);
+    private sealed record Fragments(string Shape, int K, int PerRegister, int OfA, int OfB,
+        Func<int, int, (int Row, int Col)> A, Func<int, int, (int Row, int Col)> B);
 
-    private static (int Row, int Col) OfC(int lane, int i) => (i < 2 ? lane >> 2 : (lane >> 2) + 8, lane % 4 * 2 + (i & 1));
+    private static (int Row, int Col) OfC(int lane, int i) => (i < 2 ? lane >> 2 : (lane >> 2) + 8,
+        lane % 4 * 2 + (i & 1));
 
     private static IEnumerable<Fragments> Shapes =>
     [
         new("m16n8k16.row.col.f32.bf16.bf16.f32", 16, 2, 8, 4,
-            static (lane, i) => (i is >= 0 and < 2 or >= 4 and < 6 ? lane >> 2 : (lane >> 2) + 8, lane % 4 * 2 + (i & 1) + (i < 4 ? 0 : 8)),
+            static (lane, i) => (i is >= 0 and < 2 or >= 4 and < 6 ? lane >> 2 : (lane >> 2) + 8,
+                lane % 4 * 2 + (i & 1) + (i < 4 ? 0 : 8)),
             static (lane, i) => (lane % 4 * 2 + (i & 1) + (i < 2 ? 0 : 8), lane >> 2)),
         new("m16n8k8.row.col.f32.bf16.bf16.f32", 8, 2, 4, 2,
             static (lane, i) => (i < 2 ? lane >> 2 : (lane >> 2) + 8, lane % 4 * 2 + (i & 1)),
@@ -38,7 +41,8 @@ internal sealed class PtxTensorTests
     public void MultipliesFragments([ValueSource(nameof(Shapes))] object shape)
     {
         Fragments fragments = (Fragments)shape;
-        int k = fragments.K, registersOfA = fragments.OfA / fragments.PerRegister, registersOfB = fragments.OfB / fragments.PerRegister;
+        int k = fragments.K, registersOfA = fragments.OfA / fragments.PerRegister,
+            registersOfB = fragments.OfB / fragments.PerRegister;
         float[] a = Draw(M * k), b = Draw(k * N), c = Draw(M * N);
         int perLane = registersOfA + registersOfB + 4;
         uint[] input = new uint[32 * perLane];
@@ -46,8 +50,10 @@ internal sealed class PtxTensorTests
         {
             Span<uint> to = input.AsSpan(lane * perLane, perLane);
             for (int i = 0; i < fragments.OfA; i++) Pack(to, i, fragments, a[At(fragments.A(lane, i), k)]);
-            for (int i = 0; i < fragments.OfB; i++) Pack(to[registersOfA..], i, fragments, b[At(fragments.B(lane, i), N)]);
-            for (int i = 0; i < 4; i++) to[registersOfA + registersOfB + i] = BitConverter.SingleToUInt32Bits(c[At(OfC(lane, i), N)]);
+            for (int i = 0; i < fragments.OfB; i++) Pack(to[registersOfA..], i, fragments,
+                b[At(fragments.B(lane, i), N)]);
+            for (int i = 0; i < 4; i++) to[registersOfA + registersOfB + i] = BitConverter.SingleToUInt32Bits(
+                c[At(OfC(lane, i), N)]);
         }
         string[] registers = [.. Enumerable.Range(0, perLane).Select(static i => $"%r{i}")];
         string loads = string.Join('\n', registers.Select(static (r, i) => $"ld.global.b32 {r}, [%d0+{4 * i}];"));
@@ -66,8 +72,10 @@ internal sealed class PtxTensorTests
             {
                 (int row, int col) = OfC(lane, i);
                 double expected = c[row * N + col];
-                for (int q = 0; q < k; q++) expected += (double)Kept(a[row * k + q], fragments) * Kept(b[q * N + col], fragments);
-                Assert.That(BitConverter.UInt32BitsToSingle(got[4 * lane + i]), Is.EqualTo(expected).Within((k + 1) * 1e-6), $"{row},{col}");
+                for (int q = 0; q < k; q++) expected += (double)Kept(a[row * k + q], fragments) * Kept(b[q * N + col],
+                    fragments);
+                Assert.That(BitConverter.UInt32BitsToSingle(got[4 * lane + i]),
+                    Is.EqualTo(expected).Within((k + 1) * 1e-6), $"{row},{col}");
             }
         }
     }
@@ -96,7 +104,8 @@ internal sealed class PtxTensorTests
         // Shared memory holds the numbers 0 … 1023 as 16-bit values; rows lie scattered, 16 bytes each.
         static int Row(int matrix, int row) => (matrix * 37 + row * 11 + 5) % 64;
         string targets = string.Join(',', Enumerable.Range(0, matrices).Select(static i => $"%r{i}"));
-        string stores = string.Join('\n', Enumerable.Range(0, matrices).Select(static i => $"st.global.b32 [%d2+{128 * i}], %r{i};"));
+        string stores = string.Join('\n',
+            Enumerable.Range(0, matrices).Select(static i => $"st.global.b32 [%d2+{128 * i}], %r{i};"));
         PtxSnippet snippet = new($$"""
                 mov.b32 %r10, 0;
             fill:
@@ -115,7 +124,8 @@ internal sealed class PtxTensorTests
                 {{stores}}
             """);
         // Lanes beyond the rows of the matrices hold addresses that must not be looked at.
-        uint[] rows = [.. Enumerable.Range(0, 32).Select(lane => lane < 8 * matrices ? (uint)Row(lane / 8, lane % 8) : 1u << 20)];
+        uint[] rows = [.. Enumerable.Range(0, 32).Select(lane => lane < 8 * matrices ? (uint)Row(lane / 8, lane % 8)
+            : 1u << 20)];
         uint[] got = snippet.Run(rows, 128);
         for (int matrix = 0; matrix < matrices; matrix++)
         {
@@ -124,7 +134,8 @@ internal sealed class PtxTensorTests
                 int g = lane / 4, t = lane % 4;
                 int low = transposed ? 8 * Row(matrix, 2 * t) + g : 8 * Row(matrix, g) + 2 * t;
                 int high = transposed ? 8 * Row(matrix, 2 * t + 1) + g : 8 * Row(matrix, g) + 2 * t + 1;
-                Assert.That(got[32 * matrix + lane], Is.EqualTo((uint)(low | high << 16)), $"matrix {matrix}, lane {lane}");
+                Assert.That(got[32 * matrix + lane], Is.EqualTo((uint)(low | high << 16)),
+                    $"matrix {matrix}, lane {lane}");
             }
         }
     }
@@ -170,7 +181,8 @@ internal sealed class PtxTensorTests
 
     // Each lane moves its own words from shared memory to the output.
     private static string ReadBack(int words) => $"mad.wide.u32 %d1, %tid, {4 * words}, %out;\n" + string.Join('\n',
-        Enumerable.Range(0, words).Select(static i => $"ld.shared.b32 %r5, [%r0+{4 * i}];\nst.global.b32 [%d1+{4 * i}], %r5;"));
+        Enumerable.Range(0,
+            words).Select(static i => $"ld.shared.b32 %r5, [%r0+{4 * i}];\nst.global.b32 [%d1+{4 * i}], %r5;"));
 
     [Test]
     public void TwoStagesOfAPipelineArriveInOrder()
@@ -240,5 +252,6 @@ internal sealed class PtxTensorTests
         Assert.That((counts.Sectors, counts.IdealSectors), Is.EqualTo(((long)sectors, (long)ideal)));
     }
 
-    private static float[] Draw(int count) => [.. Enumerable.Range(0, count).Select(static _ => (float)(2 * Random.NextDouble() - 1))];
+    private static float[] Draw(int count) =>
+        [.. Enumerable.Range(0, count).Select(static _ => (float)(2 * Random.NextDouble() - 1))];
 }

@@ -4,9 +4,10 @@ using System.Runtime.InteropServices;
 namespace GlowGpu.Tests.Ptx;
 
 /// <summary>
-/// The shared memory of a group. Every two bytes remember who wrote and who read them last, and since when all threads may
-/// count on it: a read of what was never written, of what an asynchronous copy has yet to bring, or of what another thread
-/// wrote without a barrier in between is a fault, and so is overwriting what another thread may still be reading.
+/// The shared memory of a group. Every two bytes remember who wrote and who read them last, and since when all
+/// threads may count on it: a read of what was never written, of what an asynchronous copy has yet to bring, or of
+/// what another thread wrote without a barrier in between is a fault, and so is overwriting what another thread may
+/// still be reading.
 /// </summary>
 internal sealed unsafe class SharedMemory : IDisposable
 {
@@ -86,11 +87,13 @@ internal sealed unsafe class SharedMemory : IDisposable
 
     /// <summary>The bytes that a lane may overwrite now.</summary>
     /// <exception cref="PtxException">It may not.</exception>
-    public byte* Write(Warp warp, int lane, ulong address, int bytes) => Write(warp, lane, address, bytes, State.Written);
+    public byte* Write(Warp warp, int lane, ulong address, int bytes) => Write(warp, lane, address,
+        bytes, State.Written);
 
     /// <summary>Notes that an asynchronous copy of the lane will write here.</summary>
     /// <exception cref="PtxException">It may not.</exception>
-    public void Announce(Warp warp, int lane, ulong address, int bytes) => Write(warp, lane, address, bytes, State.Arriving);
+    public void Announce(Warp warp, int lane, ulong address, int bytes) => Write(warp, lane, address,
+        bytes, State.Arriving);
 
     /// <summary>An asynchronous copy is over: its thread sees the bytes now, the others after a barrier.</summary>
     public void Arrive(Warp warp, int lane, ulong address, ReadOnlySpan<byte> bytes)
@@ -114,15 +117,18 @@ internal sealed unsafe class SharedMemory : IDisposable
         {
             ref Granule granule = ref granules[i];
             if (granule.State == State.Arriving)
-                throw new PtxException($"shared address {address} is overwritten by thread {thread} while an asynchronous copy to it is under way");
+                throw new PtxException($"shared address {address} is overwritten by thread {thread} while an "
+                    + "asynchronous copy to it is under way");
             ThrowIfConcurrentWrite(ref granule, warp, thread, address, "overwrites");
             if (granule.ReadEpoch == group.Epoch)
             {
                 uint others = granule.ReadingWarps & ~(1u << warp.Index);
                 if (others != 0)
-                    throw new PtxException($"race: thread {thread} overwrites shared address {address}, which warp {BitOperations.TrailingZeroCount(others)} has read since the last barrier");
+                    throw new PtxException($"race: thread {thread} overwrites shared address {address}, which warp "
+                        + $"{BitOperations.TrailingZeroCount(others)} has read since the last barrier");
                 if (granule.Reader != thread && granule.ReadWarpEpoch == warp.Epoch)
-                    throw new PtxException($"race: thread {thread} overwrites shared address {address}, which another lane of its warp has read since the last barrier");
+                    throw new PtxException($"race: thread {thread} overwrites shared address {address}, which "
+                        + "another lane of its warp has read since the last barrier");
             }
             granule.State = state;
             granule.Writer = (short)thread;
@@ -137,14 +143,17 @@ internal sealed unsafe class SharedMemory : IDisposable
         if (granule.WriteEpoch != group.Epoch || granule.Writer == thread) return;
         bool sameWarp = granule.Writer / Warp.Lanes == warp.Index;
         if (sameWarp && granule.WriteWarpEpoch != warp.Epoch) return;
-        throw new PtxException($"race: thread {thread} {verb} shared address {address}, which thread {granule.Writer} has written since the last barrier");
+        throw new PtxException($"race: thread {thread} {verb} shared address {address}, which thread "
+            + $"{granule.Writer} has written since the last barrier");
     }
 
     private int Locate(ulong address, int bytes)
     {
-        if (address % (ulong)bytes != 0) throw new PtxException($"shared address {address} is not aligned to {bytes} bytes");
+        if (address % (ulong)bytes != 0)
+            throw new PtxException($"shared address {address} is not aligned to {bytes} bytes");
         if (address < Base || address + (ulong)bytes > (ulong)(Base + Bytes))
-            throw new PtxException($"shared address {address} lies outside the {Bytes} bytes of the group (from {Base} on)");
+            throw new PtxException(
+                $"shared address {address} lies outside the {Bytes} bytes of the group (from {Base} on)");
         return (int)address - Base;
     }
 

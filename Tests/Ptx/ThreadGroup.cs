@@ -19,7 +19,8 @@ internal sealed class ThreadGroup : IDisposable
         Threads = launch.Group;
         Shared = new SharedMemory(this, launch.SharedBytes);
         Counts = new Counts[launch.Program.CountSlots];
-        warps = [.. Enumerable.Range(0, (Threads.Size + Warp.Lanes - 1) / Warp.Lanes).Select(i => new Warp(launch.Program, this, i))];
+        warps = [.. Enumerable.Range(0, (Threads.Size + Warp.Lanes - 1) / Warp.Lanes)
+            .Select(i => new Warp(launch.Program, this, i))];
         copies = [.. warps.Select(static _ => new AsyncCopies())];
     }
 
@@ -91,7 +92,8 @@ internal sealed class ThreadGroup : IDisposable
     public void CountAccess(Operation operation, Space space, ReadOnlySpan<ulong> addresses, uint mask, int bytes)
     {
         if (!launch.CountsAccesses || mask == 0) return;
-        bool isShared = space == Space.Shared || (space == Space.Generic && addresses[System.Numerics.BitOperations.TrailingZeroCount(mask)] >= SharedMemory.Window);
+        bool isShared = space == Space.Shared || (space == Space.Generic
+            && addresses[System.Numerics.BitOperations.TrailingZeroCount(mask)] >= SharedMemory.Window);
         ref Counts counts = ref Counts[operation.Index];
         if (isShared)
         {
@@ -111,7 +113,8 @@ internal sealed class ThreadGroup : IDisposable
     {
         GroupBarrier barrier = warp.Barrier;
         if (barrier.Id != first.Barrier.Id)
-            throw warp.Fault(barrier, $"warp {first.Index} waits at barrier {first.Barrier.Id} ('{first.Barrier.Source}', line {first.Barrier.Source?.Line})");
+            throw warp.Fault(barrier, $"warp {first.Index} waits at barrier {first.Barrier.Id} "
+                + $"('{first.Barrier.Source}', line {first.Barrier.Source?.Line})");
         if (barrier.Count != 0 && barrier.Count != Threads.Size)
             throw warp.Fault(barrier, "barriers of a part of the group are not known to the PTX machine");
     }

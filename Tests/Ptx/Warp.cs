@@ -15,8 +15,9 @@ internal enum WarpStop
 }
 
 /// <summary>
-/// 32 lanes. Every lane has a program counter of its own, as on devices since compute capability 7.0, and the lanes with
-/// the smallest one run together. A lane that comes to an instruction of the whole warp or group waits there for the others.
+/// 32 lanes. Every lane has a program counter of its own, as on devices since compute capability 7.0, and the lanes
+/// with the smallest one run together. A lane that comes to an instruction of the whole warp or group waits there for
+/// the others.
 /// </summary>
 internal sealed unsafe class Warp : IDisposable
 {
@@ -83,7 +84,9 @@ internal sealed unsafe class Warp : IDisposable
     /// <summary>Number of a lane in its group.</summary>
     public int Thread(int lane) => Index * Lanes + lane;
 
-    /// <summary>Puts the lanes, of which the first <paramref name="count"/> exist, to the start of the kernel.</summary>
+    /// <summary>
+    /// Puts the lanes, of which the first <paramref name="count"/> exist, to the start of the kernel.
+    /// </summary>
     public void Start(int count)
     {
         new Span<uint>(registers, program.RegisterBytes / sizeof(uint)).Fill(Poison);
@@ -199,7 +202,8 @@ internal sealed unsafe class Warp : IDisposable
         {
             int other = counters[BitOperations.TrailingZeroCount(left)];
             if (other != counter)
-                throw Fault(operations[counter], $"lanes of a warp wait at different instructions, here and at '{operations[other].Source}' (line {operations[other].Source?.Line})");
+                throw Fault(operations[counter], "lanes of a warp wait at different instructions, here and at "
+                    + $"'{operations[other].Source}' (line {operations[other].Source?.Line})");
         }
         Operation operation = operations[counter];
         if (operation.Flow == Flow.Barrier) return true;
@@ -228,7 +232,8 @@ internal sealed unsafe class Warp : IDisposable
 
     /// <summary>A fault with the place where it happened.</summary>
     public PtxException Fault(Operation operation, string what) =>
-        new($"{program.Kernel.Name}, line {operation.Source?.Line}, '{operation.Source}', group ({Group.X},{Group.Y},{Group.Z}), warp {Index}: {what}")
+        new($"{program.Kernel.Name}, line {operation.Source?.Line}, '{operation.Source}', group "
+            + $"({Group.X},{Group.Y},{Group.Z}), warp {Index}: {what}")
         {
             Line = operation.Source?.Line ?? -1,
         };

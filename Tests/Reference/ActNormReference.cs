@@ -4,10 +4,12 @@ namespace GlowGpu.Tests.Reference;
 public static class ActNormReference
 {
     /// <summary>y = (x + b)·exp(3·logs).</summary>
-    public static Nhwc Forward(Nhwc x, double[] bias, double[] logs) => x.Map((v, c) => (v + bias[c]) * Math.Exp(3 * logs[c]));
+    public static Nhwc Forward(Nhwc x, double[] bias, double[] logs) =>
+        x.Map((v, c) => (v + bias[c]) * Math.Exp(3 * logs[c]));
 
     /// <summary>x = y·exp(−3·logs) − b.</summary>
-    public static Nhwc Inverse(Nhwc y, double[] bias, double[] logs) => y.Map((v, c) => v * Math.Exp(-3 * logs[c]) - bias[c]);
+    public static Nhwc Inverse(Nhwc y, double[] bias, double[] logs) =>
+        y.Map((v, c) => v * Math.Exp(-3 * logs[c]) - bias[c]);
 
     /// <summary>H·W·Σ 3·logs.</summary>
     public static double LogDet(Nhwc x, double[] logs) => x.H * x.W * 3 * logs.Sum();

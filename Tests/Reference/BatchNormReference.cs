@@ -1,6 +1,9 @@
 namespace GlowGpu.Tests.Reference;
 
-/// <summary>Batch normalisation by its definition: statistics over all pixels of all images, ε = 1e-5 beside the biased variance.</summary>
+/// <summary>
+/// Batch normalisation by its definition: statistics over all pixels of all images, ε = 1e-5 beside the biased
+/// variance.
+/// </summary>
 public static class BatchNormReference
 {
     private const double Epsilon = 1e-5;
@@ -27,10 +30,12 @@ public static class BatchNormReference
         y.Map((v, c) => v * Math.Sqrt(variance[c] + Epsilon) + mean[c]);
 
     /// <summary>ln|det| of the normalisation of one image, statistics held fixed.</summary>
-    public static double LogDet(Nhwc x, double[] variance) => -0.5 * x.H * x.W * variance.Sum(static v => Math.Log(v + Epsilon));
+    public static double LogDet(Nhwc x, double[] variance) => -0.5 * x.H * x.W * variance.Sum(static v =>
+        Math.Log(v + Epsilon));
 
     /// <summary>
-    /// Gradients by the chain rule through mean and variance, term by term; gain and bias null for the normalisation alone, and
+    /// Gradients by the chain rule through mean and variance, term by term; gain and bias null for the normalisation
+    /// alone, and
     /// <paramref name="g"/> the derivative of the loss by every image's log-determinant.
     /// </summary>
     public static (Nhwc Dx, double[] Dgain, double[] Dbias) Backward(

@@ -1,10 +1,13 @@
 namespace GlowGpu.Tests.Reference;
 
-/// <summary>The mixing of channels: invertible 1×1 convolution and the permutations, all as a matrix W, y_j = Σ_i x_i W_ij.</summary>
+/// <summary>
+/// The mixing of channels: invertible 1×1 convolution and the permutations, all as a matrix W, y_j = Σ_i x_i W_ij.
+/// </summary>
 public static class ChannelMixReference
 {
     /// <summary>
-    /// W of a PLU parameterisation: row p[r] of W is row r of L·U', L unit lower triangular, U' the strictly upper part of
+    /// W of a PLU parameterisation: row p[r] of W is row r of L·U', L unit lower triangular, U' the strictly upper
+    /// part of
     /// <paramref name="upper"/> plus diag(sign·exp(log_s)).
     /// </summary>
     public static double[] Plu(int[] p, double[] lower, double[] upper, double[] logS, double[] sign)
@@ -49,7 +52,8 @@ public static class ChannelMixReference
         int[] p, double[] lower, double[] upper, double[] logS, double[] sign, double[] dw)
     {
         int n = p.Length;
-        double[] dproduct = new double[n * n], dlower = new double[n * n], dupper = new double[n * n], dlogS = new double[n];
+        double[] dproduct = new double[n * n], dlower = new double[n * n], dupper = new double[n * n],
+            dlogS = new double[n];
         for (int r = 0; r < n; r++) Array.Copy(dw, p[r] * n, dproduct, r * n, n);
         double L(int i, int k) => i == k ? 1 : k < i ? lower[i * n + k] : 0;
         double U(int k, int j) => k == j ? sign[k] * Math.Exp(logS[k]) : k < j ? upper[k * n + j] : 0;

@@ -30,7 +30,9 @@ public static class ClassHeadReference
         return loss;
     }
 
-    /// <summary>Gradients of z and the three parameters, g being the derivative of the loss by every image's cross-entropy.</summary>
+    /// <summary>
+    /// Gradients of z and the three parameters, g being the derivative of the loss by every image's cross-entropy.
+    /// </summary>
     public static (Nhwc Dz, double[] Dw, double[] Dbias, double[] Dlogs) Backward(
         Nhwc z, double[] weight, double[] bias, double[] logs, double[] labels, double g)
     {
@@ -41,11 +43,14 @@ public static class ClassHeadReference
             double largest = logits[(i * classes)..((i + 1) * classes)].Max(), sum = 0;
             for (int k = 0; k < classes; k++) sum += Math.Exp(logits[i * classes + k] - largest);
             for (int k = 0; k < classes; k++)
-                dlogits[i * classes + k] = g / Math.Log(2) * (Math.Exp(logits[i * classes + k] - largest) / sum - (k == (int)labels[i] ? 1 : 0));
+                dlogits[i * classes + k] = g / Math.Log(2) * (Math.Exp(logits[i * classes + k] - largest) / sum
+                    - (k == (int)labels[i] ? 1 : 0));
         }
-        (double[] dmean, double[] dw, double[] dbias, double[] dlogs) = ZeroConvReference.LinearBackward(Mean(z), z.N, weight, bias, logs, dlogits);
+        (double[] dmean, double[] dw, double[] dbias, double[] dlogs) = ZeroConvReference.LinearBackward(Mean(z), z.N,
+            weight, bias, logs, dlogits);
         Nhwc dz = new(z.N, z.H, z.W, z.C);
-        for (int i = 0; i < dz.Data.Length; i++) dz.Data[i] = dmean[i / (z.H * z.W * z.C) * z.C + i % z.C] / (z.H * z.W);
+        for (int i = 0; i < dz.Data.Length; i++) dz.Data[i] = dmean[i / (z.H * z.W * z.C) * z.C + i % z.C]
+            / (z.H * z.W);
         return (dz, dw, dbias, dlogs);
     }
 }

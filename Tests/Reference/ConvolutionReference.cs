@@ -4,8 +4,8 @@ namespace GlowGpu.Tests.Reference;
 public static class ConvolutionReference
 {
     /// <summary>
-    /// 3×3: pixels outside the image are 0; with edge bias there is one more input channel, the last, that is 1 outside the
-    /// image and 0 inside.
+    /// 3×3: pixels outside the image are 0; with edge bias there is one more input channel, the last, that is 1
+    /// outside the image and 0 inside.
     /// </summary>
     public static Nhwc Convolve3x3(Nhwc x, double[] weight, int outputs, bool edgeBias)
     {

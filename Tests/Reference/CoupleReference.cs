@@ -36,7 +36,8 @@ public static class CoupleReference
     }
 
     /// <summary>
-    /// Gradients of the input z2 and of h, from the output, g being the derivative of the loss by every log-determinant.
+    /// Gradients of the input z2 and of h, from the output, g being the derivative of the loss by every
+    /// log-determinant.
     /// </summary>
     public static (Nhwc Dz2, Nhwc Dh) Backward(bool affine, Nhwc output, Nhwc h, Nhwc dy, double g)
     {

@@ -8,7 +8,8 @@ public static class DequantizeReference
     {
         double bins = Math.Pow(2, bits);
         double[] x = new double[bytes.Length];
-        for (int i = 0; i < x.Length; i++) x[i] = Math.Floor(bytes[i] / Math.Pow(2, 8 - bits)) / bins - 0.5 + u[i] / bins;
+        for (int i = 0; i < x.Length; i++) x[i] = Math.Floor(bytes[i] / Math.Pow(2, 8 - bits)) / bins
+            - 0.5 + u[i] / bins;
         return x;
     }
 

@@ -33,12 +33,15 @@ public static class GaussianScoreReference
         for (int i = 0; i < z.Data.Length; i++)
         {
             double variance = Math.Exp(2 * logs.Data[i]);
-            density.Data[i] = -0.5 * (Math.Log(2 * Math.PI) + 2 * logs.Data[i] + Math.Pow(z.Data[i] - mean.Data[i], 2) / variance);
+            density.Data[i] = -0.5 * (Math.Log(2 * Math.PI) + 2 * logs.Data[i] + Math.Pow(z.Data[i] - mean.Data[i],
+                2) / variance);
         }
         return density.SumPerImage();
     }
 
-    /// <summary>Gradients of z, mean and logs, g being the derivative of the loss by every image's log-density.</summary>
+    /// <summary>
+    /// Gradients of z, mean and logs, g being the derivative of the loss by every image's log-density.
+    /// </summary>
     public static (Nhwc Dz, Nhwc Dmean, Nhwc Dlogs) Backward(Nhwc z, Nhwc mean, Nhwc logs, double g)
     {
         Nhwc eps = Latent(z, mean, logs), dz = new(z.N, z.H, z.W, z.C);

@@ -2,7 +2,9 @@ using GlowGpu.Kernels;
 
 namespace GlowGpu.Tests.Reference;
 
-/// <summary>RealNVP's affine coupling (Dinh et al. 2016, eq. 9): z·exp(factor·tanh(raw)) + t where the mask changes a pixel.</summary>
+/// <summary>
+/// RealNVP's affine coupling (Dinh et al. 2016, eq. 9): z·exp(factor·tanh(raw)) + t where the mask changes a pixel.
+/// </summary>
 public static class MaskedCoupleReference
 {
     /// <summary>1 where the mask changes a pixel, 0 where it stays.</summary>
@@ -52,10 +54,11 @@ public static class MaskedCoupleReference
     public static double[] LogDet(PixelMask mask, Nhwc h, double[] factor) => LogScale(mask, h, factor).SumPerImage();
 
     /// <summary>
-    /// Gradients of the input z, of h and of the factor, from the input z; g is the derivative of the loss by every image's
-    /// log-determinant.
+    /// Gradients of the input z, of h and of the factor, from the input z; g is the derivative of the loss by every
+    /// image's log-determinant.
     /// </summary>
-    public static (Nhwc Dz, Nhwc Dh, double[] Dfactor) Backward(PixelMask mask, Nhwc z, Nhwc h, double[] factor, Nhwc dy, double g)
+    public static (Nhwc Dz, Nhwc Dh, double[] Dfactor) Backward(PixelMask mask, Nhwc z, Nhwc h,
+        double[] factor, Nhwc dy, double g)
     {
         Nhwc s = LogScale(mask, h, factor), raw = h.EverySecond(1), dh = new(h.N, h.H, h.W, h.C);
         double[] dfactor = new double[z.C];

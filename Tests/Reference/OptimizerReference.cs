@@ -4,7 +4,8 @@ namespace GlowGpu.Tests.Reference;
 public static class OptimizerReference
 {
     /// <summary>Algorithm 1.</summary>
-    public static void Adam(double[] p, double[] g, double[] m, double[] v, double rate, double beta1, double beta2, double epsilon, long t)
+    public static void Adam(double[] p, double[] g, double[] m, double[] v, double rate, double beta1, double beta2,
+        double epsilon, long t)
     {
         for (int i = 0; i < p.Length; i++)
         {
@@ -16,7 +17,8 @@ public static class OptimizerReference
     }
 
     /// <summary>Algorithm 2, ε added to |g| so that an untouched parameter does not divide by zero.</summary>
-    public static void Adamax(double[] p, double[] g, double[] m, double[] u, double rate, double beta1, double beta2, double epsilon, long t)
+    public static void Adamax(double[] p, double[] g, double[] m, double[] u, double rate, double beta1, double beta2,
+        double epsilon, long t)
     {
         for (int i = 0; i < p.Length; i++)
         {

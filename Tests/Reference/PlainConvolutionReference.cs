@@ -13,7 +13,8 @@ public static class PlainConvolutionReference
     }
 
     /// <summary>Gradients of x, weight and bias.</summary>
-    public static (Nhwc Dx, double[] Dw, double[] Dbias) Backward(int size, Nhwc x, double[] weight, double[] bias, bool relu, Nhwc dy)
+    public static (Nhwc Dx, double[] Dw, double[] Dbias) Backward(int size, Nhwc x, double[] weight,
+        double[] bias, bool relu, Nhwc dy)
     {
         Nhwc y = Forward(size, x, weight, bias, relu);
         Nhwc g = dy with { Data = [.. dy.Data.Select((d, i) => relu && !(y.Data[i] > 0) ? 0 : d)] };

@@ -9,7 +9,8 @@ namespace GlowGpu.Tests.Reference;
 public sealed record ReferenceEncoding(double[] LogLikelihoods, Nhwc[] Eps, Nhwc Top);
 
 /// <summary>
-/// A whole Glow in double, step by step as the paper and its published code have it: nothing is folded, cached or fused.
+/// A whole Glow in double, step by step as the paper and its published code have it: nothing is folded, cached or
+/// fused.
 /// Parameters and fixed tensors come by their checkpoint names.
 /// </summary>
 public sealed class ReferenceGlow(GlowConfig config, IReadOnlyDictionary<string, double[]> parameters)
@@ -65,7 +66,8 @@ public sealed class ReferenceGlow(GlowConfig config, IReadOnlyDictionary<string,
         ReferenceEncoding encoding = Encode(x, count, labels);
         double loss = -encoding.LogLikelihoods.Average() / (config.Dimensions * Math.Log(2));
         if (classWeight == 0 || labels is null) return loss;
-        double[] logits = ClassHeadReference.Logits(encoding.Top, parameters["classifier.weight"], parameters["classifier.bias"], parameters["classifier.logs"]);
+        double[] logits = ClassHeadReference.Logits(encoding.Top, parameters["classifier.weight"],
+            parameters["classifier.bias"], parameters["classifier.logs"]);
         return loss + classWeight * ClassHeadReference.Loss(logits, labels).Average();
     }
 
@@ -98,15 +100,18 @@ public sealed class ReferenceGlow(GlowConfig config, IReadOnlyDictionary<string,
         ("shuffle", _) => ChannelMixReference.Permutation(Integers(step + ".permutation")),
         (_, "dense") => parameters[step + ".invconv.weight"],
         _ => ChannelMixReference.Plu(Integers(step + ".invconv.p"), parameters[step + ".invconv.lower"],
-            parameters[step + ".invconv.upper"], parameters[step + ".invconv.log_s"], parameters[step + ".invconv.sign_s"]),
+            parameters[step + ".invconv.upper"], parameters[step + ".invconv.log_s"],
+                parameters[step + ".invconv.sign_s"]),
     };
 
     private Nhwc CouplingNetwork(string step, Nhwc z1)
     {
         string net = step + ".coupling";
         CouplingNetWeights weights = new(
-            parameters[net + ".conv1.weight"], parameters[net + ".conv1.actnorm.bias"], parameters[net + ".conv1.actnorm.logs"],
-            parameters[net + ".conv2.weight"], parameters[net + ".conv2.actnorm.bias"], parameters[net + ".conv2.actnorm.logs"],
+            parameters[net + ".conv1.weight"], parameters[net + ".conv1.actnorm.bias"],
+                parameters[net + ".conv1.actnorm.logs"],
+            parameters[net + ".conv2.weight"], parameters[net + ".conv2.actnorm.bias"],
+                parameters[net + ".conv2.actnorm.logs"],
             parameters[net + ".conv3.weight"], parameters[net + ".conv3.bias"], parameters[net + ".conv3.logs"]);
         if (Layer is not null)
         {
@@ -129,7 +134,8 @@ public sealed class ReferenceGlow(GlowConfig config, IReadOnlyDictionary<string,
         PriorWeights weights = new(
             Optional("prior.conv.weight"), Optional("prior.conv.bias"), Optional("prior.conv.logs"),
             Optional("prior.class.weight"), Optional("prior.class.bias"), Optional("prior.class.logs"));
-        return GaussianScoreReference.Halves(PriorReference.Forward(z.N, z.H, z.W, z.C, weights, labels, config.EdgeBias));
+        return GaussianScoreReference.Halves(PriorReference.Forward(z.N, z.H, z.W, z.C, weights, labels,
+            config.EdgeBias));
     }
 
     private static Nhwc Score(Nhwc z, (Nhwc Mean, Nhwc Logs) statistics, double[] logLikelihood)

@@ -29,7 +29,8 @@ public sealed class ReferenceGlowTests
             Tolerance.Close($"{prefix}bits_per_dim", got.LogLikelihoods.Select(v => -v / nats).ToArray(),
                 fixture.Doubles($"f64.{prefix}bits_per_dim"), Double);
             for (int l = 0; l < got.Eps.Length; l++)
-                Tolerance.Close($"{prefix}eps{l}", got.Eps[l].Data, fixture.Doubles($"{prefix}eps{l}"), Float, fixture.Shape($"{prefix}eps{l}"));
+                Tolerance.Close($"{prefix}eps{l}", got.Eps[l].Data, fixture.Doubles($"{prefix}eps{l}"), Float,
+                    fixture.Shape($"{prefix}eps{l}"));
         }
     }
 
@@ -47,7 +48,8 @@ public sealed class ReferenceGlowTests
     {
         FixtureFile fixture = FixtureFile.Open(name);
         double[][] eps = [.. Enumerable.Range(0, fixture.Config.Levels).Select(l => fixture.Doubles($"decode.eps{l}"))];
-        double[] x = new ReferenceGlow(fixture.Config, fixture.Parameters()).Decode(eps, fixture.Shape("decode.x")[0], fixture.Labels?.Wide());
+        double[] x = new ReferenceGlow(fixture.Config, fixture.Parameters()).Decode(eps, fixture.Shape("decode.x")[0],
+            fixture.Labels?.Wide());
         Tolerance.Close("decode.x", x, fixture.Doubles("decode.x"), Float, fixture.Shape("decode.x"));
     }
 
@@ -58,7 +60,8 @@ public sealed class ReferenceGlowTests
         ReferenceGlow model = new(fixture.Config, fixture.Parameters());
         double[] x = Dequantized(fixture, fixture.Doubles("noise"));
         ReferenceEncoding encoding = model.Encode(x, fixture.Count, fixture.Labels?.Wide());
-        double[] again = model.Decode([.. encoding.Eps.Select(static e => e.Data)], fixture.Count, fixture.Labels?.Wide());
+        double[] again = model.Decode([.. encoding.Eps.Select(static e => e.Data)], fixture.Count,
+            fixture.Labels?.Wide());
         Tolerance.Close("x", again, x, 1e-10, fixture.Shape("images"));
     }
 
@@ -76,7 +79,8 @@ public sealed class ReferenceGlowTests
             GradientCheck.Check(parameter, p =>
             {
                 parameters[parameter] = p;
-                double loss = new ReferenceGlow(fixture.Config, parameters).Loss(x, fixture.Count, fixture.Labels?.Wide(), fixture.ClassWeight);
+                double loss = new ReferenceGlow(fixture.Config, parameters).Loss(x, fixture.Count,
+                    fixture.Labels?.Wide(), fixture.ClassWeight);
                 parameters[parameter] = value;
                 return loss;
             }, value, fixture.Floats("grad." + parameter), 1e-6, Smoothness.Kinked);

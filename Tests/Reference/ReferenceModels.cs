@@ -3,7 +3,9 @@ using GlowGpu.Tests.Checks;
 
 namespace GlowGpu.Tests.Reference;
 
-/// <summary>Small models with parameters far from their initial zeros, for checks beyond the golden configurations.</summary>
+/// <summary>
+/// Small models with parameters far from their initial zeros, for checks beyond the golden configurations.
+/// </summary>
 public static class ReferenceModels
 {
     /// <summary>Two levels on 4×4×3 images: 48 dimensions, small enough for a full Jacobian.</summary>
@@ -31,7 +33,8 @@ public static class ReferenceModels
                 string step = $"levels.{l}.steps.{k}", net = step + ".coupling";
                 yield return (step + ".actnorm.bias", [c]);
                 yield return (step + ".actnorm.logs", [c]);
-                if (config is { Permutation: "invconv", Invconv: "dense" }) yield return (step + ".invconv.weight", [c, c]);
+                if (config is { Permutation: "invconv", Invconv: "dense" }) yield return (step + ".invconv.weight",
+                    [c, c]);
                 if (config is { Permutation: "invconv", Invconv: "plu" })
                 {
                     yield return (step + ".invconv.lower", [c, c]);
@@ -80,10 +83,12 @@ public static class ReferenceModels
             parameters.Add(name, name switch
             {
                 _ when name.EndsWith("invconv.weight", StringComparison.Ordinal) => draw.Mixing(shape[0]).Wide(),
-                _ when name.EndsWith("logs", StringComparison.Ordinal) || name.EndsWith("log_s", StringComparison.Ordinal) =>
+                _ when name.EndsWith("logs", StringComparison.Ordinal) || name.EndsWith("log_s",
+                    StringComparison.Ordinal) =>
                     draw.Normal(count, 0.1).Wide(),
                 // Triangles with larger entries would be so ill-conditioned that float32 cannot invert them.
-                _ when name.EndsWith("lower", StringComparison.Ordinal) || name.EndsWith("upper", StringComparison.Ordinal) =>
+                _ when name.EndsWith("lower", StringComparison.Ordinal) || name.EndsWith("upper",
+                    StringComparison.Ordinal) =>
                     draw.Normal(count, 0.3 / Math.Sqrt(shape[0])).Wide(),
                 _ => draw.Normal(count, 0.2).Wide(),
             });

@@ -4,14 +4,17 @@ using GlowGpu.Model;
 namespace GlowGpu.Tests.Reference;
 
 /// <summary>
-/// A whole RealNVP in double, layer by layer as the paper has it. Parameters come by their checkpoint names; statistics are the
-/// batch's own or the running ones among the parameters.
+/// A whole RealNVP in double, layer by layer as the paper has it. Parameters come by their checkpoint names;
+/// statistics are the batch's own or the running ones among the parameters.
 /// </summary>
 public sealed class ReferenceRealNvp(RealNvpConfig config, IReadOnlyDictionary<string, double[]> parameters)
 {
     private bool ofBatch;
 
-    /// <summary>Log-likelihoods and latents of continuous x <c>[N,H,W,C]</c>, by the statistics of the batch or by running ones.</summary>
+    /// <summary>
+    /// Log-likelihoods and latents of continuous x <c>[N,H,W,C]</c>, by the statistics of the batch or by running
+    /// ones.
+    /// </summary>
     public (double[] LogLikelihoods, Nhwc[] Eps) Encode(double[] x, int count, bool batchStatistics)
     {
         ofBatch = batchStatistics;
@@ -22,7 +25,8 @@ public sealed class ReferenceRealNvp(RealNvpConfig config, IReadOnlyDictionary<s
         for (int l = 0; l < config.Levels; l++)
         {
             bool last = l == config.Levels - 1;
-            for (int k = 0; k < config.Depth + (last ? 1 : 0); k++) z = Forward($"levels.{l}.checkerboard.{k}", z, Mask(k), sum);
+            for (int k = 0; k < config.Depth + (last ? 1 : 0); k++) z = Forward($"levels.{l}.checkerboard.{k}", z,
+                Mask(k), sum);
             if (last) break;
             z = SqueezeReference.Forward(z);
             for (int k = 0; k < config.Depth; k++)
@@ -60,7 +64,8 @@ public sealed class ReferenceRealNvp(RealNvpConfig config, IReadOnlyDictionary<s
                     string name = $"levels.{l}.channel.{k}";
                     (Nhwc a, Nhwc b) = Halves(Unnorm(name, z));
                     (Nhwc kept, Nhwc changed) = k % 2 == 0 ? (a, b) : (b, a);
-                    changed = MaskedCoupleReference.Inverse(PixelMask.All, changed, Network(name, kept), parameters[name + ".factor"]);
+                    changed = MaskedCoupleReference.Inverse(PixelMask.All, changed, Network(name, kept),
+                        parameters[name + ".factor"]);
                     z = k % 2 == 0 ? kept.Concatenate(changed) : changed.Concatenate(kept);
                 }
                 z = SqueezeReference.Inverse(z);
@@ -130,7 +135,8 @@ public sealed class ReferenceRealNvp(RealNvpConfig config, IReadOnlyDictionary<s
     }
 
     private Nhwc Convolve(string name, int size, Nhwc x) =>
-        PlainConvolutionReference.Forward(size, x, parameters[name + ".weight"], parameters[name + ".bias"], relu: false);
+        PlainConvolutionReference.Forward(size, x, parameters[name + ".weight"], parameters[name + ".bias"],
+            relu: false);
 
     private Nhwc Relu(string name, Nhwc x)
     {

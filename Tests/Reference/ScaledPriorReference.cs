@@ -15,7 +15,8 @@ public static class ScaledPriorReference
         kind == PriorKind.Gaussian ? -z : 1 / (1 + Math.Exp(z)) - 1 / (1 + Math.Exp(-z));
 
     /// <summary>x·exp(logs).</summary>
-    public static double[] Latent(double[] x, double[] logs) => [.. x.Select((v, i) => v * Math.Exp(logs[i % logs.Length]))];
+    public static double[] Latent(double[] x, double[] logs) =>
+        [.. x.Select((v, i) => v * Math.Exp(logs[i % logs.Length]))];
 
     /// <summary>Per image Σ logs + ln p(z).</summary>
     public static double[] LogLikelihood(PriorKind kind, double[] x, double[] logs)

@@ -18,7 +18,8 @@ public static class ZeroConvReference
     public static (Nhwc Dx, double[] Dw, double[] Dbias, double[] Dlogs) Backward(
         Nhwc x, double[] weight, double[] bias, double[] logs, bool edgeBias, Nhwc dh)
     {
-        (Nhwc dconv, double[] dbias, double[] dlogs) = ActNormReference.Backward(Forward(x, weight, bias, logs, edgeBias), logs, dh);
+        (Nhwc dconv, double[] dbias, double[] dlogs) = ActNormReference.Backward(Forward(x, weight, bias, logs,
+            edgeBias), logs, dh);
         (Nhwc dx, double[] dw) = ConvolutionReference.Backward3x3(x, weight, dconv, edgeBias);
         return (dx, dw, dbias, dlogs);
     }

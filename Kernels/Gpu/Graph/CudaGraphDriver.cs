@@ -4,9 +4,10 @@ using ILGPU.Runtime.Cuda;
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// Stream capture by NVIDIA's driver API on the stream that ILGPU queues on. ILGPU does not know these calls, so they are looked up in the
-/// driver's library, under the names they have had since CUDA 11.4 (<c>cuGraphInstantiateWithFlags</c> is the newest). Capture is relaxed: an
-/// allocation meanwhile, which spoils the recording (<see cref="GraphRecorder.Spoil"/>), is itself no error.
+/// Stream capture by NVIDIA's driver API on the stream that ILGPU queues on. ILGPU does not know these calls, so they
+/// are looked up in the driver's library, under the names they have had since CUDA 11.4
+/// (<c>cuGraphInstantiateWithFlags</c> is the newest). Capture is relaxed: an allocation meanwhile, which spoils the
+/// recording (<see cref="GraphRecorder.Spoil"/>), is itself no error.
 /// </summary>
 internal sealed unsafe class CudaGraphDriver : IGraphDriver
 {
@@ -27,7 +28,8 @@ internal sealed unsafe class CudaGraphDriver : IGraphDriver
         beginCapture = (delegate* unmanaged<nint, int, int>)NativeLibrary.GetExport(library, "cuStreamBeginCapture_v2");
         isCapturing = (delegate* unmanaged<nint, int*, int>)NativeLibrary.GetExport(library, "cuStreamIsCapturing");
         endCapture = (delegate* unmanaged<nint, nint*, int>)NativeLibrary.GetExport(library, "cuStreamEndCapture");
-        instantiate = (delegate* unmanaged<nint*, nint, ulong, int>)NativeLibrary.GetExport(library, "cuGraphInstantiateWithFlags");
+        instantiate = (delegate* unmanaged<nint*, nint, ulong, int>)NativeLibrary.GetExport(library,
+            "cuGraphInstantiateWithFlags");
         launch = (delegate* unmanaged<nint, nint, int>)NativeLibrary.GetExport(library, "cuGraphLaunch");
         destroyGraph = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(library, "cuGraphDestroy");
         destroyExecutable = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(library, "cuGraphExecDestroy");
@@ -36,7 +38,8 @@ internal sealed unsafe class CudaGraphDriver : IGraphDriver
     /// <summary>For a CUDA device whose driver has all of the calls, else null.</summary>
     public static CudaGraphDriver? For(GpuContext gpu)
     {
-        if (gpu.Stream is not CudaStream { StreamPtr: not 0 } stream || NativeLibraries.LoadCuda() is not (nint library and not 0)) return null;
+        if (gpu.Stream is not CudaStream { StreamPtr: not 0 } stream || NativeLibraries.LoadCuda()
+            is not (nint library and not 0)) return null;
         try
         {
             return new CudaGraphDriver(library, stream.StreamPtr);

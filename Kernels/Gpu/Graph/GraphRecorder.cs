@@ -1,9 +1,10 @@
 namespace GlowGpu.Kernels.Gpu;
 
 /// <summary>
-/// Records the work of one stream as a CUDA graph by stream capture. A graph holds launches with the arguments they had: memory must stay
-/// where it is, and what changes from replay to replay lies in device memory that is written before. (Capturing every step anew and
-/// updating the graph would cost the host what launching costs: the launches themselves.)
+/// Records the work of one stream as a CUDA graph by stream capture. A graph holds launches with the arguments they
+/// had: memory must stay where it is, and what changes from replay to replay lies in device memory that is written
+/// before. (Capturing every step anew and updating the graph would cost the host what launching costs: the launches
+/// themselves.)
 /// </summary>
 internal sealed class GraphRecorder(GpuContext gpu, IGraphDriver driver) : IWorkRecorder
 {
@@ -18,7 +19,8 @@ internal sealed class GraphRecorder(GpuContext gpu, IGraphDriver driver) : IWork
         if (gpu.Recording is not null) throw new InvalidOperationException("gpu: work is being recorded already");
         gpu.Accelerator.Bind();
         spoilt = null;
-        if (driver.BeginCapture() is int code and not 0) return Sentence("the driver refused to begin the capture", code);
+        if (driver.BeginCapture() is int code and not 0)
+            return Sentence("the driver refused to begin the capture", code);
         gpu.Recording = this;
         return null;
     }
@@ -59,7 +61,8 @@ internal sealed class GraphRecorder(GpuContext gpu, IGraphDriver driver) : IWork
         {
             ObjectDisposedException.ThrowIf(disposed, this);
             gpu.Accelerator.Bind();
-            return driver.Launch(executable) is int code and not 0 ? Sentence("the driver refused to launch the graph", code) : null;
+            return driver.Launch(executable) is int code and not 0
+                ? Sentence("the driver refused to launch the graph", code) : null;
         }
 
         public void Dispose()

@@ -3,9 +3,9 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu.TensorCore;
 
 /// <summary>
-/// The gradients of a hidden layer's actnorm, Σ g and Σ g·a over the pixels, from g and a as they stand in memory for tensor
-/// cores: one pass over both. The order is fixed: every thread adds its rows with compensation, a group adds its threads pairwise,
-/// and a second pass adds the groups the same way.
+/// The gradients of a hidden layer's actnorm, Σ g and Σ g·a over the pixels, from g and a as they stand in memory for
+/// tensor cores: one pass over both. The order is fixed: every thread adds its rows with compensation, a group adds
+/// its threads pairwise, and a second pass adds the groups the same way.
 /// </summary>
 internal sealed class HiddenSums<TFormat>(GpuContext gpu) where TFormat : struct, ITensorFormat
 {
@@ -13,7 +13,8 @@ internal sealed class HiddenSums<TFormat>(GpuContext gpu) where TFormat : struct
     private const int RowsPerThread = 16;
     private const int GroupsPerMultiprocessor = 4;
 
-    private readonly Kernel<HiddenSumArguments> partial = gpu.Declare<HiddenSumArguments>(HiddenSumKernel.Partial<TFormat>);
+    private readonly Kernel<HiddenSumArguments> partial = gpu.Declare<HiddenSumArguments>(
+        HiddenSumKernel.Partial<TFormat>);
     private readonly Kernel<HiddenSumArguments> finish = gpu.Declare<HiddenSumArguments>(HiddenSumKernel.Finish);
 
     /// <summary>dBias[c] = exp(3·logs[c])·Σ g[p,c], dLogs[c] = 3·Σ g[p,c]·a[p,c]; g, a <c>[rows, cols]</c>.</summary>
@@ -42,7 +43,8 @@ internal sealed class HiddenSums<TFormat>(GpuContext gpu) where TFormat : struct
             Lanes = lanes,
         };
         partial.Launch(new Index3D(columnGroups, groups, 1), new Index3D(gpu.GroupSize, 1, 1), arguments);
-        finish.Launch(new Index3D(GpuContext.CeilingDivide(2 * padded, lanes), 1, 1), new Index3D(gpu.GroupSize, 1, 1), arguments);
+        finish.Launch(new Index3D(GpuContext.CeilingDivide(2 * padded, lanes), 1, 1),
+            new Index3D(gpu.GroupSize, 1, 1), arguments);
     }
 }
 
@@ -99,7 +101,8 @@ internal static class HiddenSumKernel
         KahanSum sum = default;
         if (col < 2 * arguments.Padded)
         {
-            for (int group = Group.IdxX / arguments.Lanes; group < arguments.Groups; group += Group.DimX / arguments.Lanes)
+            for (int group = Group.IdxX / arguments.Lanes; group < arguments.Groups;
+                group += Group.DimX / arguments.Lanes)
                 sum.Add(arguments.Partial[group, col]);
         }
         float total = GpuReduce.SumLanes(sum.Value, arguments.Lanes);

@@ -3,9 +3,9 @@ using ILGPU.Runtime.Cuda;
 namespace GlowGpu.Kernels.Gpu.TensorCore;
 
 /// <summary>
-/// How fragments are filled from factors whose inner dimension is the outer one in memory: a line of shared memory holds one inner
-/// index of a tile's rows or columns, in chunks of 16 bytes whose numbers are swizzled so that no two of a load fall into one
-/// bank. Offsets count from the start of dynamic shared memory.
+/// How fragments are filled from factors whose inner dimension is the outer one in memory: a line of shared memory
+/// holds one inner index of a tile's rows or columns, in chunks of 16 bytes whose numbers are swizzled so that no two
+/// of a load fall into one bank. Offsets count from the start of dynamic shared memory.
 /// </summary>
 internal interface IOuterFormat
 {
@@ -45,7 +45,10 @@ internal interface IOuterFormat
     /// <summary>Column of the warp tile that a thread's first accumulator belongs to.</summary>
     static abstract int ColOf(int lane);
 
-    /// <summary>Stores <c>row</c> of <see cref="Fragments"/> in float32 from an address on; <paramref name="cols"/> columns of C are left from there.</summary>
+    /// <summary>
+    /// Stores <c>row</c> of <see cref="Fragments"/> in float32 from an address on; <paramref name="cols"/> columns of
+    /// C are left from there.
+    /// </summary>
     static abstract void Store(ulong address, int cols);
 }
 
@@ -107,9 +110,10 @@ internal struct BFloat16Outer : IOuterFormat
 }
 
 /// <summary>
-/// <c>ldmatrix</c> cannot turn four-byte elements, so threads read them as they lie. Row g or g + 8 of block i of the multiplier is made
-/// row 8·g + 2i or the next of the product (4·g + 2i with two blocks), and column n of block j column 4·n + j: what a thread needs
-/// of a line then lies side by side and arrives in loads of 16 bytes, as many as <c>ldmatrix</c> would take.
+/// <c>ldmatrix</c> cannot turn four-byte elements, so threads read them as they lie. Row g or g + 8 of block i of the
+/// multiplier is made row 8·g + 2i or the next of the product (4·g + 2i with two blocks), and column n of block j
+/// column 4·n + j: what a thread needs of a line then lies side by side and arrives in loads of 16 bytes, as many as
+/// <c>ldmatrix</c> would take.
 /// </summary>
 [Promises("LDS.128")]
 internal struct TensorFloat32Outer : IOuterFormat

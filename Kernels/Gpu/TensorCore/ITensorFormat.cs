@@ -4,15 +4,17 @@ using ILGPU.Runtime.Cuda;
 namespace GlowGpu.Kernels.Gpu.TensorCore;
 
 /// <summary>
-/// A format of factors that tensor cores multiply. Rows of factors start at multiples of 16 bytes, and what fills them up to a
-/// multiple of eight elements is zero. Methods speak to the registers of <see cref="Fragments"/>.
+/// A format of factors that tensor cores multiply. Rows of factors start at multiples of 16 bytes, and what fills
+/// them up to a multiple of eight elements is zero. Methods speak to the registers of <see cref="Fragments"/>.
 /// </summary>
 internal interface ITensorFormat
 {
     /// <summary>Bytes of an element.</summary>
     static abstract int Bytes { get; }
 
-    /// <summary>Rounds two neighbouring elements (bfloat16) or the first (TF32) to a word of memory, outside of PTX.</summary>
+    /// <summary>
+    /// Rounds two neighbouring elements (bfloat16) or the first (TF32) to a word of memory, outside of PTX.
+    /// </summary>
     static abstract float Pack(float first, float second);
 
     /// <summary>Element 0 or 1 of a word of memory.</summary>
@@ -79,22 +81,28 @@ internal struct BFloat16 : ITensorFormat
         "mov.b32 word0, 0; mov.b32 word1, 0; mov.b32 word2, 0; mov.b32 word3, 0;\n"
         + "setp.ne.s32 inside, %1, 0;\n"
         + "@inside ld.global.v4.b32 {word0,word1,word2,word3}, [%0];\n"
-        + "shl.b32 word4, word0, 16; mov.b32 operand0, word4; and.b32 word4, word0, 0xffff0000; mov.b32 operand1, word4;\n"
-        + "shl.b32 word4, word1, 16; mov.b32 operand2, word4; and.b32 word4, word1, 0xffff0000; mov.b32 operand3, word4;\n"
-        + "shl.b32 word4, word2, 16; mov.b32 operand4, word4; and.b32 word4, word2, 0xffff0000; mov.b32 operand5, word4;\n"
-        + "shl.b32 word4, word3, 16; mov.b32 operand6, word4; and.b32 word4, word3, 0xffff0000; mov.b32 operand7, word4;",
+        + "shl.b32 word4, word0, 16; mov.b32 operand0, word4; and.b32 word4, word0, 0xffff0000; mov.b32 operand1, "
+        + "word4;\n"
+        + "shl.b32 word4, word1, 16; mov.b32 operand2, word4; and.b32 word4, word1, 0xffff0000; mov.b32 operand3, "
+        + "word4;\n"
+        + "shl.b32 word4, word2, 16; mov.b32 operand4, word4; and.b32 word4, word2, 0xffff0000; mov.b32 operand5, "
+        + "word4;\n"
+        + "shl.b32 word4, word3, 16; mov.b32 operand6, word4; and.b32 word4, word3, 0xffff0000; mov.b32 operand7, "
+        + "word4;",
         address, inside);
 }
 
 /// <summary>
-/// TF32: <c>mma.m16n8k8</c>. The multiplier ignores the last 13 bits, so factors are rounded where they are made and stand in
-/// memory as float32.
+/// TF32: <c>mma.m16n8k8</c>. The multiplier ignores the last 13 bits, so factors are rounded where they are made and
+/// stand in memory as float32.
 /// </summary>
 internal struct TensorFloat32 : ITensorFormat
 {
     private const string Round =
-        "cvt.rna.tf32.f32 word0, row0; cvt.rna.tf32.f32 word1, row1; cvt.rna.tf32.f32 word2, row2; cvt.rna.tf32.f32 word3, row3;\n"
-        + "cvt.rna.tf32.f32 word4, row4; cvt.rna.tf32.f32 word5, row5; cvt.rna.tf32.f32 word6, row6; cvt.rna.tf32.f32 word7, row7;\n";
+        "cvt.rna.tf32.f32 word0, row0; cvt.rna.tf32.f32 word1, row1; cvt.rna.tf32.f32 word2, row2; cvt.rna.tf32.f32 "
+            + "word3, row3;\n"
+        + "cvt.rna.tf32.f32 word4, row4; cvt.rna.tf32.f32 word5, row5; cvt.rna.tf32.f32 word6, row6; "
+        + "cvt.rna.tf32.f32 word7, row7;\n";
 
     public static int Bytes => 4;
 
@@ -128,8 +136,10 @@ internal struct TensorFloat32 : ITensorFormat
         offset);
 
     public static void Load(ulong address, int inside) => CudaAsm.Emit(
-        "mov.f32 operand0, 0f00000000; mov.f32 operand1, 0f00000000; mov.f32 operand2, 0f00000000; mov.f32 operand3, 0f00000000;\n"
-        + "mov.f32 operand4, 0f00000000; mov.f32 operand5, 0f00000000; mov.f32 operand6, 0f00000000; mov.f32 operand7, 0f00000000;\n"
+        "mov.f32 operand0, 0f00000000; mov.f32 operand1, 0f00000000; mov.f32 operand2, 0f00000000; mov.f32 "
+            + "operand3, 0f00000000;\n"
+        + "mov.f32 operand4, 0f00000000; mov.f32 operand5, 0f00000000; mov.f32 operand6, 0f00000000; mov.f32 "
+        + "operand7, 0f00000000;\n"
         + "setp.ne.s32 inside, %1, 0;\n"
         + "@inside ld.global.v4.f32 {operand0,operand1,operand2,operand3}, [%0];\n"
         + "@inside ld.global.v4.f32 {operand4,operand5,operand6,operand7}, [%0+16];",

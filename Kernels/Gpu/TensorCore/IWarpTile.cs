@@ -2,7 +2,9 @@ using ILGPU.Runtime.Cuda;
 
 namespace GlowGpu.Kernels.Gpu.TensorCore;
 
-/// <summary>Receives the rows of a finished warp tile: eight neighbouring columns from <c>row</c> of <see cref="Fragments"/>.</summary>
+/// <summary>
+/// Receives the rows of a finished warp tile: eight neighbouring columns from <c>row</c> of <see cref="Fragments"/>.
+/// </summary>
 internal interface IRowSink<TArguments> where TArguments : struct
 {
     /// <summary>
@@ -12,8 +14,8 @@ internal interface IRowSink<TArguments> where TArguments : struct
 }
 
 /// <summary>
-/// One warp's part of a product: Rows × <see cref="WarpTile.Cols"/> accumulators, and the loads of its fragments from shared
-/// memory, 32 bytes of the inner dimension at a time. Offsets count from the start of dynamic shared memory.
+/// One warp's part of a product: Rows × <see cref="WarpTile.Cols"/> accumulators, and the loads of its fragments from
+/// shared memory, 32 bytes of the inner dimension at a time. Offsets count from the start of dynamic shared memory.
 /// </summary>
 internal interface IWarpTile
 {
@@ -81,7 +83,8 @@ internal static class WarpTile
 
     /// <summary>
     /// Where chunk <paramref name="chunk"/> (16 bytes) of a line of A lies in its block. The eight lines that one
-    /// <c>ldmatrix</c> reads follow each other: their chunks must fall into the eight groups of banks, two lines to a round.
+    /// <c>ldmatrix</c> reads follow each other: their chunks must fall into the eight groups of banks, two lines to a
+    /// round.
     /// </summary>
     public static int OffsetA(int line, int chunk) => line * LineBytes + (chunk ^ line / 2 % 4) * 16;
 
@@ -100,9 +103,9 @@ internal static class WarpTile
     public static int ChunkOfA(int lane) => lane / 16;
 
     /// <summary>
-    /// The same of B. Column n of block j of the multiplier is made column 8·(n/2) + 2j + n%2 of the product: the two columns
-    /// that a thread holds of each block then lie side by side with those of the next, eight in all, and leave in stores of
-    /// 16 bytes.
+    /// The same of B. Column n of block j of the multiplier is made column 8·(n/2) + 2j + n%2 of the product: the two
+    /// columns that a thread holds of each block then lie side by side with those of the next, eight in all, and
+    /// leave in stores of 16 bytes.
     /// </summary>
     public static int LineOfB(int lane) => lane % 8 / 2 * 8 + lane / 16 * 2 + lane % 2;
 
@@ -141,8 +144,8 @@ internal struct WarpTile32 : IWarpTile
 }
 
 /// <summary>
-/// 64 × 32: 64 accumulators a thread. Sixteen <c>mma</c> take six <c>ldmatrix.x4</c>, 24 rounds of shared memory in the 32 cycles that an
-/// A100's tensor cores need for them.
+/// 64 × 32: 64 accumulators a thread. Sixteen <c>mma</c> take six <c>ldmatrix.x4</c>, 24 rounds of shared memory in
+/// the 32 cycles that an A100's tensor cores need for them.
 /// </summary>
 internal struct WarpTile64 : IWarpTile
 {

@@ -22,7 +22,10 @@ internal interface IOperandSource
     static abstract float At(OperandArguments arguments, int row, int col);
 }
 
-/// <summary>Patch element (tap, c) of pixel row: see <see cref="PatchConvolution"/>; Channels counts those of z, Cols / 9 those of a patch.</summary>
+/// <summary>
+/// Patch element (tap, c) of pixel row: see <see cref="PatchConvolution"/>; Channels counts those of z, Cols / 9
+/// those of a patch.
+/// </summary>
 internal struct PatchSource : IOperandSource
 {
     public static float At(OperandArguments arguments, int row, int col)
@@ -37,7 +40,9 @@ internal struct PatchSource : IOperandSource
     }
 }
 
-/// <summary>Gradient of tap element (tap, o) of pixel row: dh[row − δ, o]·scale[o], or 0 where row − δ lies outside the image.</summary>
+/// <summary>
+/// Gradient of tap element (tap, o) of pixel row: dh[row − δ, o]·scale[o], or 0 where row − δ lies outside the image.
+/// </summary>
 internal struct SpreadSource : IOperandSource
 {
     public static float At(OperandArguments arguments, int row, int col)
@@ -66,13 +71,20 @@ internal struct TapWeightSource : IOperandSource
     }
 }
 
-/// <summary>Writes factors for tensor cores: elements rounded to the format, rows filled up with zeros. One pass, a word a thread.</summary>
+/// <summary>
+/// Writes factors for tensor cores: elements rounded to the format, rows filled up with zeros. One pass, a word a
+/// thread.
+/// </summary>
 internal sealed class OperandWriter<TFormat>(GpuContext gpu) where TFormat : struct, ITensorFormat
 {
-    private readonly Kernel<OperandArguments> patches = gpu.Declare<OperandArguments>(OperandKernel.Write<TFormat, PatchSource>);
-    private readonly Kernel<OperandArguments> spread = gpu.Declare<OperandArguments>(OperandKernel.Write<TFormat, SpreadSource>);
-    private readonly Kernel<OperandArguments> folded = gpu.Declare<OperandArguments>(OperandKernel.Write<TFormat, FoldedWeightSource>);
-    private readonly Kernel<OperandArguments> taps = gpu.Declare<OperandArguments>(OperandKernel.Write<TFormat, TapWeightSource>);
+    private readonly Kernel<OperandArguments> patches = gpu.Declare<OperandArguments>(
+        OperandKernel.Write<TFormat, PatchSource>);
+    private readonly Kernel<OperandArguments> spread = gpu.Declare<OperandArguments>(
+        OperandKernel.Write<TFormat, SpreadSource>);
+    private readonly Kernel<OperandArguments> folded = gpu.Declare<OperandArguments>(
+        OperandKernel.Write<TFormat, FoldedWeightSource>);
+    private readonly Kernel<OperandArguments> taps = gpu.Declare<OperandArguments>(
+        OperandKernel.Write<TFormat, TapWeightSource>);
     private readonly Kernel<OperandArguments> foldedBias = gpu.Declare<OperandArguments>(OperandKernel.FoldBias);
 
     /// <summary>Patches <c>[P, 9·(channels + edge)]</c> of z.</summary>
@@ -99,9 +111,12 @@ internal sealed class OperandWriter<TFormat>(GpuContext gpu) where TFormat : str
 
     /// <summary>Weights·diag(exp(3·logs)) <c>[rows, cols]</c>, or their transpose.</summary>
     public void Folded(int rows, int cols, Matrix weights, Matrix logs, bool transposed, Operand target) =>
-        Write(folded, rows, cols, target, new() { Source = weights.Window(0, cols), Scale = logs, Transposed = transposed ? 1 : 0 });
+        Write(folded, rows, cols, target,
+            new() { Source = weights.Window(0, cols), Scale = logs, Transposed = transposed ? 1 : 0 });
 
-    /// <summary>The weights of a 3×3 kernel <c>[3,3,rows…,channels]</c> as <c>[rows, 9·channels]</c>, or its transpose.</summary>
+    /// <summary>
+    /// The weights of a 3×3 kernel <c>[3,3,rows…,channels]</c> as <c>[rows, 9·channels]</c>, or its transpose.
+    /// </summary>
     public void TapWeights(int rows, int channels, int plane, Matrix weights, bool transposed, Operand target) =>
         Write(taps, rows, Taps.Count * channels, target, new()
         {
@@ -120,7 +135,8 @@ internal sealed class OperandWriter<TFormat>(GpuContext gpu) where TFormat : str
     }
 
     // The rows of a transpose are filled up too: they are columns of the product it is a factor of.
-    private static void Write(Kernel<OperandArguments> kernel, int rows, int cols, Operand target, OperandArguments arguments)
+    private static void Write(Kernel<OperandArguments> kernel, int rows, int cols, Operand target,
+        OperandArguments arguments)
     {
         arguments.Target = target.Data;
         arguments.Rows = rows;
@@ -159,10 +175,12 @@ internal static class OperandKernel
             arguments.Target[i] = i < arguments.Cols ? arguments.Source[i] * GpuMath.Exp(3f * arguments.Scale[i]) : 0f;
     }
 
-    private static float At<TSource>(OperandArguments arguments, int row, int col) where TSource : struct, IOperandSource
+    private static float At<TSource>(OperandArguments arguments, int row, int col) where TSource : struct,
+        IOperandSource
     {
         int sourceRow = arguments.Transposed == 0 ? row : col;
         int sourceCol = arguments.Transposed == 0 ? col : row;
-        return sourceRow < arguments.Rows && sourceCol < arguments.Cols ? TSource.At(arguments, sourceRow, sourceCol) : 0f;
+        return sourceRow < arguments.Rows && sourceCol < arguments.Cols ? TSource.At(arguments, sourceRow, sourceCol)
+            : 0f;
     }
 }

@@ -6,10 +6,13 @@ namespace GlowGpu.Kernels.Gpu.TensorCore;
 internal struct TensorOverwrite : IRowSink<TensorGemmArguments>
 {
     public static void Take(TensorGemmArguments arguments, int row, int col) => TensorEpilogue.Store(
-        TensorEpilogue.Address(arguments.C, row, arguments.PitchC, col, sizeof(float)), TensorEpilogue.Inside(arguments, row, col));
+        TensorEpilogue.Address(arguments.C, row, arguments.PitchC, col, sizeof(float)),
+            TensorEpilogue.Inside(arguments, row, col));
 }
 
-/// <summary>C = max(value + bias[col], 0), rounded to the format; NaN stays NaN, so that a diverged run is noticed.</summary>
+/// <summary>
+/// C = max(value + bias[col], 0), rounded to the format; NaN stays NaN, so that a diverged run is noticed.
+/// </summary>
 internal struct TensorBiasRelu<TFormat> : IRowSink<TensorGemmArguments> where TFormat : struct, ITensorFormat
 {
     public static void Take(TensorGemmArguments arguments, int row, int col)
@@ -26,7 +29,8 @@ internal struct TensorReluMask<TFormat> : IRowSink<TensorGemmArguments> where TF
     public static void Take(TensorGemmArguments arguments, int row, int col)
     {
         int inside = TensorEpilogue.Inside(arguments, row, col);
-        TFormat.Load(TensorEpilogue.Address(arguments.Operand, row, arguments.PitchOperand, col, TFormat.Bytes), inside);
+        TFormat.Load(TensorEpilogue.Address(arguments.Operand, row, arguments.PitchOperand, col, TFormat.Bytes),
+            inside);
         TensorEpilogue.Mask();
         TFormat.Store(TensorEpilogue.Address(arguments.C, row, arguments.PitchC, col, TFormat.Bytes), inside);
     }
@@ -37,7 +41,9 @@ internal static class TensorEpilogue
 {
     private const string Zero = "0f00000000";
 
-    /// <summary>Address of element (row, col) of a matrix whose rows lie <paramref name="pitch"/> bytes apart.</summary>
+    /// <summary>
+    /// Address of element (row, col) of a matrix whose rows lie <paramref name="pitch"/> bytes apart.
+    /// </summary>
     public static ulong Address(DeviceAddress matrix, int row, int pitch, int col, int bytes) =>
         matrix.Value + (ulong)(uint)row * (uint)pitch + (uint)(col * bytes);
 

@@ -3,8 +3,9 @@ using ILGPU;
 namespace GlowGpu.Kernels.Gpu.TensorCore;
 
 /// <summary>
-/// Matrix products on tensor cores, factors in one <see cref="ITensorFormat"/>, sums in float32. Which tile is taken depends on the
-/// device and the product's shape alone and changes no bit of <see cref="TensorGemmKernel"/>'s results. 2·M·N·K flops.
+/// Matrix products on tensor cores, factors in one <see cref="ITensorFormat"/>, sums in float32. Which tile is taken
+/// depends on the device and the product's shape alone and changes no bit of <see cref="TensorGemmKernel"/>'s
+/// results. 2·M·N·K flops.
 /// </summary>
 internal sealed class TensorGemm<TFormat, TOuter>
     where TFormat : struct, ITensorFormat
@@ -27,10 +28,14 @@ internal sealed class TensorGemm<TFormat, TOuter>
     }
 
     /// <summary>The kernels of one tile size, and that size.</summary>
-    private sealed record Tiling(int Threads, int Tile, Kernel<TensorGemmArguments> Overwrite, Kernel<TensorGemmArguments> BiasRelu,
+    private sealed record Tiling(int Threads, int Tile, Kernel<TensorGemmArguments> Overwrite,
+        Kernel<TensorGemmArguments> BiasRelu,
         Kernel<TensorGemmArguments> Mask, Kernel<TensorOuterArguments> Outer);
 
-    /// <summary>c = a·bᵀ in float32; a <c>[m,k]</c>, b <c>[n,k]</c>; c's rows are <see cref="Operand.Padded"/>(n) long at least.</summary>
+    /// <summary>
+    /// c = a·bᵀ in float32; a <c>[m,k]</c>, b <c>[n,k]</c>; c's rows are <see cref="Operand.Padded"/>(n) long at
+    /// least.
+    /// </summary>
     public void Multiply(int m, int n, int k, Operand a, Operand b, Matrix c) =>
         Launch(static t => t.Overwrite, m, n, k, a, b, default, 0, DeviceAddress.Of(c), c.Stride * sizeof(float));
 
@@ -43,8 +48,9 @@ internal sealed class TensorGemm<TFormat, TOuter>
         Launch(static t => t.Mask, m, n, k, a, b, mask.Address, mask.Pitch, c.Address, c.Pitch);
 
     /// <summary>
-    /// The terms of aᵀ·b, a <c>[k,m]</c>, b <c>[k,n]</c>, in slices of the long dimension k that are computed side by side; their sum is the
-    /// product. The result <c>[slices, m'·n']</c>, m' = <see cref="Operand.Padded"/>(m) and n' likewise, lies in scratch.
+    /// The terms of aᵀ·b, a <c>[k,m]</c>, b <c>[k,n]</c>, in slices of the long dimension k that are computed side by
+    /// side; their sum is the product. The result <c>[slices, m'·n']</c>, m' = <see cref="Operand.Padded"/>(m) and n'
+    /// likewise, lies in scratch.
     /// </summary>
     public (Matrix Slices, int Count) OuterSlices(int m, int n, int k, Operand a, Operand b)
     {
@@ -111,9 +117,13 @@ internal sealed class TensorGemm<TFormat, TOuter>
         int threads = TGroup.Down * TGroup.Across * WarpTile.Threads, tile = TGroup.Down * TWarp.Rows;
         int shared = TensorGemmKernel.SharedBytes(tile, tile);
         return new(threads, tile,
-            gpu.Declare<TensorGemmArguments>(TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorOverwrite>, threads, shared),
-            gpu.Declare<TensorGemmArguments>(TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorBiasRelu<TFormat>>, threads, shared),
-            gpu.Declare<TensorGemmArguments>(TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorReluMask<TFormat>>, threads, shared),
-            gpu.Declare<TensorOuterArguments>(TensorOuterKernel.Multiply<TFormat, TOuter, TWarp, TGroup>, threads, shared));
+            gpu.Declare<TensorGemmArguments>(TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorOverwrite>,
+                threads, shared),
+            gpu.Declare<TensorGemmArguments>(
+                TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorBiasRelu<TFormat>>, threads, shared),
+            gpu.Declare<TensorGemmArguments>(
+                TensorGemmKernel.Multiply<TFormat, TWarp, TGroup, TensorReluMask<TFormat>>, threads, shared),
+            gpu.Declare<TensorOuterArguments>(TensorOuterKernel.Multiply<TFormat, TOuter, TWarp, TGroup>,
+                threads, shared));
     }
 }

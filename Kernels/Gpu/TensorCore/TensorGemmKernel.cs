@@ -50,14 +50,15 @@ internal struct TensorGroup4 : ITensorGroup
 /// fragment is filled by 32 bytes in either format, both formats.
 /// <para>
 /// A group walks down the inner dimension in slices of 64 bytes, of which <see cref="Stages"/> − 1 are on their way
-/// (<c>cp.async</c>) while one is multiplied; one barrier a slice. Every element of C is the sum of its <c>mma</c> steps in ascending
-/// order, whatever the tile, so results depend on neither tile nor neighbours. C must not overlap A or B.
+/// (<c>cp.async</c>) while one is multiplied; one barrier a slice. Every element of C is the sum of its <c>mma</c>
+/// steps in ascending order, whatever the tile, so results depend on neither tile nor neighbours. C must not overlap
+/// A or B.
 /// </para>
 /// <para>
-/// Floor: 2·M·N·K flops over the peak; A and B once from memory each (M·K + N·K elements) and C once to it. Tiles of 128 × 128
-/// read 2·128·K elements for 2·128·128·K flops, 64 flops a byte of second-level cache in bfloat16 (32 in TF32). Budget of 128 × 128: 64
-/// accumulators and 24 words of fragments a thread, at most 128 registers, so that two groups of 256 threads share a
-/// multiprocessor; 4 stages × 16 KiB of shared memory each.
+/// Floor: 2·M·N·K flops over the peak; A and B once from memory each (M·K + N·K elements) and C once to it. Tiles of
+/// 128 × 128 read 2·128·K elements for 2·128·128·K flops, 64 flops a byte of second-level cache in bfloat16 (32 in
+/// TF32). Budget of 128 × 128: 64 accumulators and 24 words of fragments a thread, at most 128 registers, so that two
+/// groups of 256 threads share a multiprocessor; 4 stages × 16 KiB of shared memory each.
 /// </para>
 /// </summary>
 internal static class TensorGemmKernel
@@ -89,7 +90,8 @@ internal static class TensorGemmKernel
         int half = TGroup.Down * TGroup.Across * WarpTile.Threads / ThreadsPerLine;
         int stageB = rows * WarpTile.LineBytes, stageBytes = (rows + cols) * WarpTile.LineBytes;
         AsyncCopy a0 = CopyA(arguments, firstRow, line, chunk), a1 = CopyA(arguments, firstRow, line + half, chunk);
-        AsyncCopy b0 = CopyB(arguments, firstCol, line, chunk, stageB), b1 = CopyB(arguments, firstCol, line + half, chunk, stageB);
+        AsyncCopy b0 = CopyB(arguments, firstCol, line, chunk, stageB),
+            b1 = CopyB(arguments, firstCol, line + half, chunk, stageB);
 
         int lane = Group.IdxX % WarpTile.Threads, warp = Group.IdxX / WarpTile.Threads;
         int warpRow = warp / TGroup.Across * TWarp.Rows, warpCol = warp % TGroup.Across * WarpTile.Cols;
@@ -123,7 +125,8 @@ internal static class TensorGemmKernel
         TWarp.Multiply<TFormat>();
     }
 
-    private static void Copy(AsyncCopy a0, AsyncCopy a1, AsyncCopy b0, AsyncCopy b1, int slice, int slices, int stageBytes)
+    private static void Copy(AsyncCopy a0, AsyncCopy a1, AsyncCopy b0, AsyncCopy b1, int slice,
+        int slices, int stageBytes)
     {
         if (slice < slices)
         {
@@ -137,8 +140,11 @@ internal static class TensorGemmKernel
     }
 
     private static AsyncCopy CopyA(TensorGemmArguments arguments, int firstRow, int line, int chunk) => AsyncCopy.Of(
-        arguments.A, firstRow + line, arguments.M, arguments.PitchA, arguments.RowBytes, chunk, WarpTile.OffsetA(line, chunk));
+        arguments.A, firstRow + line, arguments.M, arguments.PitchA, arguments.RowBytes, chunk,
+            WarpTile.OffsetA(line, chunk));
 
-    private static AsyncCopy CopyB(TensorGemmArguments arguments, int firstCol, int line, int chunk, int stageB) => AsyncCopy.Of(
-        arguments.B, firstCol + line, arguments.N, arguments.PitchB, arguments.RowBytes, chunk, stageB + WarpTile.OffsetB(line, chunk));
+    private static AsyncCopy CopyB(TensorGemmArguments arguments, int firstCol, int line, int chunk,
+        int stageB) => AsyncCopy.Of(
+        arguments.B, firstCol + line, arguments.N, arguments.PitchB, arguments.RowBytes, chunk,
+            stageB + WarpTile.OffsetB(line, chunk));
 }

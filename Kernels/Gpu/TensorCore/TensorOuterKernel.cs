@@ -4,8 +4,9 @@ using ILGPU.Runtime.Cuda;
 namespace GlowGpu.Kernels.Gpu.TensorCore;
 
 /// <summary>
-/// Arguments of the terms of C = Aᵀ·B: A <c>[K,M]</c>, B <c>[K,N]</c> in an <see cref="ITensorFormat"/>, M and N multiples of eight. Layer z
-/// of the grid sums the inner range <c>[z·KSlice, (z+1)·KSlice)</c> to its own dense C <c>[M,N]</c> (float32), one behind the other.
+/// Arguments of the terms of C = Aᵀ·B: A <c>[K,M]</c>, B <c>[K,N]</c> in an <see cref="ITensorFormat"/>, M and N
+/// multiples of eight. Layer z of the grid sums the inner range <c>[z·KSlice, (z+1)·KSlice)</c> to its own dense C
+/// <c>[M,N]</c> (float32), one behind the other.
 /// </summary>
 internal struct TensorOuterArguments
 {
@@ -17,9 +18,10 @@ internal struct TensorOuterArguments
 }
 
 /// <summary>
-/// Aᵀ·B on tensor cores, for gradients of weights: the inner dimension is the pixels, long and outermost in memory. Like
-/// <see cref="TensorGemmKernel"/> with slices of 32 (bfloat16) or 16 (TF32) pixels; the groups of one tile that share the pixels
-/// leave partial sums, which <see cref="TensorSliceSums"/> adds in a fixed order.
+/// Aᵀ·B on tensor cores, for gradients of weights: the inner dimension is the pixels, long and outermost in memory.
+/// Like
+/// <see cref="TensorGemmKernel"/> with slices of 32 (bfloat16) or 16 (TF32) pixels; the groups of one tile that share
+/// the pixels leave partial sums, which <see cref="TensorSliceSums"/> adds in a fixed order.
 /// <para>
 /// Floor: 2·M·N·K flops over the peak; A and B once from memory each. Registers and shared memory as there.
 /// </para>
@@ -51,8 +53,10 @@ internal static class TensorOuterKernel
         int half = TGroup.Down * TGroup.Across * WarpTile.Threads / chunks;
         int first = Grid.IdxZ * arguments.KSlice;
         int end = IntrinsicMath.Min(first + arguments.KSlice, arguments.K);
-        OuterCopy a = OuterCopy.Of(arguments.A, arguments.PitchA, firstRow * TFormat.Bytes + chunk * 16, arguments.M * TFormat.Bytes, end);
-        OuterCopy b = OuterCopy.Of(arguments.B, arguments.PitchB, firstCol * TFormat.Bytes + chunk * 16, arguments.N * TFormat.Bytes, end);
+        OuterCopy a = OuterCopy.Of(arguments.A, arguments.PitchA, firstRow * TFormat.Bytes + chunk * 16,
+            arguments.M * TFormat.Bytes, end);
+        OuterCopy b = OuterCopy.Of(arguments.B, arguments.PitchB, firstCol * TFormat.Bytes + chunk * 16,
+            arguments.N * TFormat.Bytes, end);
         int a0 = line * lineA + (chunk ^ TOuter.SwizzleA(line, TWarp.Rows)) * 16;
         int a1 = (line + half) * lineA + (chunk ^ TOuter.SwizzleA(line + half, TWarp.Rows)) * 16;
         int b0 = stageB + line * lineB + (chunk ^ TOuter.SwizzleB(line)) * 16;
@@ -62,7 +66,8 @@ internal static class TensorOuterKernel
         int warpRow = warp / TGroup.Across * TWarp.Rows, warpCol = warp % TGroup.Across * WarpTile.Cols;
         int readLineA = TOuter.LineOfA(lane), readLineB = TOuter.LineOfB(lane);
         int readA = readLineA * lineA
-            + ((warpRow * TFormat.Bytes / 16 + TOuter.ChunkOfA(lane, TWarp.Rows)) ^ TOuter.SwizzleA(readLineA, TWarp.Rows)) * 16;
+            + ((warpRow * TFormat.Bytes / 16 + TOuter.ChunkOfA(lane, TWarp.Rows)) ^ TOuter.SwizzleA(readLineA,
+            TWarp.Rows)) * 16;
         int readB = stageB + readLineB * lineB
             + ((warpCol * TFormat.Bytes / 16 + TOuter.ChunkOfB(lane)) ^ TOuter.SwizzleB(readLineB)) * 16;
 
@@ -84,10 +89,12 @@ internal static class TensorOuterKernel
             AsyncCopy.Commit();
             int stage = (slice & (Stages - 1)) * stageBytes;
             Step<TFormat, TOuter, TWarp>(stage + readA, stage + readB, lineA, lineB);
-            Step<TFormat, TOuter, TWarp>(stage + readA + lines / 2 * lineA, stage + readB + lines / 2 * lineB, lineA, lineB);
+            Step<TFormat, TOuter, TWarp>(stage + readA + lines / 2 * lineA, stage + readB + lines / 2 * lineB,
+                lineA, lineB);
         }
         TWarp.Finish<Sink<TOuter>, TensorOuterArguments>(arguments,
-            firstRow + warpRow + TOuter.RowOf(lane, TWarp.Rows), TOuter.RowStep, firstCol + warpCol + TOuter.ColOf(lane));
+            firstRow + warpRow + TOuter.RowOf(lane, TWarp.Rows), TOuter.RowStep,
+                firstCol + warpCol + TOuter.ColOf(lane));
     }
 
     private static void Copy(OuterCopy a, OuterCopy b, int k0, int k1, int a0, int a1, int b0, int b1)
@@ -112,18 +119,25 @@ internal static class TensorOuterKernel
     private struct Sink<TOuter> : IRowSink<TensorOuterArguments> where TOuter : struct, IOuterFormat
     {
         public static void Take(TensorOuterArguments arguments, int row, int col) => TOuter.Store(
-            TensorEpilogue.Address(arguments.C, Grid.IdxZ * arguments.M + row, arguments.N * sizeof(float), col, sizeof(float)),
+            TensorEpilogue.Address(arguments.C, Grid.IdxZ * arguments.M + row, arguments.N * sizeof(float), col,
+                sizeof(float)),
             row < arguments.M ? arguments.N - col : 0);
     }
 }
 
-/// <summary>One thread's share of copying a factor of <see cref="TensorOuterKernel"/> to shared memory: the same 16 bytes of its lines.</summary>
+/// <summary>
+/// One thread's share of copying a factor of <see cref="TensorOuterKernel"/> to shared memory: the same 16 bytes of
+/// its lines.
+/// </summary>
 internal struct OuterCopy
 {
     private ulong source;
     private int pitch, last, end;
 
-    /// <summary>The chunk at byte <paramref name="start"/> of rows that are <paramref name="bytes"/> long; lines from <paramref name="end"/> on are zero.</summary>
+    /// <summary>
+    /// The chunk at byte <paramref name="start"/> of rows that are <paramref name="bytes"/> long; lines from
+    /// <paramref name="end"/> on are zero.
+    /// </summary>
     public static OuterCopy Of(DeviceAddress factor, int pitch, int start, int bytes, int end) => new()
     {
         // A chunk beyond the last is never read, but its address must be one of the factor's.

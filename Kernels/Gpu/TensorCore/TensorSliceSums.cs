@@ -17,12 +17,16 @@ internal sealed class TensorSliceSums(GpuContext gpu)
         public int Cols, Count, Plane;
     }
 
-    /// <summary>target[r,c] = exp(3·logs[c])·Σ_s slices[s,r,c] of a product <c>[rows, cols]</c> (<see cref="TensorGemm{TFormat,TOuter}.OuterSlices"/>).</summary>
+    /// <summary>
+    /// target[r,c] = exp(3·logs[c])·Σ_s slices[s,r,c] of a product <c>[rows, cols]</c>
+    /// (<see cref="TensorGemm{TFormat,TOuter}.OuterSlices"/>).
+    /// </summary>
     public void Scaled(Matrix slices, int count, int rows, int cols, Matrix logs, Matrix target) =>
         weights.ForEach(checked(rows * cols), Bind(slices, count, rows, cols, logs, target) with { Cols = cols });
 
     /// <summary>
-    /// The sums of a product <c>[rows, 9·cols]</c>, into weights <c>[9, rows…, cols]</c> whose taps lie <paramref name="plane"/> elements apart.
+    /// The sums of a product <c>[rows, 9·cols]</c>, into weights <c>[9, rows…, cols]</c> whose taps lie
+    /// <paramref name="plane"/> elements apart.
     /// </summary>
     public void TapSlices(Matrix slices, int count, int rows, int cols, int plane, Matrix target) =>
         taps.ForEach(checked(rows * Taps.Count * cols),

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// The transformations of blocks of 2×2 pixels, F(2×2, 3×3): 16 products for four pixels, 4 in place of 9 for each. In one
-/// dimension
+/// The transformations of blocks of 2×2 pixels, F(2×2, 3×3): 16 products for four pixels, 4 in place of 9 for each.
+/// In one dimension
 /// <code>
 ///   E(x) = [x0, x0 + x1, x0 − x1, x1]
 ///   G(w) = [w0, (w0 + w1 + w2)/2, (w0 − w1 + w2)/2, w2]
@@ -20,10 +20,12 @@ internal readonly unsafe struct Filter2 : IFilter
     public static void Expand<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> =>
         Kronecker.ApplyInRegisters<V, E, Plain>(count, Panels.Width, from, to, default);
 
-    public static void Contract<V, TEnd>(int count, in Grid from, in Grid to, in Grid operand) where V : struct, ILanes<V> where TEnd : struct, IEnd =>
+    public static void Contract<V, TEnd>(int count, in Grid from, in Grid to, in Grid operand) where V : struct,
+        ILanes<V> where TEnd : struct, IEnd =>
         Kronecker.ApplyInRegisters<V, Et, TEnd>(count, Panels.Width, from, to, operand);
 
-    public static void Transform<V, TEnd>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> where TEnd : struct, IEnd =>
+    public static void Transform<V, TEnd>(int count, in Grid from, in Grid to) where V : struct,
+        ILanes<V> where TEnd : struct, IEnd =>
         Kronecker.ApplyInRegisters<V, G, TEnd>(count, Panels.Width, from, to, default);
 
     public static void Fold<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> =>
@@ -42,7 +44,8 @@ internal readonly unsafe struct Filter2 : IFilter
         public static int To => 4;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             y0 = x0;
@@ -60,7 +63,8 @@ internal readonly unsafe struct Filter2 : IFilter
         public static int To => 2;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             y0 = x0 + x1 + x2;
@@ -76,7 +80,8 @@ internal readonly unsafe struct Filter2 : IFilter
         public static int To => 4;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             V ends = x0 + x2;
@@ -95,7 +100,8 @@ internal readonly unsafe struct Filter2 : IFilter
         public static int To => 3;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             V sum = (x1 + x2) * V.All(0.5f);
@@ -113,7 +119,8 @@ internal readonly unsafe struct Filter2 : IFilter
         public static int To => 4;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             y0 = x0 - x2;
@@ -131,7 +138,8 @@ internal readonly unsafe struct Filter2 : IFilter
         public static int To => 4;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             y0 = x0;

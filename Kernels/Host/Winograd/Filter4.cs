@@ -3,17 +3,18 @@ using System.Runtime.CompilerServices;
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// The transformations of blocks of 4×4 pixels, F(4×4, 3×3): 36 products for 16 pixels, 2.25 in place of 9 for each. In one
-/// dimension, with the points 0, ±b, ±a and ∞,
+/// The transformations of blocks of 4×4 pixels, F(4×4, 3×3): 36 products for 16 pixels, 2.25 in place of 9 for each.
+/// In one dimension, with the points 0, ±b, ±a and ∞,
 /// <code>
 ///   E(x) = [x0, (x0 + b²x2) ± b(x1 + b²x3), (x0 + a²x2) ± a(x1 + a²x3), x3]
 ///   G(w) = [w0/(a²b²), (w0 + b²w2 ± b·w1)/(2b²(b² − a²)), (w0 + a²w2 ± a·w1)/(2a²(a² − b²)), w2]
-///   S(y) = [y4 − (a² + b²)y2 + a²b²y0, (y4 − a²y2) ± b(y3 − a²y1), (y4 − b²y2) ± a(y3 − b²y1), y5 − (a² + b²)y3 + a²b²y1]
+/// S(y) = [y4 − (a² + b²)y2 + a²b²y0, (y4 − a²y2) ± b(y3 − a²y1), (y4 − b²y2) ± a(y3 − b²y1), y5 − (a² + b²)y3 +
+/// a²b²y1]
 /// </code>
 /// </summary>
 /// <remarks>
-/// b = 3/4 and a = 3/2 have exact products, and are so placed around 1 that no power of them is large or small: sums of 128 channels
-/// come out with 3 times the rounding error of blocks of 2×2, half as much as with the usual 1 and 2.
+/// b = 3/4 and a = 3/2 have exact products, and are so placed around 1 that no power of them is large or small: sums
+/// of 128 channels come out with 3 times the rounding error of blocks of 2×2, half as much as with the usual 1 and 2.
 /// </remarks>
 internal readonly unsafe struct Filter4 : IFilter
 {
@@ -27,10 +28,12 @@ internal readonly unsafe struct Filter4 : IFilter
     public static void Expand<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> =>
         Kronecker.Apply<V, E, Plain>(count, Panels.Width, from, to, default);
 
-    public static void Contract<V, TEnd>(int count, in Grid from, in Grid to, in Grid operand) where V : struct, ILanes<V> where TEnd : struct, IEnd =>
+    public static void Contract<V, TEnd>(int count, in Grid from, in Grid to, in Grid operand) where V : struct,
+        ILanes<V> where TEnd : struct, IEnd =>
         Kronecker.Apply<V, Et, TEnd>(count, Panels.Width, from, to, operand);
 
-    public static void Transform<V, TEnd>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> where TEnd : struct, IEnd =>
+    public static void Transform<V, TEnd>(int count, in Grid from, in Grid to) where V : struct,
+        ILanes<V> where TEnd : struct, IEnd =>
         Kronecker.ApplyByColumns<V, G, TEnd>(count, Panels.Width, from, to, default);
 
     public static void Fold<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> =>
@@ -49,7 +52,8 @@ internal readonly unsafe struct Filter4 : IFilter
         public static int To => 6;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             V even = V.MultiplyAdd(x2, V.All(B2), x0), odd = V.MultiplyAdd(x3, V.All(B2), x1);
@@ -70,7 +74,8 @@ internal readonly unsafe struct Filter4 : IFilter
         public static int To => 4;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             V sum = x1 + x2, difference = x1 - x2, sum2 = x3 + x4, difference2 = x3 - x4;
@@ -89,10 +94,12 @@ internal readonly unsafe struct Filter4 : IFilter
         public static int To => 6;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
-            V ends = V.MultiplyAdd(x2, V.All(B2), x0) * V.All(FactorB), ends2 = V.MultiplyAdd(x2, V.All(A2), x0) * V.All(FactorA);
+            V ends = V.MultiplyAdd(x2, V.All(B2), x0) * V.All(FactorB),
+                ends2 = V.MultiplyAdd(x2, V.All(A2), x0) * V.All(FactorA);
             y0 = x0 * V.All(Factor0);
             y1 = V.MultiplyAdd(x1, V.All(B * FactorB), ends);
             y2 = V.MultiplyAdd(x1, V.All(-B * FactorB), ends);
@@ -109,7 +116,8 @@ internal readonly unsafe struct Filter4 : IFilter
         public static int To => 3;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             V sum = (x1 + x2) * V.All(FactorB), sum2 = (x3 + x4) * V.All(FactorA);
@@ -127,7 +135,8 @@ internal readonly unsafe struct Filter4 : IFilter
         public static int To => 6;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             V even = V.MultiplyAdd(x2, V.All(-A2), x4), odd = V.MultiplyAdd(x1, V.All(-A2), x3);
@@ -148,7 +157,8 @@ internal readonly unsafe struct Filter4 : IFilter
         public static int To => 6;
 
         [MethodImpl(Inline)]
-        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+        public static void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3,
+            out V y4, out V y5)
             where V : struct, ILanes<V>
         {
             V sum = x1 + x2, sum2 = x3 + x4, difference = (x1 - x2) * V.All(B), difference2 = (x3 - x4) * V.All(A);

@@ -1,9 +1,10 @@
 namespace GlowGpu.Kernels.Host;
 
 /// <summary>
-/// The gradient of a 3×3 convolution's weights in the domain of a <see cref="MinimalFilter"/>: for every g, narrow and wide channel the sum
-/// over blocks of S(narrow)·E(wide), folded back to nine taps at the end. The workers divide the wide channels among themselves
-/// and each walks all blocks, so that every element is one sum in ascending order, whatever their number.
+/// The gradient of a 3×3 convolution's weights in the domain of a <see cref="MinimalFilter"/>: for every g, narrow
+/// and wide channel the sum over blocks of S(narrow)·E(wide), folded back to nine taps at the end. The workers divide
+/// the wide channels among themselves and each walks all blocks, so that every element is one sum in ascending order,
+/// whatever their number.
 /// </summary>
 internal unsafe struct FilterGradient
 {
@@ -24,7 +25,9 @@ internal unsafe struct FilterGradient
     /// <summary>The sums, laid out by <see cref="FilterWeights.ToWide"/>.</summary>
     public float* Sums;
 
-    /// <summary>Lots of sums that <see cref="Sums"/> begins, one behind the other; they are added up when they are folded.</summary>
+    /// <summary>
+    /// Lots of sums that <see cref="Sums"/> begins, one behind the other; they are added up when they are folded.
+    /// </summary>
     public int Groups;
 
     /// <summary>Whether the taps run from the last to the first: the convolution reads the wide side.</summary>
@@ -33,15 +36,17 @@ internal unsafe struct FilterGradient
     private readonly FilterWeights Layout => FilterWeights.ToWide(Filter, Channels, Width);
 
     /// <summary>
-    /// Adds <paramref name="blocks"/> blocks (or begins with them): the narrow side tile after tile as <see cref="BlockPatches.Gather"/> left
-    /// it, the wide side tile after tile in panels. <paramref name="slice"/> is scratch of <see cref="TileFilter.SliceLength"/> for
-    /// all blocks of the tiles.
+    /// Adds <paramref name="blocks"/> blocks (or begins with them): the narrow side tile after tile as
+    /// <see cref="BlockPatches.Gather"/> left it, the wide side tile after tile in panels. <paramref name="slice"/>
+    /// is scratch of <see cref="TileFilter.SliceLength"/> for all blocks of the tiles.
     /// </summary>
-    public readonly void Add(float* narrow, nint narrowTile, float* wide, nint wideTile, int blocks, bool begin, float* slice, int part, int parts)
+    public readonly void Add(float* narrow, nint narrowTile, float* wide, nint wideTile, int blocks, bool begin,
+        float* slice, int part, int parts)
     {
         FilterWeights layout = Layout;
         int row = Panels.Pad(Channels);
-        nint panel = Filter.Area * (nint)TileBlocks * Panels.Width, plane = ((nint)MaxTiles * TileBlocks + 1) * Panels.Width, slicePanel = Filter.Points * plane;
+        nint panel = Filter.Area * (nint)TileBlocks * Panels.Width,
+            plane = ((nint)MaxTiles * TileBlocks + 1) * Panels.Width, slicePanel = Filter.Points * plane;
         Product product = new()
         {
             A = narrow,
@@ -64,7 +69,8 @@ internal unsafe struct FilterGradient
         {
             panels = TileFilter.Slicing(end - first);
             for (int done = 0, tile = 0; done < blocks; done += TileBlocks, tile++)
-                Filter.Expand(wide + tile * wideTile + first * panel, panel, panels, Math.Min(TileBlocks, blocks - done),
+                Filter.Expand(wide + tile * wideTile + first * panel, panel, panels,
+                    Math.Min(TileBlocks, blocks - done),
                     slice + (nint)done * Panels.Width, plane, slicePanel);
             product.N = panels * Panels.Width;
             product.C = Sums + layout.Panel(first);
@@ -84,7 +90,10 @@ internal unsafe struct FilterGradient
         }
     }
 
-    /// <summary>target[tap, narrow channel, wide channel] = folded sums·scale[wide channel], a worker's share; taps lie so far apart.</summary>
+    /// <summary>
+    /// target[tap, narrow channel, wide channel] = folded sums·scale[wide channel], a worker's share; taps lie so far
+    /// apart.
+    /// </summary>
     public readonly void FinishByNarrow(float* scale, float* target, nint tap, int part, int parts)
     {
         float* taps = stackalloc float[Taps * FoldBlock];
@@ -99,7 +108,8 @@ internal unsafe struct FilterGradient
                 for (int t = 0; t < Taps; t++)
                 {
                     float* from = taps + t * FoldBlock, to = target + t * tap + (nint)c * Width + column;
-                    for (int row = 0; row < rows; row++, from += Panels.Width, to += Width) Panels.Scale(from, scale + column, to, n);
+                    for (int row = 0; row < rows; row++, from += Panels.Width, to += Width) Panels.Scale(from,
+                        scale + column, to, n);
                 }
             }
         }
@@ -135,7 +145,9 @@ internal unsafe struct FilterGradient
         HostReduce.Add(sums, sums + layout.Length, layout.Length, Groups - 1, layout.Slice);
     }
 
-    /// <summary>taps[tap, row, 16] of the wide channels of a panel and some narrow ones from one on; returns how many.</summary>
+    /// <summary>
+    /// taps[tap, row, 16] of the wide channels of a panel and some narrow ones from one on; returns how many.
+    /// </summary>
     private readonly int Fold(int panel, int channel, float* taps)
     {
         FilterWeights layout = Layout;

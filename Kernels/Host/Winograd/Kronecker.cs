@@ -12,7 +12,9 @@ internal readonly unsafe struct Grid(float* at, nint next, nint row, nint column
     public static Grid Of(float* one) => new(one, 0, 0, 0);
 }
 
-/// <summary>A linear map of up to six values to up to six; it ignores what it has too many of and leaves the others 0.</summary>
+/// <summary>
+/// A linear map of up to six values to up to six; it ignores what it has too many of and leaves the others 0.
+/// </summary>
 internal interface IMap
 {
     /// <summary>Values it takes: 2, 3, 4 or 6.</summary>
@@ -21,7 +23,8 @@ internal interface IMap
     /// <summary>Values it makes: 2, 3, 4 or 6.</summary>
     static abstract int To { get; }
 
-    static abstract void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4, out V y5)
+    static abstract void Of<V>(V x0, V x1, V x2, V x3, V x4, V x5, out V y0, out V y1, out V y2, out V y3, out V y4,
+        out V y5)
         where V : struct, ILanes<V>;
 }
 
@@ -35,21 +38,24 @@ internal unsafe interface IEnd
 internal readonly struct Plain : IEnd
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void Store<V>(V x, float* operand, float* target) where V : struct, ILanes<V> => x.Store(target);
+    public static unsafe void Store<V>(V x, float* operand, float* target) where V : struct,
+        ILanes<V> => x.Store(target);
 }
 
 /// <summary>x, past the caches.</summary>
 internal readonly struct Streaming : IEnd
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void Store<V>(V x, float* operand, float* target) where V : struct, ILanes<V> => x.StoreStreaming(target);
+    public static unsafe void Store<V>(V x, float* operand, float* target) where V : struct,
+        ILanes<V> => x.StoreStreaming(target);
 }
 
 /// <summary>max(x + operand, 0).</summary>
 internal readonly struct BiasRelu : IEnd
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void Store<V>(V x, float* operand, float* target) where V : struct, ILanes<V> => V.Max(default, x + V.Load(operand)).Store(target);
+    public static unsafe void Store<V>(V x, float* operand, float* target) where V : struct,
+        ILanes<V> => V.Max(default, x + V.Load(operand)).Store(target);
 }
 
 /// <summary>x where the operand is above zero, elsewhere 0.</summary>
@@ -61,37 +67,43 @@ internal readonly struct Mask : IEnd
 }
 
 /// <summary>
-/// Applies a map to both dimensions of matrices of vectors: to[i] = end(M·from[i]·Mᵀ) for so many matrices, each element so many
-/// lanes. Whole vectors are read and written.
+/// Applies a map to both dimensions of matrices of vectors: to[i] = end(M·from[i]·Mᵀ) for so many matrices, each
+/// element so many lanes. Whole vectors are read and written.
 /// </summary>
 /// <remarks>Calls are nested no deeper than the compiler inlines whatever the size.</remarks>
 internal static unsafe class Kronecker
 {
     private const int Most = 6;
 
-    /// <summary>With maps of and to at most four values, so that all stay in registers between the two passes.</summary>
+    /// <summary>
+    /// With maps of and to at most four values, so that all stay in registers between the two passes.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ApplyInRegisters<V, TMap, TEnd>(int count, int lanes, in Grid from, in Grid to, in Grid operand)
         where V : struct, ILanes<V>
         where TMap : struct, IMap
         where TEnd : struct, IEnd
     {
-        nint row = from.Row, column = from.Column, toRow = to.Row, toColumn = to.Column, atRow = operand.Row, atColumn = operand.Column;
+        nint row = from.Row, column = from.Column, toRow = to.Row, toColumn = to.Column, atRow = operand.Row,
+            atColumn = operand.Column;
         int step = V.Count;
         for (int i = 0; i < count; i++)
         {
             float* x = from.At + i * from.Next, y = to.At + i * to.Next, at = operand.At + i * operand.Next;
             for (int lane = 0; lane < lanes; lane += step, x += step, y += step, at += step)
             {
-                V c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default, d3 = default;
+                V c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default,
+                    d3 = default;
                 Line<V, TMap>(x, column, out V a0, out V a1, out V a2, out V a3);
                 Line<V, TMap>(x + row, column, out V b0, out V b1, out V b2, out V b3);
                 if (TMap.From > 2) Line<V, TMap>(x + 2 * row, column, out c0, out c1, out c2, out c3);
                 if (TMap.From > 3) Line<V, TMap>(x + 3 * row, column, out d0, out d1, out d2, out d3);
                 Map<V, TMap, TEnd>(a0, b0, c0, d0, default, default, y, toRow, at, atRow);
                 Map<V, TMap, TEnd>(a1, b1, c1, d1, default, default, y + toColumn, toRow, at + atColumn, atRow);
-                if (TMap.To > 2) Map<V, TMap, TEnd>(a2, b2, c2, d2, default, default, y + 2 * toColumn, toRow, at + 2 * atColumn, atRow);
-                if (TMap.To > 3) Map<V, TMap, TEnd>(a3, b3, c3, d3, default, default, y + 3 * toColumn, toRow, at + 3 * atColumn, atRow);
+                if (TMap.To > 2) Map<V, TMap, TEnd>(a2, b2, c2, d2, default, default, y + 2 * toColumn, toRow,
+                    at + 2 * atColumn, atRow);
+                if (TMap.To > 3) Map<V, TMap, TEnd>(a3, b3, c3, d3, default, default, y + 3 * toColumn, toRow,
+                    at + 3 * atColumn, atRow);
             }
         }
     }
@@ -108,7 +120,8 @@ internal static unsafe class Kronecker
         const int Line = Panels.Width * sizeof(float);
         byte* memory = stackalloc byte[(Most * Most + 1) * Line];
         float* between = (float*)(((nint)memory + Line - 1) & -Line);
-        nint row = from.Row, column = from.Column, toRow = to.Row, toColumn = to.Column, atRow = operand.Row, atColumn = operand.Column;
+        nint row = from.Row, column = from.Column, toRow = to.Row, toColumn = to.Column, atRow = operand.Row,
+            atColumn = operand.Column;
         int step = V.Count, rows = TMap.From, columns = TMap.To;
         nint line = columns * step;
         for (int i = 0; i < count; i++)
@@ -135,9 +148,9 @@ internal static unsafe class Kronecker
     }
 
     /// <summary>
-    /// With a map of three values to six or the other way round: in one pass over all matrices for every two columns of the results, so that what lies between
-    /// the two maps stays in registers. To store it and load it again takes longer here than to read the matrices two or three times; between four values
-    /// and six it does not.
+    /// With a map of three values to six or the other way round: in one pass over all matrices for every two columns
+    /// of the results, so that what lies between the two maps stays in registers. To store it and load it again takes
+    /// longer here than to read the matrices two or three times; between four values and six it does not.
     /// </summary>
     public static void ApplyByColumns<V, TMap, TEnd>(int count, int lanes, in Grid from, in Grid to, in Grid operand)
         where V : struct, ILanes<V>
@@ -199,14 +212,16 @@ internal static unsafe class Kronecker
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ApplyTwoColumns<V, TMap, TEnd, TPair>(int count, int lanes, in Grid from, in Grid to, in Grid operand)
+    private static void ApplyTwoColumns<V, TMap, TEnd, TPair>(int count, int lanes, in Grid from,
+        in Grid to, in Grid operand)
         where V : struct, ILanes<V>
         where TMap : struct, IMap
         where TEnd : struct, IEnd
         where TPair : struct, IPair
     {
         nint row = from.Row, column = from.Column, toRow = to.Row, atRow = operand.Row;
-        nint first = TPair.First * to.Column, second = TPair.Second * to.Column, atFirst = TPair.First * operand.Column, atSecond = TPair.Second * operand.Column;
+        nint first = TPair.First * to.Column, second = TPair.Second * to.Column,
+            atFirst = TPair.First * operand.Column, atSecond = TPair.Second * operand.Column;
         int step = V.Count;
         for (int i = 0; i < count; i++)
         {
@@ -224,7 +239,8 @@ internal static unsafe class Kronecker
                     TwoColumns<V, TMap, TPair>(x + 5 * row, column, out f0, out f1);
                 }
                 Map<V, TMap, TEnd>(a0, b0, c0, d0, e0, f0, y + first, toRow, at + atFirst, atRow);
-                if (TPair.Second > TPair.First) Map<V, TMap, TEnd>(a1, b1, c1, d1, e1, f1, y + second, toRow, at + atSecond, atRow);
+                if (TPair.Second > TPair.First) Map<V, TMap, TEnd>(a1, b1, c1, d1, e1, f1, y + second, toRow,
+                    at + atSecond, atRow);
             }
         }
     }
@@ -267,7 +283,8 @@ internal static unsafe class Kronecker
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Map<V, TMap, TEnd>(V x0, V x1, V x2, V x3, V x4, V x5, float* y, nint step, float* at, nint atStep)
+    private static void Map<V, TMap, TEnd>(V x0, V x1, V x2, V x3, V x4, V x5, float* y, nint step,
+        float* at, nint atStep)
         where V : struct, ILanes<V>
         where TMap : struct, IMap
         where TEnd : struct, IEnd

@@ -2,17 +2,19 @@ using System.Runtime.Intrinsics;
 
 namespace GlowGpu.Kernels.Host;
 
-// Winograd's minimal filtering of a 3×3 convolution between a narrow side (the image: z1, h or their gradients) and a wide one
-// (hidden channels). A block x of m×m wide pixels meets a patch y of (m+2)×(m+2) narrow ones in the trilinear form
+// Winograd's minimal filtering of a 3×3 convolution between a narrow side (the image: z1, h or their gradients) and a
+// wide one (hidden channels). A block x of m×m wide pixels meets a patch y of (m+2)×(m+2) narrow ones in the
+// trilinear form
 //
 //   Σ over u, d of x[u]·w[d]·y[u + d] = Σ over g of E(x)[g]·G(w)[g]·S(y)[g]        u in {0 … m−1}², d in {0, 1, 2}²
 //
-// with (m+2)² products in place of 9m². In one dimension x and w are the coefficients of polynomials: E and G evaluate them at
-// m + 2 points, one of them ∞, and S is the transpose of finding the coefficients of their product from its values there; in two
-// dimensions each is applied to lines and to columns (Toom 1963; Winograd 1980, "Arithmetic complexity of computations"; Lavin & Gray
-// 2016). Whichever of the three is asked for, the others are transformed, multiplied for each g in a matrix product over
-// channels or blocks, and the result goes through the transpose of its own transformation. Both convolutions of a coupling network
-// and all of their gradients are this one form:
+// with (m+2)² products in place of 9m². In one dimension x and w are the coefficients of polynomials: E and G
+// evaluate them at m + 2 points, one of them ∞, and S is the transpose of finding the coefficients of their product
+// from its values there; in two dimensions each is applied to lines and to columns (Toom 1963; Winograd 1980,
+// "Arithmetic complexity of computations"; Lavin & Gray 2016). Whichever of the three is asked for, the others are
+// transformed, multiplied for each g in a matrix product over channels or blocks, and the result goes through the
+// transpose of its own transformation. Both convolutions of a coupling network and all of their gradients are this
+// one form:
 //
 //   narrow → wide   x = Eᵀ(G(w)·S(y))      gather,  products, contract
 //   wide → narrow   y = Sᵀ(G(w)·E(x))      expand,  products, spread and sum
@@ -28,10 +30,12 @@ internal interface IFilter
     static abstract void Expand<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V>;
 
     /// <summary>Eᵀ, to m×m.</summary>
-    static abstract void Contract<V, TEnd>(int count, in Grid from, in Grid to, in Grid operand) where V : struct, ILanes<V> where TEnd : struct, IEnd;
+    static abstract void Contract<V, TEnd>(int count, in Grid from, in Grid to, in Grid operand) where V : struct,
+        ILanes<V> where TEnd : struct, IEnd;
 
     /// <summary>G of 3×3.</summary>
-    static abstract void Transform<V, TEnd>(int count, in Grid from, in Grid to) where V : struct, ILanes<V> where TEnd : struct, IEnd;
+    static abstract void Transform<V, TEnd>(int count, in Grid from, in Grid to) where V : struct,
+        ILanes<V> where TEnd : struct, IEnd;
 
     /// <summary>Gᵀ, to 3×3.</summary>
     static abstract void Fold<V>(int count, in Grid from, in Grid to) where V : struct, ILanes<V>;
@@ -48,8 +52,8 @@ internal abstract unsafe class MinimalFilter
 {
     protected const int Taps = 9;
 
-    // Blocks of 4×4 do 56 % of the products of blocks of 2×2, with weights that are 2.25 times as large: below this many lines
-    // or columns there are too few blocks in an image for them.
+    // Blocks of 4×4 do 56 % of the products of blocks of 2×2, with weights that are 2.25 times as large: below this
+    // many lines or columns there are too few blocks in an image for them.
     private const int LeastForFour = 8;
 
     private static readonly MinimalFilter two = Widest<Filter2>(), four = Widest<Filter4>();
@@ -67,8 +71,8 @@ internal abstract unsafe class MinimalFilter
     public int Points => PatchSide * PatchSide;
 
     /// <summary>
-    /// The filter for images of a size, at the widest vectors of the processor. It may not depend on how many they are: weights
-    /// are packed for one.
+    /// The filter for images of a size, at the widest vectors of the processor. It may not depend on how many they
+    /// are: weights are packed for one.
     /// </summary>
     public static MinimalFilter For(Pixels pixels) => pixels.H >= LeastForFour && pixels.W >= LeastForFour ? four : two;
 
@@ -76,20 +80,25 @@ internal abstract unsafe class MinimalFilter
     /// E of a tile's blocks: target[panel, g, block, lane] for <paramref name="panels"/> panels of wide channels;
     /// <paramref name="plane"/> floats lie between two g.
     /// </summary>
-    public abstract void Expand(float* wide, nint panel, int panels, int blocks, float* target, nint plane, nint targetPanel);
+    public abstract void Expand(float* wide, nint panel, int panels, int blocks, float* target,
+        nint plane, nint targetPanel);
 
-    /// <summary>wide = max(Eᵀ(products) + bias, 0) of a panel, where products are laid out as <see cref="Expand"/> does.</summary>
+    /// <summary>
+    /// wide = max(Eᵀ(products) + bias, 0) of a panel, where products are laid out as <see cref="Expand"/> does.
+    /// </summary>
     public abstract void ContractRelu(float* products, nint plane, int blocks, float* bias, float* wide);
 
     /// <summary>wide = Eᵀ(products) where the gate, a panel like wide, is above zero, elsewhere 0.</summary>
     public abstract void ContractMasked(float* products, nint plane, int blocks, float* gate, float* wide);
 
     /// <summary>
-    /// G of weights: target[g, c / 16, row, c % 16] from source[tap, row, c]·scale[c] with rows <paramref name="sourceRow"/> apart; padding
-    /// lanes become 0. With <paramref name="mirrored"/> tap t is read where 8 − t lies. <paramref name="point"/> floats lie between
-    /// two g of target, <paramref name="panel"/> between two panels.
+    /// G of weights: target[g, c / 16, row, c % 16] from source[tap, row, c]·scale[c] with rows
+    /// <paramref name="sourceRow"/> apart; padding lanes become 0. With <paramref name="mirrored"/> tap t is read
+    /// where 8 − t lies. <paramref name="point"/> floats lie between two g of target, <paramref name="panel"/>
+    /// between two panels.
     /// </summary>
-    public void TransformWeights(float* source, nint tap, nint sourceRow, int rows, int columns, float* scale, bool mirrored,
+    public void TransformWeights(float* source, nint tap, nint sourceRow, int rows, int columns,
+        float* scale, bool mirrored,
         float* target, nint point, nint panel, bool streaming = false)
     {
         if (mirrored)
@@ -124,21 +133,29 @@ internal abstract unsafe class MinimalFilter
     }
 
     /// <summary>
-    /// G of nine taps of so many rows, 16 lanes each: target[g, row, lane] with <paramref name="point"/> floats between two g from
-    /// taps <paramref name="tap"/> floats apart. With <paramref name="streaming"/> they are written by <see cref="ILanes{T}.StoreStreaming"/>.
+    /// G of nine taps of so many rows, 16 lanes each: target[g, row, lane] with <paramref name="point"/> floats
+    /// between two g from taps <paramref name="tap"/> floats apart. With <paramref name="streaming"/> they are
+    /// written by <see cref="ILanes{T}.StoreStreaming"/>.
     /// </summary>
-    public abstract void TransformRows(float* taps, nint tap, int rows, float* target, nint point, bool streaming = false);
+    public abstract void TransformRows(float* taps, nint tap, int rows, float* target, nint point,
+        bool streaming = false);
 
     /// <summary>
-    /// Gᵀ of so many rows of 16 lanes: target[tap, row, lane] = Σ over g of products[g, row, lane], with <paramref name="point"/> floats between two g
-    /// and <paramref name="tap"/> between two taps. With <paramref name="mirrored"/> taps are written from the last to the first.
+    /// Gᵀ of so many rows of 16 lanes: target[tap, row, lane] = Σ over g of products[g, row, lane], with
+    /// <paramref name="point"/> floats between two g and <paramref name="tap"/> between two taps. With
+    /// <paramref name="mirrored"/> taps are written from the last to the first.
     /// </summary>
     public abstract void Fold(float* products, nint point, int rows, bool mirrored, float* target, nint tap);
 
-    /// <summary>S of one patch [position, row]: target[g] with <paramref name="point"/> floats between two g; whole vectors.</summary>
+    /// <summary>
+    /// S of one patch [position, row]: target[g] with <paramref name="point"/> floats between two g; whole vectors.
+    /// </summary>
     public abstract void Shift(float* patch, int row, int channels, float* target, nint point);
 
-    /// <summary>Sᵀ of <paramref name="count"/> blocks: target[block, position, row] from products[g, block, row]; whole vectors.</summary>
+    /// <summary>
+    /// Sᵀ of <paramref name="count"/> blocks: target[block, position, row] from products[g, block, row]; whole
+    /// vectors.
+    /// </summary>
     public abstract void Overlap(float* products, nint point, int row, int channels, int count, float* target);
 
     private static MinimalFilter Widest<TFilter>() where TFilter : struct, IFilter =>
@@ -159,9 +176,11 @@ internal sealed unsafe class MinimalFilter<V, TFilter> : MinimalFilter
     public override string ToString() => $"blocks of {Side}×{Side}, {V.Count} lanes";
 
     /// <inheritdoc/>
-    public override void Expand(float* wide, nint panel, int panels, int blocks, float* target, nint plane, nint targetPanel)
+    public override void Expand(float* wide, nint panel, int panels, int blocks, float* target,
+        nint plane, nint targetPanel)
     {
-        for (int p = 0; p < panels; p++) TFilter.Expand<V>(blocks, Wide(wide + p * panel), Products(target + p * targetPanel, plane));
+        for (int p = 0; p < panels; p++) TFilter.Expand<V>(blocks, Wide(wide + p * panel),
+            Products(target + p * targetPanel, plane));
     }
 
     /// <inheritdoc/>
@@ -183,11 +202,13 @@ internal sealed unsafe class MinimalFilter<V, TFilter> : MinimalFilter
 
     /// <inheritdoc/>
     public override void Shift(float* patch, int row, int channels, float* target, nint point) =>
-        TFilter.Shift<V>(1, channels, new Grid(patch, 0, PatchSide * row, row), new Grid(target, 0, PatchSide * point, point));
+        TFilter.Shift<V>(1, channels, new Grid(patch, 0, PatchSide * row, row),
+            new Grid(target, 0, PatchSide * point, point));
 
     /// <inheritdoc/>
     public override void Overlap(float* products, nint point, int row, int channels, int count, float* target) =>
-        TFilter.Overlap<V>(count, channels, new Grid(products, row, PatchSide * point, point), new Grid(target, Points * row, PatchSide * row, row));
+        TFilter.Overlap<V>(count, channels, new Grid(products, row, PatchSide * point, point),
+            new Grid(target, Points * row, PatchSide * row, row));
 
     /// <inheritdoc/>
     public override void TransformRows(float* taps, nint tap, int rows, float* target, nint point, bool streaming)
@@ -198,7 +219,8 @@ internal sealed unsafe class MinimalFilter<V, TFilter> : MinimalFilter
     }
 
     /// <summary>Blocks of wide pixels in a panel.</summary>
-    private static Grid Wide(float* at) => new(at, TFilter.Side * TFilter.Side * Panels.Width, TFilter.Side * Panels.Width, Panels.Width);
+    private static Grid Wide(float* at) => new(at, TFilter.Side * TFilter.Side * Panels.Width,
+        TFilter.Side * Panels.Width, Panels.Width);
 
     /// <summary>[g, block, lane].</summary>
     private static Grid Products(float* at, nint plane) => new(at, Panels.Width, (TFilter.Side + 2) * plane, plane);

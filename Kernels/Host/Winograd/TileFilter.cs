@@ -2,8 +2,8 @@ namespace GlowGpu.Kernels.Host;
 
 /// <summary>
 /// The matrix products of a <see cref="MinimalFilter"/> for the blocks of one tile of hidden activations, kept in
-/// <see cref="Panels"/> <see cref="Panel"/> apart. Wide channels pass in slices of a few panels, so that their transformed
-/// copies stay in cache; <see cref="Slice"/> holds them as <c>[panel, g, block, 16]</c>.
+/// <see cref="Panels"/> <see cref="Panel"/> apart. Wide channels pass in slices of a few panels, so that their
+/// transformed copies stay in cache; <see cref="Slice"/> holds them as <c>[panel, g, block, 16]</c>.
 /// </summary>
 internal unsafe struct TileFilter
 {
@@ -28,10 +28,16 @@ internal unsafe struct TileFilter
     /// <summary>Distance between panels of a tile.</summary>
     public nint Panel;
 
-    /// <summary>Whether a wide side that is written with a ReLU lies in memory rather than in a cache: it is fetched slice by slice.</summary>
+    /// <summary>
+    /// Whether a wide side that is written with a ReLU lies in memory rather than in a cache: it is fetched slice by
+    /// slice.
+    /// </summary>
     public bool Cold;
 
-    /// <summary>Whether weights from wide to narrow lie in memory rather than in a cache: if they are many, they are fetched point by point.</summary>
+    /// <summary>
+    /// Whether weights from wide to narrow lie in memory rather than in a cache: if they are many, they are fetched
+    /// point by point.
+    /// </summary>
     public bool Far;
 
     /// <summary>Scratch of <see cref="SliceLength"/>.</summary>
@@ -46,10 +52,12 @@ internal unsafe struct TileFilter
     public static int Slicing(int left) => left == SlicePanels + 1 ? left / 2 : Math.Min(SlicePanels, left);
 
     /// <summary>Floats of a slice for tiles of so many blocks.</summary>
-    public static nint SliceLength(MinimalFilter filter, int blocks) => (nint)NarrowSlice * filter.Points * (blocks + 1) * Panels.Width;
+    public static nint SliceLength(MinimalFilter filter, int blocks) => (nint)NarrowSlice * filter.Points
+        * (blocks + 1) * Panels.Width;
 
     /// <summary>Floats of the narrow side of a tile: [g, block, channels padded to panels].</summary>
-    public static nint NarrowLength(MinimalFilter filter, int blocks, int channels) => (nint)filter.Points * blocks * Panels.Pad(channels);
+    public static nint NarrowLength(MinimalFilter filter, int blocks, int channels) => (nint)filter.Points * blocks
+        * Panels.Pad(channels);
 
     /// <summary>All panels of the following.</summary>
     public readonly void ToWideRelu(float* narrow, int channels, float* weights, int width, float* bias, float* wide) =>
@@ -59,7 +67,8 @@ internal unsafe struct TileFilter
     /// wide = max(Eᵀ(weights·narrow) + bias, 0) for the panels [<paramref name="first"/>, <paramref name="end"/>) of
     /// <paramref name="width"/> channels, by weights of <see cref="FilterWeights.ToWide"/>.
     /// </summary>
-    public readonly void ToWideRelu(float* narrow, int channels, float* weights, int width, float* bias, float* wide, int first, int end)
+    public readonly void ToWideRelu(float* narrow, int channels, float* weights, int width, float* bias,
+        float* wide, int first, int end)
     {
         for (int panels; first < end; first += panels)
         {
@@ -67,20 +76,23 @@ internal unsafe struct TileFilter
             panels = Multiply(narrow, channels, weights, width, first, end, Cold ? &ahead : null);
             for (int p = 0; p < panels; p++)
                 Filter.ContractRelu(
-                    Slice + p * SlicePanel, Plane, Blocks, bias + (first + p) * Panels.Width, wide + (first + p) * Panel);
+                    Slice + p * SlicePanel, Plane, Blocks, bias + (first + p) * Panels.Width,
+                        wide + (first + p) * Panel);
         }
     }
 
     /// <summary>
-    /// One slice, of the panels [<paramref name="first"/>, <paramref name="end"/>), of wide = Eᵀ(weights·narrow) where the gate is above zero, elsewhere 0;
-    /// returns its number of panels.
+    /// One slice, of the panels [<paramref name="first"/>, <paramref name="end"/>), of wide = Eᵀ(weights·narrow)
+    /// where the gate is above zero, elsewhere 0; returns its number of panels.
     /// </summary>
-    public readonly int ToWideMasked(float* narrow, int channels, float* weights, int width, int first, int end, float* gate, float* wide)
+    public readonly int ToWideMasked(float* narrow, int channels, float* weights, int width, int first, int end,
+        float* gate, float* wide)
     {
         Ahead ahead = NextSlice(gate, first, end);
         int panels = Multiply(narrow, channels, weights, width, first, end, &ahead);
         for (int p = 0; p < panels; p++)
-            Filter.ContractMasked(Slice + p * SlicePanel, Plane, Blocks, gate + (first + p) * Panel, wide + (first + p) * Panel);
+            Filter.ContractMasked(Slice + p * SlicePanel, Plane, Blocks, gate + (first + p) * Panel,
+                wide + (first + p) * Panel);
         return panels;
     }
 
@@ -89,10 +101,12 @@ internal unsafe struct TileFilter
         ToNarrow(wide, width, weights, channels, narrow, 0, Filter.Points);
 
     /// <summary>
-    /// narrow[g, block, c] = Σ over <paramref name="width"/> wide channels of E(wide)·weights, by those of <see cref="FilterWeights.ToNarrow"/>,
-    /// for so many channels and the g in [<paramref name="firstPoint"/>, <paramref name="endPoint"/>); what lies behind them in a row is arbitrary.
+    /// narrow[g, block, c] = Σ over <paramref name="width"/> wide channels of E(wide)·weights, by those of
+    /// <see cref="FilterWeights.ToNarrow"/>, for so many channels and the g in [<paramref name="firstPoint"/>,
+    /// <paramref name="endPoint"/>); what lies behind them in a row is arbitrary.
     /// </summary>
-    public readonly void ToNarrow(float* wide, int width, float* weights, int channels, float* narrow, int firstPoint, int endPoint)
+    public readonly void ToNarrow(float* wide, int width, float* weights, int channels, float* narrow,
+        int firstPoint, int endPoint)
     {
         FilterWeights layout = FilterWeights.ToNarrow(Filter, width, channels);
         int row = Panels.Pad(channels);
@@ -132,7 +146,9 @@ internal unsafe struct TileFilter
         }
     }
 
-    /// <summary>The slice of a wide side behind the one that begins with a panel, to be fetched with the products of that one.</summary>
+    /// <summary>
+    /// The slice of a wide side behind the one that begins with a panel, to be fetched with the products of that one.
+    /// </summary>
     private readonly Ahead NextSlice(float* wide, int first, int end)
     {
         int next = first + Slicing(end - first);
@@ -147,8 +163,12 @@ internal unsafe struct TileFilter
         };
     }
 
-    /// <summary>The products of one slice of wide channels, into <see cref="Slice"/>; returns its number of panels, which ends before so many.</summary>
-    private readonly int Multiply(float* narrow, int channels, float* weights, int width, int first, int end, Ahead* ahead = null)
+    /// <summary>
+    /// The products of one slice of wide channels, into <see cref="Slice"/>; returns its number of panels, which ends
+    /// before so many.
+    /// </summary>
+    private readonly int Multiply(float* narrow, int channels, float* weights, int width, int first,
+        int end, Ahead* ahead = null)
     {
         FilterWeights layout = FilterWeights.ToWide(Filter, channels, width);
         int row = Panels.Pad(channels), panels = Slicing(end - first);

@@ -53,7 +53,8 @@ internal sealed class DeviceMemoryTests
             }
             if (round > 0) Assert.That(emulator.Gpu.Waits, Is.EqualTo(waits));
             Array.Clear(values);
-            for (int v = 0; v < views.Length; v++) Assert.That(views[v].ToArray(), Is.EqualTo(Values(v + round)), $"view {v}, round {round}");
+            for (int v = 0; v < views.Length; v++) Assert.That(views[v].ToArray(), Is.EqualTo(Values(v + round)),
+                $"view {v}, round {round}");
         }
     }
 
@@ -80,5 +81,6 @@ internal sealed class DeviceMemoryTests
     [Test]
     public void WhatKernelsCannotIndexIsRefused() => Assert.That(
         () => emulator.Gpu.Scratch.Take(ScratchSlot.Taps, 65536, 65536),
-        Throws.ArgumentException.With.Message.StartsWith("gpu: a tensor spans 4294967296 elements and kernels can index "));
+        Throws.ArgumentException.With.Message.StartsWith(
+            "gpu: a tensor spans 4294967296 elements and kernels can index "));
 }

@@ -5,8 +5,8 @@ using NUnit.Framework;
 namespace GlowGpu.Tests.Kernels.Gpu;
 
 /// <summary>
-/// The GPU backend on ILGPU's emulator, for one test fixture: every thread of a group is a thread of the system, so groups
-/// and shapes stay tiny.
+/// The GPU backend on ILGPU's emulator, for one test fixture: every thread of a group is a thread of the system, so
+/// groups and shapes stay tiny.
 /// </summary>
 internal sealed class EmulatedGpu(int groupSize = 4) : IDisposable
 {
@@ -30,13 +30,16 @@ internal sealed class EmulatedGpu(int groupSize = 4) : IDisposable
     /// <summary>A dense view of uniform numbers in (−scale, scale), and those numbers.</summary>
     public (View View, float[] Values) Draw(int rows, int cols, double scale = 1)
     {
-        float[] values = [.. Enumerable.Range(0, rows * cols).Select(_ => (float)((2 * random.NextDouble() - 1) * scale))];
+        float[] values = [.. Enumerable.Range(0,
+            rows * cols).Select(_ => (float)((2 * random.NextDouble() - 1) * scale))];
         return (Upload(rows, cols, values), values);
     }
 
     public void Dispose() => Backend.Dispose();
 
-    /// <summary>Every element within <paramref name="relative"/> of the expected one or of the largest, whichever is more.</summary>
+    /// <summary>
+    /// Every element within <paramref name="relative"/> of the expected one or of the largest, whichever is more.
+    /// </summary>
     public static void AssertClose(string name, ReadOnlySpan<float> got, ReadOnlySpan<double> expected, double relative)
     {
         Assert.That(got.Length, Is.EqualTo(expected.Length), $"{name}: number of elements");

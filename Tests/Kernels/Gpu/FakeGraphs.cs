@@ -5,8 +5,8 @@ using ILGPU.Runtime;
 namespace GlowGpu.Tests.Kernels.Gpu;
 
 /// <summary>
-/// A driver with stream capture for a device that has none: launches between begin and end are kept with their arguments instead of being
-/// run, and run when the graph is launched. A call can be told to fail.
+/// A driver with stream capture for a device that has none: launches between begin and end are kept with their
+/// arguments instead of being run, and run when the graph is launched. A call can be told to fail.
 /// </summary>
 internal sealed class FakeGraphs(IKernelRunner runner) : IGraphDriver, IKernelRunner
 {
@@ -31,7 +31,8 @@ internal sealed class FakeGraphs(IKernelRunner runner) : IGraphDriver, IKernelRu
     /// <summary>Graphs and executables made and not yet freed.</summary>
     public int Alive => graphs.Count;
 
-    public Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method) where TArguments : struct
+    public Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method)
+        where TArguments : struct
     {
         if (capturing is not null) throw new InvalidOperationException("a kernel is loaded during a capture");
         Action<AcceleratorStream, KernelConfig, TArguments> launch = runner.Load(method);

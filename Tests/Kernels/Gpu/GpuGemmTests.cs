@@ -13,8 +13,11 @@ internal sealed class GpuGemmTests(int groupSize)
 {
     private EmulatedGpu emulator = null!;
 
-    /// <summary>One element, odd tails in every dimension, whole tiles, one past a tile, an inner dimension of one.</summary>
-    private static readonly (int M, int N, int K)[] Shapes = [(1, 1, 1), (5, 7, 3), (8, 8, 4), (9, 17, 5), (33, 6, 1), (3, 34, 19)];
+    /// <summary>
+    /// One element, odd tails in every dimension, whole tiles, one past a tile, an inner dimension of one.
+    /// </summary>
+    private static readonly (int M, int N, int K)[] Shapes = [(1, 1, 1), (5, 7, 3), (8, 8, 4), (9, 17, 5),
+        (33, 6, 1), (3, 34, 19)];
 
     private sealed record Product(int M, int N, int K, View A, View B, double[] Expected);
 
@@ -58,7 +61,8 @@ internal sealed class GpuGemmTests(int groupSize)
         emulator.Gpu.Gemm.MultiplyTransposedMask(p.M, p.N, p.K, Matrix(p.A), Matrix(p.B), Matrix(mask), Matrix(masked));
         emulator.Gpu.Gemm.AddMultiplyTransposed(p.M, p.N, p.K, Matrix(p.A), Matrix(p.B), Matrix(sum));
         EmulatedGpu.AssertClose("c", c.ToArray(), p.Expected, Relative(p));
-        EmulatedGpu.AssertClose("masked", masked.ToArray(), [.. p.Expected.Select((e, i) => m[i] > 0 ? e : 0)], Relative(p));
+        EmulatedGpu.AssertClose("masked", masked.ToArray(), [.. p.Expected.Select((e, i) => m[i] > 0 ? e : 0)],
+            Relative(p));
         EmulatedGpu.AssertClose("sum", sum.ToArray(), [.. p.Expected.Select((e, i) => e + before[i])], 2 * Relative(p));
     }
 
@@ -85,7 +89,8 @@ internal sealed class GpuGemmTests(int groupSize)
         double[] expected = [.. before.Select(static v => (double)v)];
         for (int i = 0; i < 5; i++)
             for (int j = 0; j < 6; j++)
-                expected[i * 12 + 3 + j] = Enumerable.Range(0, 3).Sum(k => (double)a[i * 9 + 4 + k] * b[k * 11 + 2 + j]);
+                expected[i * 12 + 3 + j] = Enumerable.Range(0,
+                    3).Sum(k => (double)a[i * 9 + 4 + k] * b[k * 11 + 2 + j]);
         EmulatedGpu.AssertClose("c", wideC.ToArray(), expected, 1e-6);
     }
 
@@ -135,7 +140,8 @@ internal sealed class GpuGemmTests(int groupSize)
         for (int i = 0; i < m; i++)
             for (int j = 0; j < n; j++)
                 for (int q = 0; q < k; q++)
-                    expected[i * n + j] += (double)av[transposeA ? q * m + i : i * k + q] * bv[transposeB ? j * k + q : q * n + j];
+                    expected[i * n + j] += (double)av[transposeA ? q * m + i : i * k + q] * bv[transposeB ? j * k + q
+                        : q * n + j];
         return new Product(m, n, k, a, b, expected);
     }
 }

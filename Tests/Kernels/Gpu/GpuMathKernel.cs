@@ -4,8 +4,8 @@ using ILGPU;
 namespace GlowGpu.Tests.Kernels.Gpu;
 
 /// <summary>
-/// Every function of <see cref="GpuMath"/> as a kernel, for <see cref="GpuMathTests"/>. Public because ILGPU generates its
-/// launcher into another assembly.
+/// Every function of <see cref="GpuMath"/> as a kernel, for <see cref="GpuMathTests"/>. Public because ILGPU
+/// generates its launcher into another assembly.
 /// </summary>
 public static class GpuMathKernel
 {

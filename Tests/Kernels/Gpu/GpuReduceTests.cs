@@ -49,14 +49,16 @@ internal sealed class GpuReduceTests(int groupSize)
         (View x, float[] values) = emulator.Draw(6, 7);
         View sums = emulator.Zeros(1, 3);
         emulator.Gpu.Columns.Times(Matrix(x.Columns(2, 3)), 6, 3, 1f, Matrix(sums));
-        double[] expected = [.. Enumerable.Range(2, 3).Select(c => Enumerable.Range(0, 6).Sum(r => (double)values[r * 7 + c]))];
+        double[] expected = [.. Enumerable.Range(2,
+            3).Select(c => Enumerable.Range(0, 6).Sum(r => (double)values[r * 7 + c]))];
         EmulatedGpu.AssertClose("sums", sums.ToArray(), expected, 1e-6);
     }
 
     [Test]
     public void CompensationKeepsSmallTermsBesideALargeOne()
     {
-        // Each of the ones is half a unit in the last place of 2^24: a thread that adds them to it plainly loses them all.
+        // Each of the ones is half a unit in the last place of 2^24: a thread that adds them to it plainly loses them
+        // all.
         const int Rows = 4000;
         float[] values = new float[Rows];
         Array.Fill(values, 1f);
@@ -84,7 +86,8 @@ internal sealed class GpuReduceTests(int groupSize)
                         int ty = y + tap / 3 - 1, tx = column + tap % 3 - 1;
                         if (ty >= 0 && ty < pixels.H && tx >= 0 && tx < pixels.W) continue;
                         for (int c = 0; c < Cols; c++)
-                            expected[tap * Cols + c] += Math.Exp(3 * lv[c]) * xv[((n * pixels.H + y) * pixels.W + column) * Cols + c];
+                            expected[tap * Cols + c] += Math.Exp(3 * lv[c])
+                                * xv[((n * pixels.H + y) * pixels.W + column) * Cols + c];
                     }
         EmulatedGpu.AssertClose("edge sums", target.ToArray(), expected, 1e-5);
     }
@@ -99,7 +102,8 @@ internal sealed class GpuReduceTests(int groupSize)
         emulator.Backend.GaussianScore.Forward(pixels, StatsLayout.Halves, z, stats, logp, View.None);
         int perImage = pixels.H * pixels.W * 4;
         double[] expected = [.. Enumerable.Range(0, 3).Select(n => 5 + n
-            + values.Skip(n * perImage).Take(perImage).Sum(static v => -0.5 * (Math.Log(2 * Math.PI) + (double)v * v)))];
+            + values.Skip(n * perImage).Take(perImage)
+            .Sum(static v => -0.5 * (Math.Log(2 * Math.PI) + (double)v * v)))];
         EmulatedGpu.AssertClose("logp", logp.ToArray(), expected, 3e-7);
     }
 

@@ -21,8 +21,10 @@ internal sealed class KernelCompilationTests
     {
         // A kernel is a static method without result that takes one struct of device memory.
         MethodInfo[] kernels = [.. typeof(GpuBackend).Assembly.GetTypes()
-            .SelectMany(static t => t.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
-            .Where(static m => m.ReturnType == typeof(void) && m.GetParameters() is [{ ParameterType: { IsValueType: true } only }]
+            .SelectMany(static t => t.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic
+            | BindingFlags.DeclaredOnly))
+            .Where(static m => m.ReturnType == typeof(void) && m.GetParameters()
+            is [{ ParameterType: { IsValueType: true } only }]
                 && HoldsDeviceMemory(only))];
         using CudaKernels cuda = new(capability);
         IEnumerable<MethodInfo> declared = cuda.All
@@ -58,14 +60,17 @@ internal sealed class KernelCompilationTests
     public void TheOptimizerMovesSixteenBytesAtATime()
     {
         using CudaKernels cuda = new(CudaKernels.Capabilities[^1]);
-        KernelDeclaration[] steps = [.. cuda.All.Where(static k => k.Name.StartsWith("GpuOptimizerStep.Step<", StringComparison.Ordinal))];
+        KernelDeclaration[] steps = [.. cuda.All.Where(static k => k.Name.StartsWith("GpuOptimizerStep.Step<",
+            StringComparison.Ordinal))];
         Assert.That(steps, Is.Not.Empty);
         foreach (KernelDeclaration step in steps)
         {
             string ptx = cuda.Compile(step);
             // Parameter, gradient, two moments and the average in; all but the gradient out. The tail is scalar.
-            Assert.That(ptx.Split("ld.v4.f32").Length + ptx.Split("ld.global.v4.f32").Length - 2, Is.EqualTo(5), step.Name);
-            Assert.That(ptx.Split("st.v4.f32").Length + ptx.Split("st.global.v4.f32").Length - 2, Is.EqualTo(4), step.Name);
+            Assert.That(ptx.Split("ld.v4.f32").Length + ptx.Split("ld.global.v4.f32").Length - 2,
+                Is.EqualTo(5), step.Name);
+            Assert.That(ptx.Split("st.v4.f32").Length + ptx.Split("st.global.v4.f32").Length - 2,
+                Is.EqualTo(4), step.Name);
         }
     }
 
@@ -82,10 +87,12 @@ internal sealed class KernelCompilationTests
             {
                 Assert.That(code.StackBytes, Is.Zero, $"{kernel.Name}: bytes of stack");
                 Assert.That(code.SpillBytes, Is.Zero, $"{kernel.Name}: bytes spilled");
-                Assert.That(() => Occupancy.Of(capability, kernel.Threads, code.Registers, code.SharedBytes + kernel.DynamicSharedBytes),
+                Assert.That(() => Occupancy.Of(capability, kernel.Threads, code.Registers,
+                    code.SharedBytes + kernel.DynamicSharedBytes),
                     Throws.Nothing, kernel.Name);
                 foreach (string promise in kernel.Promises)
-                    Assert.That(code.Keeps(promise), Is.True, $"{kernel.Name}: {promise} is absent from\n{string.Join(' ', code.Instructions)}");
+                    Assert.That(code.Keeps(promise), Is.True,
+                        $"{kernel.Name}: {promise} is absent from\n{string.Join(' ', code.Instructions)}");
             }
         });
     }
@@ -101,7 +108,8 @@ internal sealed class KernelCompilationTests
             names.UnionWith(cuda.All.Select(static k => k.Name));
         }
         string table = File.ReadAllText(Path.Combine(SourceTree.Root, PtxReport.DefaultPath));
-        Assert.That(PtxReport.Names(table), Is.EqualTo(names), "dotnet run -c Release --project Bench -- ptx writes it anew");
+        Assert.That(PtxReport.Names(table), Is.EqualTo(names),
+            "dotnet run -c Release --project Bench -- ptx writes it anew");
     }
 
     [Test]
@@ -111,7 +119,8 @@ internal sealed class KernelCompilationTests
         CLCapabilityContext bare = new(
             float16: false, float64: false, genericAddressSpace: true, int64_Atomics: false, subGroups: false);
         using EmulatedGpu emulator = new();
-        using CLBackend backend = new(emulator.Backend.Accelerator.Context, bare, CLDeviceVendor.Other, CLCVersion.CL20);
+        using CLBackend backend = new(emulator.Backend.Accelerator.Context, bare, CLDeviceVendor.Other,
+            CLCVersion.CL20);
         Assert.Multiple(() =>
         {
             foreach (KernelDeclaration kernel in emulator.Backend.Kernels)
@@ -125,7 +134,8 @@ internal sealed class KernelCompilationTests
 
     private static bool HoldsDeviceMemory(Type type) =>
         type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
-            .Any(static f => f.FieldType == typeof(Matrix) || f.FieldType == typeof(DeviceAddress) || f.FieldType == typeof(ILGPU.ArrayView<float>));
+            .Any(static f => f.FieldType == typeof(Matrix) || f.FieldType == typeof(DeviceAddress)
+            || f.FieldType == typeof(ILGPU.ArrayView<float>));
 
     private static string Name(MethodInfo method) => $"{method.DeclaringType!.Name}.{method.Name}";
 }

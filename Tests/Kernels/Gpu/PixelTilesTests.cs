@@ -24,19 +24,26 @@ internal sealed class PixelTilesTests
         Accelerator accelerator = new CPUDevice(threads, 1, 1).CreateAccelerator(context);
         Recorder recorder = new(accelerator);
         using GpuBackend backend = new(accelerator, new GpuTraits(0, 48 * 1024), recorder);
-        float[] x = Values(pixels * channels), w = Values(channels * channels), b = Values(channels), dy = Values(pixels * channels + 1)[1..];
+        float[] x = Values(pixels * channels), w = Values(channels * channels), b = Values(channels),
+            dy = Values(pixels * channels + 1)[1..];
         View vx = Upload(x, pixels), vdy = Upload(dy, pixels), vw = Upload(w, channels), vb = Upload(b, 1);
-        View y = Upload(new float[x.Length], pixels), dx = Upload(new float[x.Length], pixels), dw = Upload(new float[w.Length], channels), db = Upload(new float[channels], 1);
+        View y = Upload(new float[x.Length], pixels), dx = Upload(new float[x.Length], pixels),
+            dw = Upload(new float[w.Length], channels), db = Upload(new float[channels], 1);
         backend.ChannelAffine.Apply(vx, vw, vb, y);
         backend.ChannelAffine.Backward(vdy, vx, vw, dx, dw, db);
         Assert.Multiple(() =>
         {
-            EmulatedGpu.AssertClose("y", y.ToArray(), Sums(pixels, channels, channels, (p, j, i) => (double)x[p * channels + i] * w[i * channels + j], j => b[j]), 1e-6);
-            EmulatedGpu.AssertClose("dx", dx.ToArray(), Sums(pixels, channels, channels, (p, i, j) => (double)dy[p * channels + j] * w[i * channels + j], static _ => 0), 1e-6);
-            EmulatedGpu.AssertClose("dw", dw.ToArray(), Sums(channels, channels, pixels, (i, j, p) => (double)x[p * channels + i] * dy[p * channels + j], static _ => 0), 1e-6);
-            EmulatedGpu.AssertClose("db", db.ToArray(), Sums(1, channels, pixels, (_, j, p) => dy[p * channels + j], static _ => 0), 1e-6);
+            EmulatedGpu.AssertClose("y", y.ToArray(), Sums(pixels, channels, channels,
+                (p, j, i) => (double)x[p * channels + i] * w[i * channels + j], j => b[j]), 1e-6);
+            EmulatedGpu.AssertClose("dx", dx.ToArray(), Sums(pixels, channels, channels,
+                (p, i, j) => (double)dy[p * channels + j] * w[i * channels + j], static _ => 0), 1e-6);
+            EmulatedGpu.AssertClose("dw", dw.ToArray(), Sums(channels, channels, pixels,
+                (i, j, p) => (double)x[p * channels + i] * dy[p * channels + j], static _ => 0), 1e-6);
+            EmulatedGpu.AssertClose("db", db.ToArray(), Sums(1, channels, pixels, (_, j, p) => dy[p * channels + j],
+                static _ => 0), 1e-6);
             Assert.That(recorder.Loaded.Contains("PixelTiles.Apply"), Is.EqualTo(tiled), "forward in tiles");
-            Assert.That(recorder.Loaded.Contains("PixelTiles.Backward"), Is.EqualTo(tiledBackward), "backward in tiles");
+            Assert.That(recorder.Loaded.Contains("PixelTiles.Backward"), Is.EqualTo(tiledBackward),
+                "backward in tiles");
         });
 
         View Upload(float[] values, int rows)
@@ -47,7 +54,8 @@ internal sealed class PixelTilesTests
         }
     }
 
-    private static double[] Sums(int rows, int cols, int terms, Func<int, int, int, double> term, Func<int, double> first) =>
+    private static double[] Sums(int rows, int cols, int terms, Func<int, int, int, double> term,
+        Func<int, double> first) =>
     [
         .. from row in Enumerable.Range(0, rows)
            from col in Enumerable.Range(0, cols)
@@ -67,7 +75,8 @@ internal sealed class PixelTilesTests
 
         public HashSet<string> Loaded { get; } = [];
 
-        public Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method) where TArguments : struct
+        public Action<AcceleratorStream, KernelConfig, TArguments> Load<TArguments>(Action<TArguments> method)
+            where TArguments : struct
         {
             Loaded.Add($"{method.Method.DeclaringType!.Name}.{method.Method.Name}");
             return driver.Load(method);

@@ -4,7 +4,9 @@ using NUnit.Framework;
 
 namespace GlowGpu.Tests.Kernels.Gpu;
 
-/// <summary>Streaming kernels move 1, 2 or 4 floats at once, as the operands' places in memory allow, with the same results.</summary>
+/// <summary>
+/// Streaming kernels move 1, 2 or 4 floats at once, as the operands' places in memory allow, with the same results.
+/// </summary>
 [TestFixture]
 internal sealed class VectorsTests
 {
@@ -27,7 +29,8 @@ internal sealed class VectorsTests
     [TestCase(0, 8, 9, 1)]
     public void TheWidthIsTheLargestThatRowsAndPlaceDivideBy(int offset, int cols, int stride, int width)
     {
-        View place = new(emulator.Zeros(4, 16).Buffer, offset, 3, cols, stride), whole = new(place.Buffer, 0, 3, 16, 16);
+        View place = new(emulator.Zeros(4, 16).Buffer, offset, 3, cols, stride),
+            whole = new(place.Buffer, 0, 3, 16, 16);
         Assert.Multiple(() =>
         {
             Assert.That(Vectors.WidthOf([place]), Is.EqualTo(width));
@@ -57,11 +60,13 @@ internal sealed class VectorsTests
     [Test]
     public void DivisorsDivideEveryDividend()
     {
-        int[] divisors = [1, 2, 3, 5, 6, 7, 12, 13, 63, 64, 65, 97, 255, 384, 1000, 65535, 65536, 65537, (1 << 30) - 1, 1 << 30, (1 << 30) + 1, int.MaxValue];
+        int[] divisors = [1, 2, 3, 5, 6, 7, 12, 13, 63, 64, 65, 97, 255, 384, 1000, 65535, 65536, 65537,
+            (1 << 30) - 1, 1 << 30, (1 << 30) + 1, int.MaxValue];
         foreach (int d in divisors)
         {
             Divisor divisor = new(d);
-            for (long multiple = 0; multiple <= int.MaxValue; multiple += Math.Max(d, (int.MaxValue / d / 5000 + 1L) * d))
+            for (long multiple = 0; multiple <= int.MaxValue;
+                multiple += Math.Max(d, (int.MaxValue / d / 5000 + 1L) * d))
                 for (long n = Math.Max(0, multiple - 1); n <= Math.Min(int.MaxValue, multiple + 1); n++)
                     if (divisor.Divide((int)n) != n / d) Assert.Fail($"{n} / {d}: {divisor.Divide((int)n)}");
             Assert.That(divisor.Divide(int.MaxValue), Is.EqualTo(int.MaxValue / d), $"{int.MaxValue} / {d}");
@@ -87,7 +92,8 @@ internal sealed class VectorsTests
         {
             GpuBackend backend = emulator.Backend;
             View logdet = emulator.Zeros(1, pixels.N), none = View.None;
-            View forward = Place(z, p, c, offset), inverse = Place(z, p, c, offset), net = Place(h, p, 2 * c, 4 * (offset & 1) + offset);
+            View forward = Place(z, p, c, offset), inverse = Place(z, p, c, offset),
+                net = Place(h, p, 2 * c, 4 * (offset & 1) + offset);
             backend.Couple.Forward(CouplingKind.Affine, pixels, forward, net, none);
             backend.Couple.Inverse(CouplingKind.Affine, pixels, inverse, net, logdet);
             View dz = Place(d, p, c, offset), dh = Place(h, p, 2 * c, offset);
@@ -99,7 +105,8 @@ internal sealed class VectorsTests
             List<View> results = [forward, inverse, dz, dh, added, target];
             foreach (StatsLayout layout in Enum.GetValues<StatsLayout>())
             {
-                View eps = Place(z, p, c, offset), back = Place(z, p, c, offset), dZ = Place(z, p, c, offset), dStats = Place(h, p, 2 * c, offset);
+                View eps = Place(z, p, c, offset), back = Place(z, p, c, offset), dZ = Place(z, p, c, offset),
+                    dStats = Place(h, p, 2 * c, offset);
                 backend.GaussianScore.Forward(pixels, layout, forward, net, logdet, eps);
                 backend.GaussianScore.Inverse(pixels, layout, eps, net, back);
                 backend.GaussianScore.Backward(pixels, layout, forward, net, -0.5f, dZ, dStats);
@@ -134,5 +141,6 @@ internal sealed class VectorsTests
         return [.. Enumerable.Range(0, count).Select(_ => (float)(2 * random.NextDouble() - 1))];
     }
 
-    private static string[] Bits(float[] values) => [.. values.Select(static v => $"{BitConverter.SingleToInt32Bits(v):x8}")];
+    private static string[] Bits(float[] values) =>
+        [.. values.Select(static v => $"{BitConverter.SingleToInt32Bits(v):x8}")];
 }

@@ -68,7 +68,8 @@ public sealed class ChannelMapHostTests
         double[] product = new double[channels * channels];
         for (int i = 0; i < channels; i++)
             for (int j = 0; j < channels; j++)
-                for (int k = 0; k < channels; k++) product[i * channels + j] += w[i * channels + k] * v[k * channels + j];
+                for (int k = 0; k < channels; k++) product[i * channels + j] += w[i * channels + k]
+                    * v[k * channels + j];
         Nearly.Equal("W'·V", product, Nearly.Identity(channels), 6e-8 * channels * w.Max(Math.Abs) * v.Max(Math.Abs));
     }
 
@@ -90,13 +91,17 @@ public sealed class ChannelMapHostTests
     public void Singular_matrices_name_the_first_such_step_whatever_the_threads([Values(1, 3)] int threads)
     {
         using HostViews views = new(4);
-        ChannelMapStep[] steps = [.. Enumerable.Range(0, 5).Select(k => Step(views, ChannelMixing.Dense, 3, $"levels.0.steps.{k}"))];
+        ChannelMapStep[] steps = [.. Enumerable.Range(0, 5).Select(k => Step(views, ChannelMixing.Dense, 3,
+            $"levels.0.steps.{k}"))];
         steps[3].Parameters.Weight.Write([1, 2, 3, 2, 4, 6, 0, 1, 0]);
         steps[4].Parameters.Weight.Write(new float[9]);
         using Workers workers = new(threads);
         HostChannelMap map = new(workers);
-        Assert.That(() => Prepare(map, steps, views, views.Zeros(1, 1)), Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
-            "levels.0.steps.3: the channel mixing matrix is singular (pivot 3 of 3 is 0e+0 of its column); go back to an earlier checkpoint and train on with a lower learning rate, or use the plu parameterisation, which stays invertible"));
+        Assert.That(() => Prepare(map, steps, views, views.Zeros(1, 1)),
+            Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
+            "levels.0.steps.3: the channel mixing matrix is singular (pivot 3 of 3 is 0e+0 of its column); go back "
+                + "to an earlier checkpoint and train on with a lower learning rate, or use the plu "
+                + "parameterisation, which stays invertible"));
 
         // The failure is not remembered.
         steps[3].Parameters.Weight.Write([1, 0, 0, 0, 1, 0, 0, 0, 1]);
@@ -112,15 +117,19 @@ public sealed class ChannelMapHostTests
         HostChannelMap map = new(workers);
         ChannelMapStep dense = Step(views, ChannelMixing.Dense, 2, "levels.1.steps.0");
         dense.Parameters.Weight.Write([1, float.NaN, 0, 1]);
-        Assert.That(() => Prepare(map, [dense], views, views.Zeros(1, 1)), Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
-            "levels.1.steps.0: the channel mixing matrix is not finite (NaN at row 0, column 1); go back to an earlier checkpoint and train on with a lower learning rate"));
+        Assert.That(() => Prepare(map, [dense], views, views.Zeros(1, 1)),
+            Throws.InstanceOf<ArithmeticException>().With.Message.EqualTo(
+            "levels.1.steps.0: the channel mixing matrix is not finite (NaN at row 0, column 1); go back to an "
+                + "earlier checkpoint and train on with a lower learning rate"));
         ChannelMapStep plu = Step(views, ChannelMixing.Plu, 2, "levels.1.steps.1");
         plu.Parameters.LogS.Write([0, float.PositiveInfinity]);
         Assert.That(() => Prepare(map, [plu], views, views.Zeros(1, 1)),
-            Throws.InstanceOf<ArithmeticException>().With.Message.StartsWith("levels.1.steps.1: the channel mixing matrix is not finite"));
+            Throws.InstanceOf<ArithmeticException>()
+                .With.Message.StartsWith("levels.1.steps.1: the channel mixing matrix is not finite"));
         plu.Parameters.LogS.Write([0, float.NegativeInfinity]);
         Assert.That(() => Prepare(map, [plu], views, views.Zeros(1, 1)),
-            Throws.InstanceOf<ArithmeticException>().With.Message.StartsWith("levels.1.steps.1: the channel mixing matrix is singular (pivot 2 of 2"));
+            Throws.InstanceOf<ArithmeticException>()
+                .With.Message.StartsWith("levels.1.steps.1: the channel mixing matrix is singular (pivot 2 of 2"));
     }
 
     [Test]
@@ -132,12 +141,16 @@ public sealed class ChannelMapHostTests
         ChannelMapStep step = Step(views, ChannelMixing.Permutation, 3, "levels.0.steps.1");
         Assert.That(() => Prepare(map, [step with { Permutation = [0, 2, 2] }], views, views.Zeros(1, 1)),
             Throws.ArgumentException.With.Message.EqualTo(
-                "levels.0.steps.1: the permutation names channel 2 twice or outside of its 3; it must name each from 0 to 2 once"));
-        Assert.That(() => Prepare(map, [step with { Parameters = step.Parameters with { Logs = views.Zeros(1, 4) } }], views, views.Zeros(1, 1)),
-            Throws.ArgumentException.With.Message.EqualTo("levels.0.steps.1: actnorm logs holds 4 values; it must hold 3"));
+                "levels.0.steps.1: the permutation names channel 2 twice or outside of its 3; it must name each "
+                    + "from 0 to 2 once"));
+        Assert.That(() => Prepare(map, [step with { Parameters = step.Parameters with { Logs = views.Zeros(1, 4) } }],
+            views, views.Zeros(1, 1)),
+            Throws.ArgumentException.With.Message.EqualTo(
+                "levels.0.steps.1: actnorm logs holds 4 values; it must hold 3"));
         ChannelMapStep plu = Step(views, ChannelMixing.Plu, 2, "levels.0.steps.2");
         Assert.That(() => Prepare(map, [plu with { Sign = [1, 0] }], views, views.Zeros(1, 1)),
-            Throws.ArgumentException.With.Message.EqualTo("levels.0.steps.2: sign_s holds 0; every entry must be 1 or -1"));
+            Throws.ArgumentException.With.Message.EqualTo(
+                "levels.0.steps.2: sign_s holds 0; every entry must be 1 or -1"));
         Assert.That(() => map.Backward([plu with { Gradients = plu.Gradients with { LogS = View.None } }], 0),
             Throws.ArgumentException.With.Message.EqualTo(
                 "levels.0.steps.2: gradient of invconv log_s is missing; it must hold 2 values"));
@@ -171,11 +184,13 @@ public sealed class ChannelMapHostTests
             parameters.Weight.Write(w);
         }
         return new ChannelMapStep(c, mixing, PixelsPerImage, permutation, sign, parameters, Blank(9), new ChannelMaps(
-            views.Zeros(c, c), views.Zeros(1, c), views.Zeros(c, c), views.Zeros(1, c), views.Normal(c, c), views.Normal(1, c)))
+            views.Zeros(c, c), views.Zeros(1, c), views.Zeros(c, c), views.Zeros(1, c), views.Normal(c, c),
+                views.Normal(1, c)))
         { Name = name };
     }
 
-    private static double[] Doubles(View view) => view.IsNone ? [] : Array.ConvertAll(view.ToArray(), static v => (double)v);
+    private static double[] Doubles(View view) => view.IsNone ? [] : Array.ConvertAll(view.ToArray(),
+        static v => (double)v);
 
     /// <summary>The definitions of <see cref="IChannelMap"/>, naively, in double.</summary>
     private sealed class Model(ChannelMapStep step)

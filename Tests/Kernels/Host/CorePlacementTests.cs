@@ -26,7 +26,8 @@ public sealed class CorePlacementTests
             {
                 using Workers team = new(2);
                 ulong[] one = new ulong[Words];
-                int word = Array.FindIndex(allowed, static bits => bits != 0), bit = BitOperations.TrailingZeroCount(allowed[word]), core = 64 * word + bit;
+                int word = Array.FindIndex(allowed, static bits => bits != 0),
+                    bit = BitOperations.TrailingZeroCount(allowed[word]), core = 64 * word + bit;
                 one[word] = 1UL << bit;
                 Linux.SetAllowedCores(one);
                 int[] seen = new int[2];

@@ -5,7 +5,8 @@ using NUnit.Framework;
 namespace GlowGpu.Tests.Kernels.Host;
 
 /// <summary>
-/// The vector functions against <see cref="Math"/> in double, over a comb of all float32 bit patterns, at all three widths.
+/// The vector functions against <see cref="Math"/> in double, over a comb of all float32 bit patterns, at all three
+/// widths.
 /// The error is in units of the last place of the true result, subnormals included.
 /// </summary>
 [TestFixture]
@@ -36,9 +37,12 @@ public sealed unsafe class ElementwiseTests
     public void Edges_follow_the_limits()
     {
         const float Inf = float.PositiveInfinity, Max = float.MaxValue, Tiny = float.Epsilon;
-        AssertExact<Exp>((-Inf, 0), (Inf, Inf), (Max, Inf), (-Max, 0), (0, 1), (-0f, 1), (88.73f, Inf), (-104, 0), (Tiny, 1));
-        AssertExact<Log>((0, -Inf), (-0f, -Inf), (Inf, Inf), (1, 0), (-1, float.NaN), (-Inf, float.NaN), (-Tiny, float.NaN));
-        AssertExact<Log1p>((-1, -Inf), (Inf, Inf), (0, 0), (-1.5f, float.NaN), (-Inf, float.NaN), (Tiny, Tiny), (1e-20f, 1e-20f));
+        AssertExact<Exp>((-Inf, 0), (Inf, Inf), (Max, Inf), (-Max, 0), (0, 1), (-0f, 1), (88.73f, Inf),
+            (-104, 0), (Tiny, 1));
+        AssertExact<Log>((0, -Inf), (-0f, -Inf), (Inf, Inf), (1, 0), (-1, float.NaN), (-Inf, float.NaN),
+            (-Tiny, float.NaN));
+        AssertExact<Log1p>((-1, -Inf), (Inf, Inf), (0, 0), (-1.5f, float.NaN), (-Inf, float.NaN), (Tiny, Tiny),
+            (1e-20f, 1e-20f));
         AssertExact<Sigmoid>((-Inf, 0), (Inf, 1), (0, 0.5f), (Max, 1), (-Max, 0), (100, 1));
         AssertExact<Softplus>((-Inf, 0), (Inf, Inf), (Max, Max), (-Max, 0), (100, 100));
         AssertExact<LogSigmoid>((-Inf, -Inf), (Inf, 0), (Max, 0), (-Max, -Max), (-100, -100));
@@ -138,7 +142,8 @@ public sealed unsafe class ElementwiseTests
                 || BitConverter.SingleToInt32Bits(y256[i]) != BitConverter.SingleToInt32Bits(y512[i]))
             {
                 if (!(float.IsNaN(y128[i]) && float.IsNaN(y256[i]) && float.IsNaN(y512[i])))
-                    Assert.Fail($"{typeof(TOp).Name}({x[i]:R}): the widths differ: {y128[i]:R}, {y256[i]:R}, {y512[i]:R}");
+                    Assert.Fail(
+                        $"{typeof(TOp).Name}({x[i]:R}): the widths differ: {y128[i]:R}, {y256[i]:R}, {y512[i]:R}");
             }
             double error = Ulps(y512[i], reference(x[i]));
             if (error > worst) (worst, at) = (error, x[i]);
@@ -147,7 +152,10 @@ public sealed unsafe class ElementwiseTests
         Assert.That(worst, Is.LessThanOrEqualTo(tolerance), $"{typeof(TOp).Name}({at:R})");
     }
 
-    /// <summary>|value − truth| in units of float32's last place at the truth; infinite when one is NaN or ∞ and the other is not.</summary>
+    /// <summary>
+    /// |value − truth| in units of float32's last place at the truth; infinite when one is NaN or ∞ and the other is
+    /// not.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static double Ulps(float value, double truth)
     {
@@ -167,7 +175,8 @@ public sealed unsafe class ElementwiseTests
         return double.IsInfinity(u) || u <= 0 ? Math.Log(u) : Math.Log(u) * x / (u - 1);
     }
 
-    private static double ReferenceSigmoid(double x) => x < 0 ? Math.Exp(x) / (1 + Math.Exp(x)) : 1 / (1 + Math.Exp(-x));
+    private static double ReferenceSigmoid(double x) => x < 0 ? Math.Exp(x) / (1 + Math.Exp(x))
+        : 1 / (1 + Math.Exp(-x));
 
     private static double ReferenceSoftplus(double x) => Math.Max(x, 0) + ReferenceLog1p(Math.Exp(-Math.Abs(x)));
 }

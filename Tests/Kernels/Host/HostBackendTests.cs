@@ -45,9 +45,11 @@ public sealed class HostBackendTests
     public void Fill_and_copy_reach_every_element_and_no_gap(int rows, int cols, int stride)
     {
         using HostBackend backend = new(2);
-        using IBuffer from = backend.Allocate((long)rows * stride + 16), to = backend.Allocate((long)rows * stride + 16);
+        using IBuffer from = backend.Allocate((long)rows * stride + 16),
+            to = backend.Allocate((long)rows * stride + 16);
         using IBuffer packed = backend.Allocate((long)rows * cols);
-        float[] start = new float[(long)rows * stride + 16], got = new float[start.Length], dense = new float[rows * cols];
+        float[] start = new float[(long)rows * stride + 16], got = new float[start.Length],
+            dense = new float[rows * cols];
         for (int i = 0; i < start.Length; i++) start[i] = i + 1;
         from.Write(0, start);
         to.Write(0, start);
@@ -79,7 +81,8 @@ public sealed class HostBackendTests
     {
         using HostBackend backend = new(1);
         using IBuffer buffer = backend.Allocate(12);
-        Assert.That(() => backend.Copy(View.Dense(buffer, 0, 2, 3), View.Dense(buffer, 6, 3, 2)), Throws.ArgumentException
+        Assert.That(() => backend.Copy(View.Dense(buffer, 0, 2, 3), View.Dense(buffer, 6, 3, 2)),
+            Throws.ArgumentException
             .With.Message.EqualTo("copy: source is [2,3] and target [3,2]; they must have one shape"));
     }
 
@@ -92,11 +95,14 @@ public sealed class HostBackendTests
         AssertSays("squeeze: input [8,31,32,3] has odd height 31; height and width must be even",
             () => backend.Squeeze.Forward(new Pixels(8, 31, 32), Dense(8 * 31 * 32, 3), Dense(1, 1)));
         AssertSays("couple: h is [4,6]; it must be [4,12]",
-            () => backend.Couple.Forward(CouplingKind.Affine, new Pixels(1, 2, 2), Dense(4, 6), Dense(4, 6), View.None));
+            () => backend.Couple.Forward(CouplingKind.Affine, new Pixels(1, 2, 2), Dense(4, 6),
+                Dense(4, 6), View.None));
         AssertSays("couple: h has rows of 6 that lie 12 apart; it must be dense",
-            () => backend.Couple.Inverse(CouplingKind.Additive, new Pixels(1, 2, 2), Dense(4, 6), Dense(4, 12).Columns(0, 6), View.None));
+            () => backend.Couple.Inverse(CouplingKind.Additive, new Pixels(1, 2, 2), Dense(4, 6),
+                Dense(4, 12).Columns(0, 6), View.None));
         AssertSays("gaussian score: logp holds 3 values; it must hold 2",
-            () => backend.GaussianScore.Forward(new Pixels(2, 1, 1), StatsLayout.Halves, Dense(2, 3), Dense(2, 6), Dense(1, 3), View.None));
+            () => backend.GaussianScore.Forward(new Pixels(2, 1, 1), StatsLayout.Halves, Dense(2, 3), Dense(2, 6),
+                Dense(1, 3), View.None));
         AssertSays("dequantize: bits is 9; it must be 1 to 8",
             () => backend.Dequantize.Forward(Dense(1, 4), 9, true, 0, 0, Dense(1, 4)));
         AssertSays("prior: pixels are [0,4,4]; images, height and width must be at least 1",
@@ -115,10 +121,12 @@ public sealed class HostBackendTests
         using HostViews v = new(1);
         Pixels pixels = new(2, 1, 1);
         AssertSays($"class head: label {label} of image 1 is not a class; labels must be whole numbers from 0 to 9",
-            () => backend.ClassHead.Forward(pixels, v.Zeros(2, 3), new ClassHeadParameters(v.Zeros(3, 10), v.Zeros(1, 10), v.Zeros(1, 10)),
+            () => backend.ClassHead.Forward(pixels, v.Zeros(2, 3),
+                new ClassHeadParameters(v.Zeros(3, 10), v.Zeros(1, 10), v.Zeros(1, 10)),
                 v.Of(0, label), v.Zeros(2, 3), v.Zeros(2, 10), v.Zeros(1, 2)));
         AssertSays($"prior: label {label} of image 1 is not a class; labels must be whole numbers from 0 to 9",
-            () => backend.Prior.Forward(true, pixels, new PriorParameters(default, v.Zeros(10, 4), v.Zeros(1, 4), v.Zeros(1, 4)),
+            () => backend.Prior.Forward(true, pixels, new PriorParameters(default, v.Zeros(10, 4), v.Zeros(1, 4),
+                v.Zeros(1, 4)),
                 v.Of(0, label), v.Zeros(2, 4)));
     }
 

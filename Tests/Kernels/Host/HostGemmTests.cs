@@ -14,7 +14,8 @@ public sealed unsafe class HostGemmTests
     private const float Guard = -12345.5f;
 
     private static readonly int[] Heights = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 23, 35];
-    private static readonly int[] Widths = [1, 3, 4, 5, 6, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 40, 47, 48, 49, 64, 65, 97, 108];
+    private static readonly int[] Widths = [1, 3, 4, 5, 6, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 40, 47,
+        48, 49, 64, 65, 97, 108];
     private static readonly int[] Depths = [1, 2, 9, 15, 16, 17, 33, 63];
 
     private static IEnumerable<SimdLevel> Levels => Enum.GetValues<SimdLevel>();
@@ -68,7 +69,8 @@ public sealed unsafe class HostGemmTests
     {
         SimdLevelTests.Require(level);
         HostGemm gemm = new(level);
-        foreach ((int pixels, int m, int n) in new[] { (100, 63, 33), (47, 5, 108), (200, 50, 97), (16, 16, 16), (1, 1, 1) })
+        foreach ((int pixels, int m,
+            int n) in new[] { (100, 63, 33), (47, 5, 108), (200, 50, 97), (16, 16, 16), (1, 1, 1) })
         {
             float[] a = new Draw(m).Normal(pixels * m), b = new Draw(n).Normal(pixels * n);
             float[] expected = WeightGradient(gemm, a, b, pixels, m, n, pixels, 1, pixels);
@@ -81,12 +83,14 @@ public sealed unsafe class HostGemmTests
                         sum += (double)a[p * m + i] * b[p * n + j];
                         bound += Math.Abs((double)a[p * m + i] * b[p * n + j]);
                     }
-                    Assert.That(expected[i * n + j], Is.EqualTo(sum).Within((pixels + 1) * Tolerance.Ulp * bound), $"C[{i},{j}]");
+                    Assert.That(expected[i * n + j], Is.EqualTo(sum).Within((pixels + 1) * Tolerance.Ulp * bound),
+                        $"C[{i},{j}]");
                 }
             foreach (int tileRows in new[] { 16, 32, 48 })
                 foreach (int parts in new[] { 1, 2, 3, 7 })
                     foreach (int chunk in new[] { tileRows, 2 * tileRows, 1 << 20 })
-                        Tolerance.SameBits($"{pixels} pixels in tiles of {tileRows}, {parts} workers, chunks of {chunk}: C",
+                        Tolerance.SameBits(
+                            $"{pixels} pixels in tiles of {tileRows}, {parts} workers, chunks of {chunk}: C",
                             WeightGradient(gemm, a, b, pixels, m, n, tileRows, parts, chunk), expected, m, n);
         }
     }
@@ -101,17 +105,21 @@ public sealed unsafe class HostGemmTests
                 $"host: this processor cannot run {level} instructions; {SimdLevels.Best} is its widest level"));
     }
 
-    /// <summary>AᵀB in rows, A and B cut into tiles of panels, chunk after chunk, each divided among so many workers.</summary>
+    /// <summary>
+    /// AᵀB in rows, A and B cut into tiles of panels, chunk after chunk, each divided among so many workers.
+    /// </summary>
     private static float[] WeightGradient(
         HostGemm gemm, float[] a, float[] b, int pixels, int m, int n, int tileRows, int parts, int chunk)
     {
         int tiles = (pixels + tileRows - 1) / tileRows;
-        float[] aTiles = new float[tiles * Panels.Length(tileRows, m)], bTiles = new float[tiles * Panels.Length(tileRows, n)];
+        float[] aTiles = new float[tiles * Panels.Length(tileRows, m)],
+            bTiles = new float[tiles * Panels.Length(tileRows, n)];
         float[] c = new float[m * n + 1];
         Array.Fill(c, Guard);
         fixed (float* fromA = a, fromB = b, toA = aTiles, toB = bTiles, target = c)
         {
-            nint aTile = (nint)Panels.Length(tileRows, m), bTile = (nint)Panels.Length(tileRows, n), panel = tileRows * Panels.Width;
+            nint aTile = (nint)Panels.Length(tileRows, m), bTile = (nint)Panels.Length(tileRows, n),
+                panel = tileRows * Panels.Width;
             for (int tile = 0; tile < tiles; tile++)
             {
                 int first = tile * tileRows, rows = Math.Min(tileRows, pixels - first);
@@ -165,7 +173,8 @@ public sealed unsafe class HostGemmTests
             before = draw.Normal(layout == CLayout.Rows ? m * (n + 3) : (int)Panels.Length(m, n));
         }
 
-        public int At(int row, int column) => layout == CLayout.Rows ? row * (n + 3) + column : InPanels(m, row, column);
+        public int At(int row, int column) => layout == CLayout.Rows ? row * (n + 3) + column
+            : InPanels(m, row, column);
 
         /// <summary>Makes row 1 of A not a number.</summary>
         public void Poison()
@@ -222,7 +231,8 @@ public sealed unsafe class HostGemmTests
                 sum += term;
                 terms += Math.Abs(term);
             }
-            float gate = operand[InPanels(m, row, column)], bias = operand[column / Panels.Width * Panels.Width + column % Panels.Width];
+            float gate = operand[InPanels(m, row, column)],
+                bias = operand[column / Panels.Width * Panels.Width + column % Panels.Width];
             return epilogue switch
             {
                 Epilogue.Accumulate => (sum + before[At(row, column)], terms + Math.Abs(before[At(row, column)])),

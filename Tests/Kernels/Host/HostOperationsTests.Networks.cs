@@ -9,7 +9,8 @@ public sealed partial class HostOperationsTests
 {
     private const string Network = "coupling net, ";
 
-    private static IEnumerable<string> NetworkNames => Examples.Keys.Where(static name => name.StartsWith(Network, StringComparison.Ordinal));
+    private static IEnumerable<string> NetworkNames => Examples.Keys.Where(static name => name.StartsWith(Network,
+        StringComparison.Ordinal));
 
     // Weights written past the caches and fetched ahead, groups that are a worker's own: only the time may differ.
     [TestCaseSource(nameof(NetworkNames))]
@@ -21,7 +22,8 @@ public sealed partial class HostOperationsTests
             {
                 float[][] many = Run(name, threads, apart);
                 for (int i = 0; i < one.Length; i++)
-                    Assert.That(many[i].AsSpan().SequenceEqual(one[i]), $"{threads} threads, apart {apart}, buffer {i}");
+                    Assert.That(many[i].AsSpan().SequenceEqual(one[i]),
+                        $"{threads} threads, apart {apart}, buffer {i}");
             }
     }
 
@@ -42,8 +44,10 @@ public sealed partial class HostOperationsTests
             using HostViews v = new(1);
             ICouplingNet net = backend.CouplingNet;
             CouplingNetParameters parameters = Parameters(v, shape), gradients = Parameters(v, shape);
-            View z1 = v.Normal(pixels.Count, shape.In), h = v.Zeros(pixels.Count, shape.Out), dh = v.Normal(pixels.Count, shape.Out), dz1 = v.Zeros(pixels.Count, shape.In);
-            View packed = v.Zeros(1, (int)net.PackedLength(shape, pixels)), saved = v.Zeros(1, (int)net.SavedLength(shape, pixels));
+            View z1 = v.Normal(pixels.Count, shape.In), h = v.Zeros(pixels.Count, shape.Out),
+                dh = v.Normal(pixels.Count, shape.Out), dz1 = v.Zeros(pixels.Count, shape.In);
+            View packed = v.Zeros(1, (int)net.PackedLength(shape, pixels)),
+                saved = v.Zeros(1, (int)net.SavedLength(shape, pixels));
             net.Pack(shape, pixels, parameters, packed);
             net.Forward(shape, pixels, z1, packed, h, saved);
             long before = GC.GetAllocatedBytesForCurrentThread();
@@ -54,8 +58,9 @@ public sealed partial class HostOperationsTests
 
     private static IEnumerable<(string Name, Example Example)> Networks()
     {
-        // Several chunks of several tiles; fewer pixels than tiles times threads; a tail in every dimension; weights that threads divide,
-        // over two tiles, one, and three, with and without halves; gradients in two groups, of equal and of unequal size.
+        // Several chunks of several tiles; fewer pixels than tiles times threads; a tail in every dimension; weights
+        // that threads divide, over two tiles, one, and three, with and without halves; gradients in two groups, of
+        // equal and of unequal size.
         foreach ((string label, Pixels pixels, CouplingNetShape shape) in new[]
         {
             ("wide", new Pixels(3, 16, 16), new CouplingNetShape(6, 512, 12, true)),
@@ -75,9 +80,11 @@ public sealed partial class HostOperationsTests
             {
                 HostCouplingNet net = new(workers);
                 CouplingNetParameters parameters = Parameters(v, shape), gradients = Parameters(v, shape);
-                View z1 = v.Strided(count, shape.In, 2 * shape.In), h = v.Zeros(count, shape.Out), unsaved = v.Zeros(count, shape.Out);
+                View z1 = v.Strided(count, shape.In, 2 * shape.In), h = v.Zeros(count, shape.Out),
+                    unsaved = v.Zeros(count, shape.Out);
                 View dh = v.Normal(count, shape.Out), dz1 = v.Strided(count, shape.In, 2 * shape.In + 1);
-                View packed = v.Zeros(1, (int)net.PackedLength(shape, pixels)), saved = v.Zeros(1, (int)net.SavedLength(shape, pixels));
+                View packed = v.Zeros(1, (int)net.PackedLength(shape, pixels)),
+                    saved = v.Zeros(1, (int)net.SavedLength(shape, pixels));
                 return (() =>
                 {
                     net.Pack(shape, pixels, parameters, packed);
@@ -85,7 +92,8 @@ public sealed partial class HostOperationsTests
                     net.Forward(shape, pixels, z1, packed, h, saved);
                     net.Backward(shape, pixels, z1, h, saved, packed, parameters, dh, dz1, gradients);
                 }, [
-                    h, unsaved, dz1, gradients.W1, gradients.Bias1, gradients.Logs1, gradients.W2, gradients.Bias2, gradients.Logs2,
+                    h, unsaved, dz1, gradients.W1, gradients.Bias1, gradients.Logs1, gradients.W2, gradients.Bias2,
+                        gradients.Logs2,
                     gradients.W3, gradients.Bias3, gradients.Logs3,
                 ]);
             });
@@ -101,7 +109,8 @@ public sealed partial class HostOperationsTests
                 HostZeroConv conv = new(workers);
                 ZeroConvShape s = new(shape.In, shape.Out, shape.EdgeBias);
                 ZeroConvParameters parameters = Parameters(v, s), gradients = Parameters(v, s);
-                View x = v.Strided(count, s.In, 2 * s.In), h = v.Zeros(count, s.Out), packed = v.Zeros(1, (int)conv.PackedLength(s));
+                View x = v.Strided(count, s.In, 2 * s.In), h = v.Zeros(count, s.Out),
+                    packed = v.Zeros(1, (int)conv.PackedLength(s));
                 View dh = v.Normal(count, s.Out), dx = v.Strided(count, s.In, 2 * s.In + 1);
                 return (() =>
                 {
@@ -116,8 +125,10 @@ public sealed partial class HostOperationsTests
             yield return Case($"channel affine, {rows} × {channels}", (workers, v) =>
             {
                 HostChannelAffine affine = new(workers);
-                View x = v.Normal(rows, channels), w = v.Normal(channels, channels), b = v.Normal(1, channels), y = v.Zeros(rows, channels);
-                View dy = v.Normal(rows, channels), dx = v.Zeros(rows, channels), dw = v.Zeros(channels, channels), db = v.Zeros(1, channels);
+                View x = v.Normal(rows, channels), w = v.Normal(channels, channels), b = v.Normal(1, channels),
+                    y = v.Zeros(rows, channels);
+                View dy = v.Normal(rows, channels), dx = v.Zeros(rows, channels), dw = v.Zeros(channels, channels),
+                    db = v.Zeros(1, channels);
                 return (() =>
                 {
                     affine.Apply(x, w, b, y);

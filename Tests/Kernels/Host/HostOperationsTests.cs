@@ -72,13 +72,15 @@ public sealed partial class HostOperationsTests
                 yield return Case($"couple forward, {kind}, {label}", (workers, v) =>
                 {
                     HostCouple couple = new(workers);
-                    View z = v.Strided(pixels.Count, c, 2 * c + 1), h = v.Normal(pixels.Count, width), logdet = v.Normal(1, pixels.N);
+                    View z = v.Strided(pixels.Count, c, 2 * c + 1), h = v.Normal(pixels.Count, width),
+                        logdet = v.Normal(1, pixels.N);
                     return (() => couple.Forward(kind, pixels, z, h, logdet), [z, logdet]);
                 });
                 yield return Case($"couple inverse, {kind}, {label}", (workers, v) =>
                 {
                     HostCouple couple = new(workers);
-                    View z = v.Strided(pixels.Count, c, 2 * c + 1), h = v.Normal(pixels.Count, width), logdet = v.Normal(1, pixels.N);
+                    View z = v.Strided(pixels.Count, c, 2 * c + 1), h = v.Normal(pixels.Count, width),
+                        logdet = v.Normal(1, pixels.N);
                     return (() => couple.Inverse(kind, pixels, z, h, logdet), [z, logdet]);
                 });
                 yield return Case($"couple backward, {kind}, {label}", (workers, v) =>
@@ -100,13 +102,15 @@ public sealed partial class HostOperationsTests
             yield return Case($"gaussian forward, {layout}", (workers, v) =>
             {
                 HostGaussianScore score = new(workers);
-                View z = v.Strided(pixels.Count, 7, 15), stats = v.Normal(pixels.Count, 14), logp = v.Normal(1, 3), eps = v.Normal(pixels.Count, 7);
+                View z = v.Strided(pixels.Count, 7, 15), stats = v.Normal(pixels.Count, 14), logp = v.Normal(1, 3),
+                    eps = v.Normal(pixels.Count, 7);
                 return (() => score.Forward(pixels, layout, z, stats, logp, eps), [logp, eps]);
             });
             yield return Case($"gaussian inverse, {layout}", (workers, v) =>
             {
                 HostGaussianScore score = new(workers);
-                View z = v.Strided(pixels.Count, 7, 15), stats = v.Normal(pixels.Count, 14), eps = v.Normal(pixels.Count, 7);
+                View z = v.Strided(pixels.Count, 7, 15), stats = v.Normal(pixels.Count, 14),
+                    eps = v.Normal(pixels.Count, 7);
                 return (() => score.Inverse(pixels, layout, eps, stats, z), [z]);
             });
             yield return Case($"gaussian backward, {layout}", (workers, v) =>
@@ -124,9 +128,11 @@ public sealed partial class HostOperationsTests
         const int Statistics = 46, Classes = 5, Channels = 23;
         Pixels pixels = new(9, 8, 6);
         static PriorParameters Prior(HostViews v) => new(
-            new ZeroConvParameters(v.Normal(1, 9 * (Statistics + 1) * Statistics, 0.1), v.Normal(1, Statistics), v.Normal(1, Statistics, 0.1)),
+            new ZeroConvParameters(v.Normal(1, 9 * (Statistics + 1) * Statistics, 0.1), v.Normal(1, Statistics),
+                v.Normal(1, Statistics, 0.1)),
             v.Normal(Classes, Statistics), v.Normal(1, Statistics), v.Normal(1, Statistics, 0.1));
-        static ClassHeadParameters Head(HostViews v) => new(v.Normal(Channels, Classes), v.Normal(1, Classes), v.Normal(1, Classes, 0.1));
+        static ClassHeadParameters Head(HostViews v) => new(v.Normal(Channels, Classes), v.Normal(1, Classes),
+            v.Normal(1, Classes, 0.1));
 
         yield return Case("prior forward", (workers, v) =>
         {
@@ -147,7 +153,8 @@ public sealed partial class HostOperationsTests
         {
             HostClassHead head = new(workers);
             ClassHeadParameters parameters = Head(v);
-            View labels = v.Integers(pixels.N, Classes), z = v.Normal(pixels.Count, Channels), mean = v.Normal(pixels.N, Channels);
+            View labels = v.Integers(pixels.N, Classes), z = v.Normal(pixels.Count, Channels),
+                mean = v.Normal(pixels.N, Channels);
             View logits = v.Normal(pixels.N, Classes), loss = v.Normal(1, pixels.N);
             return (() => head.Forward(pixels, z, parameters, labels, mean, logits, loss), [mean, logits, loss]);
         });
@@ -155,9 +162,11 @@ public sealed partial class HostOperationsTests
         {
             HostClassHead head = new(workers);
             ClassHeadParameters parameters = Head(v), g = Head(v);
-            View labels = v.Integers(pixels.N, Classes), dz = v.Normal(pixels.Count, Channels), mean = v.Normal(pixels.N, Channels);
+            View labels = v.Integers(pixels.N, Classes), dz = v.Normal(pixels.Count, Channels),
+                mean = v.Normal(pixels.N, Channels);
             View logits = v.Normal(pixels.N, Classes);
-            return (() => head.Backward(pixels, parameters, labels, mean, logits, 0.1f, dz, g), [dz, g.W, g.Bias, g.Logs]);
+            return (() => head.Backward(pixels, parameters, labels, mean, logits, 0.1f, dz, g),
+                [dz, g.W, g.Bias, g.Logs]);
         });
     }
 
@@ -194,7 +203,8 @@ public sealed partial class HostOperationsTests
             {
                 HostOptimizerStep step = new(workers);
                 const int Length = 70003;
-                View p = v.Normal(1, Length), g = v.Normal(1, Length), m = v.Zeros(1, Length), u = v.Zeros(1, Length), a = v.Zeros(1, Length);
+                View p = v.Normal(1, Length), g = v.Normal(1, Length), m = v.Zeros(1, Length), u = v.Zeros(1, Length),
+                    a = v.Zeros(1, Length);
                 OptimizerSettings settings = new(0.01f, 0.9f, 0.99f, 1e-8f, 1, 1, 0.9f);
                 return (() =>
                 {

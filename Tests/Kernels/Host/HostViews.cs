@@ -10,7 +10,8 @@ internal sealed class HostViews(int seed) : IDisposable
     private readonly List<HostBuffer> buffers = [];
 
     /// <summary>Dense <c>[rows, cols]</c> of normal values.</summary>
-    public View Normal(int rows, int cols, double spread = 1) => Fill(Zeros(rows, cols), () => (float)(spread * Normal()));
+    public View Normal(int rows, int cols, double spread = 1) => Fill(Zeros(rows, cols),
+        () => (float)(spread * Normal()));
 
     /// <summary>The last <paramref name="cols"/> columns of rows of <paramref name="stride"/> normal values.</summary>
     public View Strided(int rows, int cols, int stride, double spread = 1) =>

@@ -40,7 +40,8 @@ public sealed unsafe class LargePagesTests
         if (!OperatingSystem.IsLinux()) Assert.Ignore("large pages are asked for on Linux only");
         int before = LargePages.Count;
         HostBuffer[] buffers = [.. Enumerable.Range(0, 20).Select(static _ => new HostBuffer(1 << 18))];
-        Assert.That(LargePages.Count, Is.InRange(before + 2, before + 3), "20 MiB lie in blocks of 8, of which one may have been open");
+        Assert.That(LargePages.Count, Is.InRange(before + 2, before + 3),
+            "20 MiB lie in blocks of 8, of which one may have been open");
         foreach (HostBuffer buffer in buffers)
         {
             buffer.Dispose();

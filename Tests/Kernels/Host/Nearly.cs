@@ -18,7 +18,8 @@ internal static class Nearly
             if (double.IsNaN(e)) break;
         }
         if (worst >= 0)
-            Assert.Fail($"{name}[{worst}] of {got.Length}: got {got[worst]:R}, expected {expected[worst]:R} within {tolerance:0.0e+0}");
+            Assert.Fail($"{name}[{worst}] of {got.Length}: got {got[worst]:R}, expected {expected[worst]:R} within "
+                + $"{tolerance:0.0e+0}");
     }
 
     /// <summary>The same for float32 results.</summary>

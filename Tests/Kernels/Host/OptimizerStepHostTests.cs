@@ -4,7 +4,9 @@ using NUnit.Framework;
 
 namespace GlowGpu.Tests.Kernels.Host;
 
-/// <summary>Optimizers against scalar double, through several steps, at lengths around the vector widths and the chunk.</summary>
+/// <summary>
+/// Optimizers against scalar double, through several steps, at lengths around the vector widths and the chunk.
+/// </summary>
 [TestFixture]
 public sealed class OptimizerStepHostTests
 {
@@ -35,7 +37,8 @@ public sealed class OptimizerStepHostTests
         using HostViews views = new(2);
         using Workers workers = new(1);
         HostOptimizerStep step = new(workers);
-        View p = views.Zeros(1, 32), g = views.Zeros(1, 32), m = views.Zeros(1, 32), v = views.Zeros(1, 32), a = views.Zeros(1, 32);
+        View p = views.Zeros(1, 32), g = views.Zeros(1, 32), m = views.Zeros(1, 32), v = views.Zeros(1, 32),
+            a = views.Zeros(1, 32);
         float[] gradient = new float[32];
         gradient[7] = float.NaN;
         g.Write(gradient);
@@ -92,7 +95,8 @@ public sealed class OptimizerStepHostTests
         using HostViews views = new(length);
         using Workers workers = new(1);
         HostOptimizerStep step = new(workers);
-        View p = views.Normal(1, length), m = views.Zeros(1, length), v = views.Zeros(1, length), a = views.Zeros(1, length);
+        View p = views.Normal(1, length), m = views.Zeros(1, length), v = views.Zeros(1, length),
+            a = views.Zeros(1, length);
         double[] wantP = Array.ConvertAll(p.ToArray(), static x => (double)x);
         double[] wantM = new double[length], wantV = new double[length], wantA = new double[length];
         for (int t = 1; t <= Steps; t++)

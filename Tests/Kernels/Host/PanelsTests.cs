@@ -32,7 +32,8 @@ public sealed unsafe class PanelsTests
                     int stride = columns + 2, panel = rows * Panels.Width;
                     float[] source = new Draw(columns).Normal(rows * stride), scale = new Draw(first).Normal(columns);
                     float[] got = Guarded(rows, first + columns), expected = Guarded(rows, first + columns);
-                    fixed (float* from = source, s = scale, to = got) Panels.Pack(from, stride, rows, columns, s, to, panel, first);
+                    fixed (float* from = source, s = scale, to = got) Panels.Pack(from, stride, rows, columns, s, to,
+                        panel, first);
                     for (int r = 0; r < rows; r++)
                         for (int c = 0; c < columns; c++)
                             expected[At(rows, r, first + c)] = source[r * stride + c] * scale[c];
@@ -56,11 +57,13 @@ public sealed unsafe class PanelsTests
                     float[] got = Guarded(rows, first + columns), expected = Guarded(rows, first + columns);
                     fixed (float* from = source, r = rowScale, c = columnScale, to = got)
                         Panels.PackTransposed(
-                            from, stride, rows, columns, rowScales ? r : null, columnScales ? c : null, to, panel, first);
+                            from, stride, rows, columns, rowScales ? r : null, columnScales ? c : null, to, panel,
+                                first);
                     for (int k = 0; k < rows; k++)
                         for (int n = 0; n < columns; n++)
                             expected[At(rows, k, first + n)] =
-                                source[n * stride + k] * (rowScales ? rowScale[k] : 1) * (columnScales ? columnScale[n] : 1);
+                                source[n * stride + k] * (rowScales ? rowScale[k] : 1) * (columnScales
+                                    ? columnScale[n] : 1);
                     Tolerance.SameBits($"[{rows},{columns}] to column {first}: panels", got, expected);
                 }
     }

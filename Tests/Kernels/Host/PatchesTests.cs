@@ -5,12 +5,15 @@ using NUnit.Framework;
 
 namespace GlowGpu.Tests.Kernels.Host;
 
-/// <summary>Both movements of a 3×3 convolution, exactly: one copies, the other adds in the order of the taps.</summary>
+/// <summary>
+/// Both movements of a 3×3 convolution, exactly: one copies, the other adds in the order of the taps.
+/// </summary>
 [TestFixture]
 public sealed unsafe class PatchesTests
 {
     private static IEnumerable<TestCaseData> Cases =>
-        from pixels in new Pixels[] { new(1, 1, 1), new(2, 1, 5), new(2, 5, 1), new(3, 2, 2), new(2, 4, 3), new(2, 3, 7) }
+        from pixels in new Pixels[] { new(1, 1, 1), new(2, 1, 5), new(2, 5, 1), new(3, 2, 2),
+            new(2, 4, 3), new(2, 3, 7) }
         from mirrored in new[] { false, true }
         from edge in new[] { false, true }
         select new TestCaseData(pixels, mirrored, edge);
@@ -27,13 +30,16 @@ public sealed unsafe class PatchesTests
                 float[] got = new float[Panels.Length(count, 9 * cols)], expected = new float[got.Length];
                 Array.Fill(got, float.NaN);
                 fixed (float* from = source, to = got)
-                    new Patches(pixels, mirrored).Gather(from, stride, channels, edge, first, count, to, count * Panels.Width);
+                    new Patches(pixels, mirrored).Gather(from, stride, channels, edge, first, count, to,
+                        count * Panels.Width);
                 for (int i = 0; i < count; i++)
                     for (int column = 0; column < 9 * cols; column++)
                     {
                         int neighbour = Neighbour(pixels, first + i, column / cols, mirrored), c = column % cols;
-                        expected[column / Panels.Width * count * Panels.Width + i * Panels.Width + column % Panels.Width] =
-                            c == channels ? (neighbour < 0 ? 1 : 0) : neighbour < 0 ? 0 : source[neighbour * stride + c];
+                        expected[column / Panels.Width * count * Panels.Width + i * Panels.Width
+                            + column % Panels.Width] =
+                            c == channels ? (neighbour < 0 ? 1 : 0) : neighbour < 0 ? 0
+                                : source[neighbour * stride + c];
                     }
                 Tolerance.SameBits($"{channels} channels, pixels from {first}: patches", got, expected);
             }
@@ -48,7 +54,8 @@ public sealed unsafe class PatchesTests
             {
                 int tapsRow = 9 * channels + 5, stride = channels + 3;
                 Draw draw = new(channels);
-                float[] taps = draw.Normal(pixels.Count * tapsRow), edges = draw.Normal(9 * channels), start = draw.Normal(channels);
+                float[] taps = draw.Normal(pixels.Count * tapsRow), edges = draw.Normal(9 * channels),
+                    start = draw.Normal(channels);
                 float[] before = draw.Normal(pixels.Count * stride), got = [.. before], expected = [.. before];
                 foreach ((int first, int count) in Ranges(pixels.Count))
                 {

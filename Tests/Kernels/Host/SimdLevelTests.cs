@@ -15,7 +15,8 @@ public sealed class SimdLevelTests
 
     private static IEnumerable<TestCaseData> Affines =>
         from level in Levels
-        from shape in new PixelShape[] { new(1, 1, 1, 2), new(2, 3, 5, 6), new(1, 7, 11, 12), new(1, 5, 13, 30), new(1, 1, 9, 49) }
+        from shape in new PixelShape[] { new(1, 1, 1, 2), new(2, 3, 5, 6), new(1, 7, 11, 12), new(1, 5, 13, 30),
+            new(1, 1, 9, 49) }
         select new TestCaseData(level, shape);
 
     [TestCaseSource(nameof(Networks))]

@@ -24,7 +24,8 @@ public sealed class SmallMatrixTests
         {
             for (int j = 0; j < n; j++)
             {
-                for (int k = 0; k <= Math.Min(r, j); k++) product[r * n + j] += (k == r ? 1 : lu[r * n + k]) * lu[k * n + j];
+                for (int k = 0; k <= Math.Min(r, j); k++) product[r * n + j] += (k == r ? 1 : lu[r * n + k])
+                    * lu[k * n + j];
                 ordered[r * n + j] = a[order[r] * n + j];
                 if (j < r) largestOfL = Math.Max(largestOfL, Math.Abs(lu[r * n + j]));
             }
@@ -58,7 +59,8 @@ public sealed class SmallMatrixTests
     public void Triangular_solves_read_their_triangle_only(int n)
     {
         const int Columns = 5;
-        double[] a = Normal(n, 5), x = Normal(n, 6)[..n], unitLower = new double[n * Columns], upper = new double[n * Columns];
+        double[] a = Normal(n, 5), x = Normal(n, 6)[..n], unitLower = new double[n * Columns],
+            upper = new double[n * Columns];
         // A well-conditioned triangle on both sides; the other triangle is poison for the solve that must not read it.
         for (int i = 0; i < n; i++)
             for (int j = 0; j < n; j++) a[i * n + j] = i == j ? 2 : a[i * n + j] / n;
@@ -106,7 +108,8 @@ public sealed class SmallMatrixTests
     {
         foreach (int seed in new[] { 1, 2, 3, 4 })
         {
-            double[] q = SmallMatrix.RandomRotation(n, new HostViews(seed).Normal), t = new double[n * n], product = new double[n * n];
+            double[] q = SmallMatrix.RandomRotation(n, new HostViews(seed).Normal), t = new double[n * n],
+                product = new double[n * n];
             SmallMatrix.Transpose(n, q, t);
             SmallMatrix.Multiply(n, q, t, product);
             Nearly.Equal("q·qᵀ", product, Nearly.Identity(n), 1e-14 * n);
@@ -129,7 +132,8 @@ public sealed class SmallMatrixTests
         for (int i = 0; i < N; i++)
         {
             for (int j = 0; j < i; j++) Assert.That(r[i * N + j], Is.EqualTo(0).Within(1e-14), "R is upper triangular");
-            if (i > 0) Assert.That(r[i * N + i], Is.GreaterThan(0), "R has a positive diagonal but for the sign that makes det Q = 1");
+            if (i > 0) Assert.That(r[i * N + i], Is.GreaterThan(0),
+                "R has a positive diagonal but for the sign that makes det Q = 1");
         }
     }
 
@@ -167,7 +171,8 @@ public sealed class SmallMatrixTests
         LuStatus status = SmallMatrix.Factor(n, lu, new int[n]);
         Assert.That(status.IsSingular(n), Is.True);
         Assert.That(status.WeakestPivot, Is.EqualTo(n - 1));
-        Assert.That(() => SmallMatrix.Inverse(n, a), Throws.InstanceOf<ArithmeticException>().With.Message.Contain("full rank"));
+        Assert.That(() => SmallMatrix.Inverse(n, a),
+            Throws.InstanceOf<ArithmeticException>().With.Message.Contain("full rank"));
     }
 
     [Test]

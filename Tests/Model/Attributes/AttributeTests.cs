@@ -26,21 +26,25 @@ public sealed class AttributeTests
         AttributeDirections fitted = AttributeFitter.Fit(model, Images, Labels, batch: 4);
         Latents all = Evaluator.Encode(model, Images, Dequantization.Center, 0, Truth.Length).Latents;
         AttributeDirection p = fitted.Get("p", "file");
-        Assert.That((p.Positives, p.Negatives, fitted.Data, fitted.DataHash), Is.EqualTo((5, 6, Images.Name, Images.Hash)));
+        Assert.That((p.Positives, p.Negatives, fitted.Data, fitted.DataHash),
+            Is.EqualTo((5, 6, Images.Name, Images.Hash)));
         double midpoint = 0;
         for (int l = 0; l < all.Eps.Length; l++)
         {
             int length = all.Eps[l].Length / Truth.Length;
             for (int i = 0; i < length; i++)
             {
-                double with = Enumerable.Range(0, Truth.Length).Where(static n => Truth[n]).Average(n => all.Eps[l][n * length + i]);
-                double without = Enumerable.Range(0, Truth.Length).Where(static n => !Truth[n]).Average(n => all.Eps[l][n * length + i]);
+                double with = Enumerable.Range(0, Truth.Length).Where(static n => Truth[n])
+                    .Average(n => all.Eps[l][n * length + i]);
+                double without = Enumerable.Range(0, Truth.Length).Where(static n => !Truth[n])
+                    .Average(n => all.Eps[l][n * length + i]);
                 Assert.That(p.Direction[l][i], Is.EqualTo(with - without).Within(1e-5));
                 midpoint += (with - without) * (with + without) / 2;
             }
         }
         Assert.That(p.Midpoint, Is.EqualTo(midpoint).Within(1e-4));
-        Assert.That(p.Norm, Is.EqualTo(Math.Sqrt(p.Direction.SelectMany(static d => d).Sum(static v => (double)v * v))).Within(1e-9));
+        Assert.That(p.Norm, Is.EqualTo(Math.Sqrt(p.Direction.SelectMany(static d => d).Sum(static v => (double)v * v)))
+            .Within(1e-9));
     }
 
     [Test]
@@ -53,17 +57,21 @@ public sealed class AttributeTests
         string path = folder.File("a.safetensors");
         fitted.Save(path);
         AttributeDirections back = AttributeDirections.Load(path);
-        Assert.That((back.Fingerprint, back.Data, back.DataHash, back.All.Count), Is.EqualTo((fitted.Fingerprint, fitted.Data, fitted.DataHash, 2)));
+        Assert.That((back.Fingerprint, back.Data, back.DataHash, back.All.Count),
+            Is.EqualTo((fitted.Fingerprint, fitted.Data, fitted.DataHash, 2)));
         for (int a = 0; a < 2; a++)
         {
             Assert.That((back.All[a].Name, back.All[a].Positives, back.All[a].Negatives, back.All[a].Midpoint),
-                Is.EqualTo((fitted.All[a].Name, fitted.All[a].Positives, fitted.All[a].Negatives, fitted.All[a].Midpoint)));
+                Is.EqualTo((fitted.All[a].Name, fitted.All[a].Positives, fitted.All[a].Negatives,
+                    fitted.All[a].Midpoint)));
             Assert.That(back.All[a].Direction, Is.EqualTo(fitted.All[a].Direction));
         }
         Assert.That(() => back.CheckModel(model, path, "m"), Throws.Nothing);
         Assert.That(() => back.CheckModel(other, path, "m"), Throws.TypeOf<GlowException>().With.Message.EqualTo(
-            $"{path}: was fitted on a model with the weights {fitted.Fingerprint}, but those of m are {ModelFingerprint.Of(other)}; fit the attributes again on that model"));
-        Assert.That(() => back.Get("r", "f"), Throws.TypeOf<GlowException>().With.Message.EqualTo("f: has no attribute 'r'; it has p, q"));
+            $"{path}: was fitted on a model with the weights {fitted.Fingerprint}, but those of m are "
+                + $"{ModelFingerprint.Of(other)}; fit the attributes again on that model"));
+        Assert.That(() => back.Get("r", "f"),
+            Throws.TypeOf<GlowException>().With.Message.EqualTo("f: has no attribute 'r'; it has p, q"));
     }
 
     [Test]
@@ -76,7 +84,8 @@ public sealed class AttributeTests
         Assert.That(fingerprint, Does.Match("^[0-9a-f]{16}$"));
         Assert.That(ModelFingerprint.Of(same), Is.EqualTo(fingerprint));
         ModelFile.Save(model, folder.File("m.safetensors"), 7);
-        using (FlowModel loaded = ModelFile.Load(folder.File("m.safetensors"), device)) Assert.That(ModelFingerprint.Of(loaded), Is.EqualTo(fingerprint));
+        using (FlowModel loaded = ModelFile.Load(folder.File("m.safetensors"), device)) Assert.That(
+            ModelFingerprint.Of(loaded), Is.EqualTo(fingerprint));
         string last = model.Parameters.All[^1].Name;
         float[] values = model.Parameters.Value(last).ToArray();
         values[^1] += 1e-6f;

@@ -31,7 +31,8 @@ public sealed class LabelTests
     [Test]
     public void Csv_by_path_or_file_name_in_any_order()
     {
-        AttributeLabels labels = Read("file,Smiling,\"Hat, red\"\nb/3.png,1,-1\n\n2.png,0,1\r\n\"a/1.png\", 1 ,0\nelse.png,1,1\n");
+        AttributeLabels labels = Read(
+            "file,Smiling,\"Hat, red\"\nb/3.png,1,-1\n\n2.png,0,1\r\n\"a/1.png\", 1 ,0\nelse.png,1,1\n");
         Assert.That(labels.Names, Is.EqualTo(new[] { "Smiling", "Hat, red" }));
         Assert.That(Values(labels), Is.EqualTo(new[] { true, false, false, true, true, false }));
         Assert.That((labels.Positives(0), labels.Positives(1), labels.IndexOf("Hat, red")), Is.EqualTo((2, 1, 1)));
@@ -48,7 +49,8 @@ public sealed class LabelTests
         IImageSource twins = DataSets.Open(folder.File("twins"), new DataOptions()).Train;
         string csv = folder.File("twins.csv");
         File.WriteAllText(csv, "file,x\n1.png,1\n");
-        Sentence.Of($"{csv}: line 2 fits both 'a/1.png' and 'b/1.png'; paths below the folder tell images of one name apart", () => LabelFile.Read(csv, twins));
+        Sentence.Of($"{csv}: line 2 fits both 'a/1.png' and 'b/1.png'; paths below the folder tell images of one "
+            + "name apart", () => LabelFile.Read(csv, twins));
     }
 
     [Test]
@@ -63,7 +65,8 @@ public sealed class LabelTests
     public void A_choice_of_images_keeps_their_names()
     {
         File.WriteAllText(folder.File("n.csv"), "file,x\n1.png,1\n2.png,0\n");
-        Assert.That(Values(LabelSources.Open(folder.File("n.csv"), DataSets.Limit(Images, 2))), Is.EqualTo(new[] { true, false }));
+        Assert.That(Values(LabelSources.Open(folder.File("n.csv"), DataSets.Limit(Images, 2))),
+            Is.EqualTo(new[] { true, false }));
     }
 
     [Test]
@@ -99,15 +102,19 @@ public sealed class LabelTests
         Assert.That(labels.Names, Has.Count.EqualTo(15));
     }
 
-    [TestCase("file,x\n1.png,1\n", "lacks a line for 2 of the 3 images of set, the first 'a/2.png'; every image needs one")]
-    [TestCase("file,x\n1.png,1\n2.png,yes\n3.png,0\n", "line 3, column 'x' is 'yes'; it must be 1 (has it), or 0 or -1 (has it not)")]
+    [TestCase("file,x\n1.png,1\n",
+        "lacks a line for 2 of the 3 images of set, the first 'a/2.png'; every image needs one")]
+    [TestCase("file,x\n1.png,1\n2.png,yes\n3.png,0\n",
+        "line 3, column 'x' is 'yes'; it must be 1 (has it), or 0 or -1 (has it not)")]
     [TestCase("file,x\n1.png,1,0\n", "line 2 has 3 values; the header asks for 2")]
-    [TestCase("file,x\n1.png,1\n1.png,0\n", "line 3 describes the image '1.png' a second time; one line for each image is needed")]
+    [TestCase("file,x\n1.png,1\n1.png,0\n",
+        "line 3 describes the image '1.png' a second time; one line for each image is needed")]
     [TestCase("file,x,x\n1.png,1,1\n2.png,0,0\n3.png,0,0\n", "has two attributes 'x'; every name must be there once")]
     [TestCase("file\n1.png\n2.png\n3.png\n", "names no attribute; at least one is needed")]
     [TestCase("", "line 1 names no attributes; a header is needed")]
     [TestCase("3\n", "line 2 names no attributes; a header is needed")]
-    [TestCase("file,\"x\n", "the line 'file,\"x' opens a quote that it does not close; a field in quotes ends on its line")]
+    [TestCase("file,\"x\n",
+        "the line 'file,\"x' opens a quote that it does not close; a field in quotes ends on its line")]
     public void Refused(string text, string sentence) => Assert.That(() => Read(text),
         Throws.TypeOf<GlowException>().With.Message.EqualTo($"{folder.File("l.csv")}: {sentence}"));
 
@@ -116,9 +123,11 @@ public sealed class LabelTests
     {
         MemoryImages bare = new("bare", 3, 4, 4, 1, seed: 1);
         Assert.That(() => LabelSources.Open("factors", bare),
-            Throws.TypeOf<GlowException>().With.Message.EqualTo("bare: its images have no known factors; --labels factors goes with --data demo"));
+            Throws.TypeOf<GlowException>().With.Message.EqualTo(
+                "bare: its images have no known factors; --labels factors goes with --data demo"));
         Assert.That(() => LabelSources.Open("folder", bare),
-            Throws.TypeOf<GlowException>().With.Message.EqualTo("bare: its images have no classes; --labels folder needs class sub-folders or labelled images"));
+            Throws.TypeOf<GlowException>().With.Message.EqualTo(
+                "bare: its images have no classes; --labels folder needs class sub-folders or labelled images"));
         Assert.That(() => LabelSources.Open(folder.File("none.csv"), bare),
             Throws.TypeOf<GlowException>().With.Message.EqualTo($"{folder.File("none.csv")}: there is no such file"));
     }
@@ -128,8 +137,10 @@ public sealed class LabelTests
     public void Empty_class(bool value, string sentence)
     {
         AttributeLabels labels = new("L", ["x"], [value, value, value]);
-        Assert.That(() => labels.CheckBothClasses([0]), Throws.TypeOf<GlowException>().With.Message.EqualTo("L: " + sentence));
-        Assert.That(() => labels.IndexOf("z"), Throws.TypeOf<GlowException>().With.Message.EqualTo("L: has no attribute 'z'; it has x"));
+        Assert.That(() => labels.CheckBothClasses([0]),
+            Throws.TypeOf<GlowException>().With.Message.EqualTo("L: " + sentence));
+        Assert.That(() => labels.IndexOf("z"),
+            Throws.TypeOf<GlowException>().With.Message.EqualTo("L: has no attribute 'z'; it has x"));
     }
 
     private AttributeLabels Read(string text)
@@ -139,5 +150,6 @@ public sealed class LabelTests
     }
 
     private static bool[] Values(AttributeLabels labels) =>
-        [.. from i in Enumerable.Range(0, labels.Count) from a in Enumerable.Range(0, labels.Names.Count) select labels.Has(i, a)];
+        [.. from i in Enumerable.Range(0, labels.Count) from a in Enumerable.Range(0, labels.Names.Count)
+            select labels.Has(i, a)];
 }

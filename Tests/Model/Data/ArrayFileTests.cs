@@ -52,7 +52,8 @@ public sealed class ArrayFileTests
     public void Other_files_are_refused_in_one_sentence()
     {
         string path = Write(w => w.Add("eps0", [1], new float[1]));
-        Sentence.Of($"{path}: holds no tensor 'images'; a data set needs images U8 [N,H,W,C] and, if it has classes, labels [N]", () => Open(path));
+        Sentence.Of($"{path}: holds no tensor 'images'; a data set needs images U8 [N,H,W,C] and, if it has "
+            + "classes, labels [N]", () => Open(path));
         Write(w => w.Add("images", [1, 2, 2], new float[4]));
         Sentence.Of($"{path}: images is F32; images must be U8", () => Open(path));
         Write(w => w.Add("images", [4], new byte[4]));
@@ -70,6 +71,7 @@ public sealed class ArrayFileTests
         });
         Sentence.Of($"{path}: label 1 is 1000000; labels must be 0 to 65535", () => Open(path));
         File.WriteAllBytes(path, []);
-        Sentence.Of($"{path}: has only 0 bytes; a safetensors file begins with an 8-byte header length", () => Open(path));
+        Sentence.Of($"{path}: has only 0 bytes; a safetensors file begins with an 8-byte header length",
+            () => Open(path));
     }
 }

@@ -10,7 +10,8 @@ public sealed class BatchLoaderTests
 {
     /// <summary>Image i is the number i in base 256; label i mod 3. Can fail, be slow or be held up.</summary>
     private sealed class Numbers(int count, int height = 1, int width = 2, Action<int>? onRead = null)
-        : ImageSource("numbers", count, height, width, 1, Enumerable.Range(0, count).Select(i => i % 3).ToArray(), ["a", "b", "c"])
+        : ImageSource("numbers", count, height, width, 1, Enumerable.Range(0, count).Select(i => i % 3).ToArray(),
+        ["a", "b", "c"])
     {
         public ConcurrentDictionary<int, bool> Threads { get; } = [];
 
@@ -22,7 +23,8 @@ public sealed class BatchLoaderTests
         }
     }
 
-    private static int[] Indices(Batch batch) => Enumerable.Range(0, batch.Count).Select(i => (int)batch.Bytes[2 * i] << 8 | (int)batch.Bytes[2 * i + 1]).ToArray();
+    private static int[] Indices(Batch batch) => Enumerable.Range(0,
+        batch.Count).Select(i => (int)batch.Bytes[2 * i] << 8 | (int)batch.Bytes[2 * i + 1]).ToArray();
 
     private static int[][] Take(IImageSource source, int batch, bool shuffle, ulong seed, long first, int count)
     {
@@ -35,16 +37,19 @@ public sealed class BatchLoaderTests
     {
         using var loader = new BatchLoader(new Numbers(103), 10, true, "none", 5, 0);
         Assert.That(loader.BatchesPerEpoch, Is.EqualTo(10));
-        int[][] epochs = Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, 10).SelectMany(_ => Indices(loader.Next())).ToArray()).ToArray();
+        int[][] epochs = Enumerable.Range(0,
+            3).Select(_ => Enumerable.Range(0, 10).SelectMany(_ => Indices(loader.Next())).ToArray()).ToArray();
         foreach (int[] epoch in epochs) Assert.That(epoch, Has.Length.EqualTo(100).And.Unique.And.All.InRange(0, 102));
         Assert.That(epochs[1], Is.Not.EqualTo(epochs[0]), "each epoch has an order of its own");
-        Assert.That(epochs.SelectMany(e => e).Distinct().Count(), Is.GreaterThan(100), "other images are dropped in other epochs");
+        Assert.That(epochs.SelectMany(e => e).Distinct().Count(), Is.GreaterThan(100),
+            "other images are dropped in other epochs");
     }
 
     [Test]
     public void Every_place_is_as_likely_for_every_image()
     {
-        // 4,000 epochs of 5 images in batches of 5: each of the 25 pairs is expected 800 times, with a standard deviation of 25.3.
+        // 4,000 epochs of 5 images in batches of 5: each of the 25 pairs is expected 800 times, with a standard
+        // deviation of 25.3.
         var counts = new int[5, 5];
         using var loader = new BatchLoader(new Numbers(5), 5, true, "none", 1, 0);
         for (int e = 0; e < 4000; e++)
@@ -173,7 +178,8 @@ public sealed class BatchLoaderTests
         using var loader = new BatchLoader(source, 10, false, "none", 5, 0);
         Assert.That(Indices(loader.Next())[0], Is.EqualTo(0));
         Assert.That(Indices(loader.Next())[0], Is.EqualTo(10));
-        for (int again = 0; again < 2; again++) Sentence.Of("x.png: not a readable PNG, JPEG or WebP image", () => loader.Next());
+        for (int again = 0; again < 2; again++) Sentence.Of("x.png: not a readable PNG, JPEG or WebP image",
+            () => loader.Next());
     }
 
     [Test]
@@ -220,7 +226,8 @@ public sealed class BatchLoaderTests
     [Test]
     public void Arguments_are_checked()
     {
-        Sentence.Of("augment is 'spin'; it must be none, flip, shift or flip,shift", () => new BatchLoader(new Numbers(3), 1, true, "spin", 1, 0));
+        Sentence.Of("augment is 'spin'; it must be none, flip, shift or flip,shift",
+            () => new BatchLoader(new Numbers(3), 1, true, "spin", 1, 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new BatchLoader(new Numbers(3), 0, true, "none", 1, 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new BatchLoader(new Numbers(3), 1, true, "none", 1, -1));
     }

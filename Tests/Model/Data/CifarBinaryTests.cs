@@ -16,7 +16,8 @@ public sealed class CifarBinaryTests
 
     /// <summary>Records whose pixel i of plane c of image n is a function of all three.</summary>
     public static byte[] Records(int labelBytes, params byte[] labels) => labels.SelectMany((label, n) =>
-        Enumerable.Repeat((byte)1, labelBytes - 1).Append(label).Concat(Enumerable.Range(0, 3072).Select(i => Pixel(n, i / 1024, i % 1024)))).ToArray();
+        Enumerable.Repeat((byte)1, labelBytes - 1).Append(label).Concat(Enumerable.Range(0,
+            3072).Select(i => Pixel(n, i / 1024, i % 1024)))).ToArray();
 
     private static byte Pixel(int image, int plane, int at) => (byte)(image * 31 + plane * 77 + at * 5);
 
@@ -26,7 +27,8 @@ public sealed class CifarBinaryTests
         return folder.File(name);
     }
 
-    private static byte[] Interleaved(int image) => Enumerable.Range(0, 3072).Select(i => Pixel(image, i % 3, i / 3)).ToArray();
+    private static byte[] Interleaved(int image) => Enumerable.Range(0, 3072).Select(i => Pixel(image, i % 3, i / 3))
+        .ToArray();
 
     private DataPair Open() => DataSets.Open(folder.Path, new DataOptions());
 
@@ -56,7 +58,8 @@ public sealed class CifarBinaryTests
     [Test]
     public void The_five_batches_follow_one_another()
     {
-        for (int i = 0; i < 5; i++) Write($"data_batch_{i + 1}.bin", Records(1, Enumerable.Repeat((byte)i, i + 1).ToArray()));
+        for (int i = 0; i < 5; i++) Write($"data_batch_{i + 1}.bin",
+            Records(1, Enumerable.Repeat((byte)i, i + 1).ToArray()));
         Write("test_batch.bin", Records(1, 8));
         (IImageSource train, IImageSource? test) = Open();
         Assert.That(train.Labels(), Is.EqualTo(new[] { 0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4 }));
@@ -70,7 +73,8 @@ public sealed class CifarBinaryTests
     {
         Write("test_batch.bin", Records(1, 8));
         (IImageSource train, IImageSource? test) = Open();
-        Assert.That((train.Name, train.Count, test), Is.EqualTo(($"{Path.GetFileName(folder.Path)}/test", 1, (IImageSource?)null)));
+        Assert.That((train.Name, train.Count, test),
+            Is.EqualTo(($"{Path.GetFileName(folder.Path)}/test", 1, (IImageSource?)null)));
     }
 
     [Test]
@@ -87,7 +91,8 @@ public sealed class CifarBinaryTests
     public void A_missing_batch_is_named()
     {
         foreach (int i in new[] { 1, 2, 4, 5 }) Write($"data_batch_{i}.bin", Records(1, 0));
-        Sentence.Of($"{folder.Path}: lacks data_batch_3.bin; the training set of CIFAR-10 is data_batch_1.bin, data_batch_2.bin, data_batch_3.bin, data_batch_4.bin, data_batch_5.bin", () => Open());
+        Sentence.Of($"{folder.Path}: lacks data_batch_3.bin; the training set of CIFAR-10 is data_batch_1.bin, "
+            + "data_batch_2.bin, data_batch_3.bin, data_batch_4.bin, data_batch_5.bin", () => Open());
     }
 
     [Test]
@@ -96,12 +101,17 @@ public sealed class CifarBinaryTests
         string path = Write("data_batch_1.bin", []);
         Sentence.Of($"{path}: is empty; a CIFAR-10 file has 3073 bytes an image", () => OpenFile(path));
         Write("data_batch_1.bin", Records(1, 1, 2)[..^5]);
-        Sentence.Of($"{path}: has 6141 bytes, which is no multiple of the 3073 that a CIFAR-10 image takes; it is truncated or of another kind", () => OpenFile(path));
+        Sentence.Of($"{path}: has 6141 bytes, which is no multiple of the 3073 that a CIFAR-10 image takes; it is "
+            + "truncated or of another kind", () => OpenFile(path));
         Write("data_batch_1.bin", Records(1, 1, 10));
-        Sentence.Of($"{path}: image 1 has label 10; CIFAR-10 has 0 to 9, so this is another kind of file", () => OpenFile(path));
+        Sentence.Of($"{path}: image 1 has label 10; CIFAR-10 has 0 to 9, so this is another kind of file",
+            () => OpenFile(path));
         string hundred = Write("test.bin", Records(2, 1)[..^1]);
-        Sentence.Of($"{hundred}: has 3073 bytes, which is no multiple of the 3074 that a CIFAR-100 image takes; it is truncated or of another kind", () => OpenFile(hundred));
+        Sentence.Of($"{hundred}: has 3073 bytes, which is no multiple of the 3074 that a CIFAR-100 image takes; it "
+            + "is truncated or of another kind", () => OpenFile(hundred));
         string missing = folder.File("none.bin");
-        Sentence.Of($"{missing}: there is no such file or folder; data may be demo, cifar10, cifar100, mnist, a folder of images, idx(.gz) files, CIFAR binary batches, or a .npy, .npz or .safetensors file", () => OpenFile(missing));
+        Sentence.Of($"{missing}: there is no such file or folder; data may be demo, cifar10, cifar100, mnist, a "
+            + "folder of images, idx(.gz) files, CIFAR binary batches, or a .npy, .npz or .safetensors file",
+            () => OpenFile(missing));
     }
 }

@@ -16,8 +16,10 @@ public sealed class DemoEstimateTests
     [Test]
     public void Hues_are_found()
     {
-        Assert.That(Quantile(static a => Math.Abs(DemoEstimate.Difference(0, a.Truth.Hue, a.Seen.Hue)), 0.9), Is.LessThan(0.03));
-        Assert.That(Quantile(static a => Math.Abs(DemoEstimate.Difference(5, a.Truth.Ground, a.Seen.Ground)), 0.9), Is.LessThan(0.03));
+        Assert.That(Quantile(static a => Math.Abs(DemoEstimate.Difference(0, a.Truth.Hue, a.Seen.Hue)), 0.9),
+            Is.LessThan(0.03));
+        Assert.That(Quantile(static a => Math.Abs(DemoEstimate.Difference(5, a.Truth.Ground, a.Seen.Ground)), 0.9),
+            Is.LessThan(0.03));
     }
 
     [Test]
@@ -25,7 +27,8 @@ public sealed class DemoEstimateTests
     {
         Assert.That(Quantile(static a => Math.Abs(a.Truth.X - a.Seen.X), 0.9), Is.LessThan(0.05));
         // A cone's middle is not its centre of area.
-        Assert.That(Quantile(static a => a.Truth.Shape == DemoShape.Cone ? 0 : Math.Abs(a.Truth.Y - a.Seen.Y), 0.9), Is.LessThan(0.05));
+        Assert.That(Quantile(static a => a.Truth.Shape == DemoShape.Cone ? 0 : Math.Abs(a.Truth.Y - a.Seen.Y), 0.9),
+            Is.LessThan(0.05));
     }
 
     [TestCase(DemoShape.Sphere, 0.83)]
@@ -34,7 +37,8 @@ public sealed class DemoEstimateTests
     public void Sizes_and_light_follow_the_truth(DemoShape shape, double least)
     {
         (DemoFactors Truth, DemoEstimate Seen)[] some = [.. all.Where(a => a.Truth.Shape == shape)];
-        Assert.That(Correlation(some, static a => a.Truth.Size, static a => Math.Sqrt(a.Seen.Area)), Is.GreaterThan(least));
+        Assert.That(Correlation(some, static a => a.Truth.Size, static a => Math.Sqrt(a.Seen.Area)),
+            Is.GreaterThan(least));
         Assert.That(Correlation(some, static a => a.Truth.Light, static a => a.Seen.Light), Is.GreaterThan(0.8));
     }
 
@@ -45,7 +49,8 @@ public sealed class DemoEstimateTests
         Assert.That(DemoEstimate.Difference(0, a, b), Is.EqualTo(expected).Within(1e-12));
 
     [Test]
-    public void Bare_ground_shows_no_solid() => Assert.That(DemoEstimate.Of(Enumerable.Repeat((byte)200, Size * Size * 3).ToArray(), Size), Is.Null);
+    public void Bare_ground_shows_no_solid() =>
+        Assert.That(DemoEstimate.Of(Enumerable.Repeat((byte)200, Size * Size * 3).ToArray(), Size), Is.Null);
 
     private static IEnumerable<(DemoFactors, DemoEstimate)> Images()
     {

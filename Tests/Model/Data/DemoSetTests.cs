@@ -21,19 +21,22 @@ public sealed class DemoSetTests
     private static string HashOf(int size, int count)
     {
         DemoSet set = DemoSet.Create(size).Train;
-        return Convert.ToHexStringLower(SHA256.HashData(Enumerable.Range(0, count).SelectMany(set.Image).ToArray()))[..16];
+        return Convert.ToHexStringLower(SHA256.HashData(Enumerable.Range(0, count).SelectMany(set.Image)
+            .ToArray()))[..16];
     }
 
     // The bytes are promised to be the same on every machine.
     [TestCase(32, 250, "3639c5eb6311b340")]
     [TestCase(64, 50, "cb8e8063f2ab0e82")]
-    public void The_pixels_are_pinned(int size, int count, string hash) => Assert.That(HashOf(size, count), Is.EqualTo(hash));
+    public void The_pixels_are_pinned(int size, int count, string hash) => Assert.That(HashOf(size, count),
+        Is.EqualTo(hash));
 
     [Test]
     public void The_hashes_are_pinned_and_tell_sets_and_sizes_apart()
     {
         (DemoSet train, DemoSet test) = DemoSet.Create(32);
-        Assert.That((train.Hash, test.Hash, DemoSet.Create(64).Train.Hash), Is.EqualTo(("84198cdcb0c8", "602ad2028761", "97ca7e30d109")));
+        Assert.That((train.Hash, test.Hash, DemoSet.Create(64).Train.Hash),
+            Is.EqualTo(("84198cdcb0c8", "602ad2028761", "97ca7e30d109")));
         Assert.That(DataSets.Limit(train, 100).Hash, Is.Not.EqualTo(train.Hash));
     }
 
@@ -45,7 +48,8 @@ public sealed class DemoSetTests
         Assert.That((train.Shape(), test.Shape()), Is.EqualTo(((20_000, 32, 32, 3), (2_000, 32, 32, 3))));
         Assert.That(train.Classes, Is.EqualTo(new[] { "sphere", "cube", "cylinder", "cone", "torus" }));
         Assert.That(DataSets.Open("demo", new DataOptions(ImageSize: 64)).Train.Height, Is.EqualTo(64));
-        Sentence.Of("demo: an image size of 8 is out of range; it must be 16 to 256", () => DataSets.Open("demo", new DataOptions(ImageSize: 8)));
+        Sentence.Of("demo: an image size of 8 is out of range; it must be 16 to 256",
+            () => DataSets.Open("demo", new DataOptions(ImageSize: 8)));
     }
 
     [Test]
@@ -95,7 +99,8 @@ public sealed class DemoSetTests
     {
         byte[][] expected = Enumerable.Range(0, 40).Select(i => Render(Train.Factors(i))).ToArray();
         DemoSet set = DemoSet.Create(Size).Train;
-        for (int pass = 0; pass < 2; pass++) Parallel.For(0, 40, i => Assert.That(set.Image(i), Is.EqualTo(expected[i])));
+        for (int pass = 0; pass < 2; pass++) Parallel.For(0, 40,
+            i => Assert.That(set.Image(i), Is.EqualTo(expected[i])));
     }
 
     [Test]
@@ -122,10 +127,12 @@ public sealed class DemoSetTests
             DemoFactors factors = Train.Factors(i);
             float[] mask = DemoRenderer.Coverage(factors, size);
             int[] covered = Enumerable.Range(0, mask.Length).Where(k => mask[k] > 0.5f).ToArray();
-            double x = (covered.Min(k => k % size) + covered.Max(k => k % size) + 1) / (2.0 * size), y = (covered.Min(k => k / size) + covered.Max(k => k / size) + 1) / (2.0 * size);
+            double x = (covered.Min(k => k % size) + covered.Max(k => k % size) + 1) / (2.0 * size),
+                y = (covered.Min(k => k / size) + covered.Max(k => k / size) + 1) / (2.0 * size);
             Assert.That(x, Is.EqualTo(factors.X).Within(0.02), $"x of image {i}");
             // Seen from above, the near half of a base hangs lower than the far half of a top rises.
-            Assert.That(y, Is.EqualTo(factors.Y).Within(factors.Shape == DemoShape.Cone ? 0.16 : 0.04), $"y of image {i}");
+            Assert.That(y, Is.EqualTo(factors.Y).Within(factors.Shape == DemoShape.Cone ? 0.16 : 0.04),
+                $"y of image {i}");
         }
     }
 
@@ -137,7 +144,8 @@ public sealed class DemoSetTests
     public void Larger_solids_cover_more_pixels_and_none_leaves_the_image(DemoShape shape)
     {
         const int size = 64;
-        double small = DemoRenderer.Coverage(Plain with { Shape = shape, Size = 0.8f }, size).Sum(), large = DemoRenderer.Coverage(Plain with { Shape = shape, Size = 1.2f }, size).Sum();
+        double small = DemoRenderer.Coverage(Plain with { Shape = shape, Size = 0.8f }, size).Sum(),
+            large = DemoRenderer.Coverage(Plain with { Shape = shape, Size = 1.2f }, size).Sum();
         // (1.2/0.8)² = 2.25, and more because the centre of the larger one is higher, so nearer to the camera.
         Assert.That(large / small, Is.InRange(2.25, 2.8));
         Assert.That(small / (size * size), Is.InRange(0.04, 0.2), "share of the image");
@@ -145,8 +153,10 @@ public sealed class DemoSetTests
         {
             foreach (float y in new[] { 0.44f, 0.56f })
             {
-                float[] mask = DemoRenderer.Coverage(Plain with { Shape = shape, Size = 1.2f, X = x, Y = y, Rotation = 0 }, size);
-                Assert.That(Enumerable.Range(0, size).Max(k => mask[k] + mask[(size - 1) * size + k] + mask[k * size] + mask[k * size + size - 1]), Is.Zero, $"({x}, {y})");
+                float[] mask = DemoRenderer.Coverage(
+                    Plain with { Shape = shape, Size = 1.2f, X = x, Y = y, Rotation = 0 }, size);
+                Assert.That(Enumerable.Range(0, size).Max(k => mask[k] + mask[(size - 1) * size + k] + mask[k * size]
+                    + mask[k * size + size - 1]), Is.Zero, $"({x}, {y})");
             }
         }
     }
@@ -169,7 +179,8 @@ public sealed class DemoSetTests
             DemoFactors factors = Plain with { Shape = shape, Light = light };
             byte[] pixels = Render(factors);
             float[] mask = DemoRenderer.Coverage(factors, Size);
-            double Mean(Func<int, bool> side) => Enumerable.Range(0, mask.Length).Where(i => mask[i] == 1 && side(i % Size)).Average(i => pixels[3 * i]);
+            double Mean(Func<int, bool> side) => Enumerable.Range(0, mask.Length).Where(i => mask[i] == 1
+                && side(i % Size)).Average(i => pixels[3 * i]);
             double left = Mean(x => x < Size / 2), right = Mean(x => x >= Size / 2);
             Assert.That(light < 0 ? left - right : right - left, Is.GreaterThan(20), $"{shape}");
         }
@@ -201,7 +212,8 @@ public sealed class DemoSetTests
     [Test]
     public void Rotation_turns_a_cube_but_not_a_plain_sphere()
     {
-        Assert.That(Render(Plain with { Shape = DemoShape.Cube, Rotation = 30 }), Is.Not.EqualTo(Render(Plain with { Shape = DemoShape.Cube })));
+        Assert.That(Render(Plain with { Shape = DemoShape.Cube, Rotation = 30 }),
+            Is.Not.EqualTo(Render(Plain with { Shape = DemoShape.Cube })));
         int[] change = Render(Plain with { Rotation = 30 }).Zip(Render(Plain), (a, b) => Math.Abs(a - b)).ToArray();
         Assert.That(change.Max(), Is.LessThanOrEqualTo(2));
     }
@@ -214,7 +226,8 @@ public sealed class DemoSetTests
     public void Textures_change_the_solid_and_nothing_else(DemoShape shape)
     {
         DemoFactors factors = Plain with { Shape = shape };
-        byte[] plain = Render(factors), bands = Render(factors with { Texture = DemoTexture.Bands }), checks = Render(factors with { Texture = DemoTexture.Checks });
+        byte[] plain = Render(factors), bands = Render(factors with { Texture = DemoTexture.Bands }),
+            checks = Render(factors with { Texture = DemoTexture.Checks });
         float[] mask = DemoRenderer.Coverage(factors, Size);
         foreach (byte[] other in new[] { bands, checks })
         {
@@ -228,7 +241,8 @@ public sealed class DemoSetTests
     [Test]
     public void Sizes_show_the_same_picture()
     {
-        byte[] small = Render(Train.Factors(3), 32), large = ImageResize.CropAndResize(Render(Train.Factors(3), 128), 128, 128, 32);
+        byte[] small = Render(Train.Factors(3), 32), large = ImageResize.CropAndResize(Render(Train.Factors(3), 128),
+            128, 128, 32);
         Assert.That(small.Zip(large, (a, b) => Math.Abs(a - b)).Average(), Is.LessThan(2));
     }
 

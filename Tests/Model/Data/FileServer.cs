@@ -78,7 +78,8 @@ internal sealed class FileServer : IDisposable
         bool found = Bodies.TryGetValue(name, out byte[]? body);
         body ??= "nothing here"u8.ToArray();
         string length = HideLength ? "" : $"Content-Length: {body.Length}\r\n";
-        stream.Write(Encoding.ASCII.GetBytes($"HTTP/1.1 {(found ? "200 OK" : "404 Not Found")}\r\n{length}Connection: close\r\n\r\n"));
+        stream.Write(Encoding.ASCII.GetBytes(
+            $"HTTP/1.1 {(found ? "200 OK" : "404 Not Found")}\r\n{length}Connection: close\r\n\r\n"));
         stream.Write(body.AsSpan(0, Math.Min(body.Length, Stall ? body.Length / 2 : BreakOffAfter ?? body.Length)));
         stream.Flush();
     }

@@ -21,7 +21,8 @@ public sealed class IdxFilesTests
     {
         byte[] header = new byte[4 + 4 * dimensions.Length];
         (header[2], header[3]) = (8, (byte)dimensions.Length);
-        for (int i = 0; i < dimensions.Length; i++) BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(4 + 4 * i), dimensions[i]);
+        for (int i = 0; i < dimensions.Length; i++) BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(4 + 4 * i),
+            dimensions[i]);
         return WriteRaw(name, [.. header, .. data]);
     }
 
@@ -29,7 +30,8 @@ public sealed class IdxFilesTests
     {
         string path = folder.File(name);
         using Stream file = File.Create(path);
-        using Stream target = name.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionLevel.Fastest) : file;
+        using Stream target = name.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file,
+            CompressionLevel.Fastest) : file;
         target.Write(bytes);
         return path;
     }
@@ -77,7 +79,8 @@ public sealed class IdxFilesTests
         Write("t10k-labels-idx1-ubyte.gz", [1, 0], 2);
         (IImageSource train, IImageSource? test) = DataSets.Open(folder.Path, new DataOptions());
         Assert.That((train.Count, test!.Count), Is.EqualTo((3, 2)));
-        Assert.That((train.Name, test.Name), Is.EqualTo(($"{Path.GetFileName(folder.Path)}/train", $"{Path.GetFileName(folder.Path)}/test")));
+        Assert.That((train.Name, test.Name),
+            Is.EqualTo(($"{Path.GetFileName(folder.Path)}/train", $"{Path.GetFileName(folder.Path)}/test")));
         Assert.That(test.Labels(), Is.EqualTo(new[] { 1, 0 }));
     }
 
@@ -94,7 +97,8 @@ public sealed class IdxFilesTests
     {
         Write("a-train-images-idx3-ubyte", new byte[64], 1, 8, 8);
         Write("b-train-images-idx3-ubyte", new byte[64], 1, 8, 8);
-        Sentence.Of($"{folder.Path}: holds both a-train-images-idx3-ubyte and b-train-images-idx3-ubyte; name one of the files instead of the folder", () => Open(folder.Path));
+        Sentence.Of($"{folder.Path}: holds both a-train-images-idx3-ubyte and b-train-images-idx3-ubyte; name one "
+            + "of the files instead of the folder", () => Open(folder.Path));
     }
 
     [TestCase("a-images-idx3-ubyte")]
@@ -102,9 +106,11 @@ public sealed class IdxFilesTests
     public void Broken_files_give_one_sentence(string name)
     {
         string path = WriteRaw(name, []);
-        Sentence.Of($"{path}: has only 0 bytes; an idx file of images starts with 00 00 08 03 or 00 00 08 04", () => Open(path));
+        Sentence.Of($"{path}: has only 0 bytes; an idx file of images starts with 00 00 08 03 or 00 00 08 04",
+            () => Open(path));
         WriteRaw(name, [0, 0, 13, 3, 0, 0, 0, 0]);
-        Sentence.Of($"{path}: starts with 00 00 0D 03; an idx file of images starts with 00 00 08 03 or 00 00 08 04", () => Open(path));
+        Sentence.Of($"{path}: starts with 00 00 0D 03; an idx file of images starts with 00 00 08 03 or 00 00 08 04",
+            () => Open(path));
         WriteRaw(name, [0, 0, 8, 3, 0, 0]);
         Sentence.Of($"{path}: ends inside its header; the file is truncated", () => Open(path));
         Write(name, new byte[100], 2, 8, 8);
@@ -120,9 +126,11 @@ public sealed class IdxFilesTests
         string path = Write(name, new byte[100], 1u << 31, 28, 28);
         Sentence.Of($"{path}: has shape [2147483648,28,28], which is larger than can be read", () => Open(path));
         Write(name, new byte[100], int.MaxValue, 28, 28);
-        Sentence.Of($"{path}: ends after 100 of {(long)int.MaxValue * 784} bytes of data; the file is truncated", () => Open(path));
+        Sentence.Of($"{path}: ends after 100 of {(long)int.MaxValue * 784} bytes of data; the file is truncated",
+            () => Open(path));
         Write(name, new byte[100], 1, 1u << 20, 1u << 20);
-        Sentence.Of($"{path}: has shape [1,1048576,1048576], and one image of 1099511627776 bytes is larger than can be read", () => Open(path));
+        Sentence.Of($"{path}: has shape [1,1048576,1048576], and one image of 1099511627776 bytes is larger than "
+            + "can be read", () => Open(path));
         Write(name, new byte[100], 1, uint.MaxValue, uint.MaxValue);
         Sentence.Of($"{path}: has shape [1,4294967295,4294967295], which is larger than can be read", () => Open(path));
     }
@@ -134,7 +142,8 @@ public sealed class IdxFilesTests
         new Random(1).NextBytes(random);
         string path = Write("a-images-idx3-ubyte.gz", random, 8, 8, 8);
         File.WriteAllBytes(path, File.ReadAllBytes(path)[..^100]);
-        Assert.That(() => Open(path), Throws.TypeOf<GlowException>().With.Message.Match(@"-ubyte\.gz: ends after \d{3} of 512 bytes of data; the file is truncated$"));
+        Assert.That(() => Open(path), Throws.TypeOf<GlowException>()
+            .With.Message.Match(@"-ubyte\.gz: ends after \d{3} of 512 bytes of data; the file is truncated$"));
         File.WriteAllText(path, "not gzip");
         Sentence.Of($"{path}: not a whole gzip file; it must be copied or downloaded again", () => Open(path));
     }
@@ -142,12 +151,15 @@ public sealed class IdxFilesTests
     [Test]
     public void Labels_that_do_not_belong_are_refused()
     {
-        string path = Write("a-images-idx3-ubyte", new byte[128], 2, 8, 8), labels = Write("a-labels-idx1-ubyte", [1, 2, 3], 3);
-        Sentence.Of($"{labels}: holds 3 labels, but a-images-idx3-ubyte holds 2 images; they do not belong together", () => Open(path));
+        string path = Write("a-images-idx3-ubyte", new byte[128], 2, 8, 8),
+            labels = Write("a-labels-idx1-ubyte", [1, 2, 3], 3);
+        Sentence.Of($"{labels}: holds 3 labels, but a-images-idx3-ubyte holds 2 images; they do not belong together",
+            () => Open(path));
         Write("a-labels-idx1-ubyte", [1], 2);
         Sentence.Of($"{labels}: ends after 1 of 2 bytes of data; the file is truncated", () => Open(path));
         Write("a-labels-idx1-ubyte", new byte[128], 2, 8, 8);
-        Sentence.Of($"{labels}: starts with 00 00 08 03; an idx file of labels starts with 00 00 08 01", () => Open(path));
+        Sentence.Of($"{labels}: starts with 00 00 08 03; an idx file of labels starts with 00 00 08 01",
+            () => Open(path));
     }
 
     [Test]
@@ -155,7 +167,8 @@ public sealed class IdxFilesTests
     {
         string path = Write("a-images-idx3-ubyte", new byte[4 * 64], 4, 8, 8);
         IImageSource set = Open(path);
-        using (FileStream file = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(16 + 100);
+        using (FileStream file = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(16
+            + 100);
         Assert.That(set.Image(0), Has.Length.EqualTo(64));
         Sentence.Of($"{path}: was cut short while in use; it ends at byte 116", () => set.Image(1));
     }

@@ -32,8 +32,10 @@ public sealed class ImageFileTests
     {
         byte[] grey = Pictures.Ramp(7 * 3);
         ImageFile.WritePng(folder.File("g.png"), grey, 7, 3, 1);
-        using (SKCodec codec = SKCodec.Create(folder.File("g.png"))) Assert.That(codec.Info.ColorType, Is.EqualTo(SKColorType.Gray8));
-        Assert.That(ImageFile.Read(folder.File("g.png"), null).Pixels, Is.EqualTo(grey.SelectMany(g => new[] { g, g, g })));
+        using (SKCodec codec = SKCodec.Create(folder.File("g.png"))) Assert.That(codec.Info.ColorType,
+            Is.EqualTo(SKColorType.Gray8));
+        Assert.That(ImageFile.Read(folder.File("g.png"), null).Pixels,
+            Is.EqualTo(grey.SelectMany(g => new[] { g, g, g })));
     }
 
     [Test]
@@ -50,7 +52,8 @@ public sealed class ImageFileTests
         {
             for (int y = 0; y < 2; y++)
             {
-                for (int x = 0; x < 3; x++) expected[(1 + i / 2 * 3 + y) * 9 + 1 + i % 2 * 4 + x] = images[(i * 2 + y) * 3 + x];
+                for (int x = 0; x < 3; x++) expected[(1 + i / 2 * 3 + y) * 9 + 1 + i % 2 * 4
+                    + x] = images[(i * 2 + y) * 3 + x];
             }
         }
         Assert.That(pixels.Where((_, i) => i % 3 == 0), Is.EqualTo(expected));
@@ -92,7 +95,8 @@ public sealed class ImageFileTests
         Assert.That((height, width), Is.EqualTo(orientation < 5 ? (16, 32) : (32, 16)));
         Assert.That(ImageFile.ReadSize(path), Is.EqualTo((height, width)));
         char At(int y, int x) => "ABCD"[(int)Math.Round((pixels[(y * width + x) * 3] - 30) / 60.0)];
-        Assert.That($"{At(2, 2)}{At(2, width - 3)}/{At(height - 3, 2)}{At(height - 3, width - 3)}", Is.EqualTo(corners));
+        Assert.That($"{At(2, 2)}{At(2, width - 3)}/{At(height - 3, 2)}{At(height - 3, width - 3)}",
+            Is.EqualTo(corners));
     }
 
     [TestCase(SKEncodedImageFormat.Webp, "a.webp")]
@@ -111,17 +115,21 @@ public sealed class ImageFileTests
         // 4 high, 9 wide: columns 2 to 5 of 0 to 8.
         byte[] pixels = Pictures.Ramp(4 * 9 * 3);
         ImageFile.WritePng(folder.File("wide.png"), pixels, 4, 9, 3);
-        byte[] expected = Enumerable.Range(0, 4).SelectMany(y => pixels.AsSpan((y * 9 + 2) * 3, 12).ToArray()).ToArray();
+        byte[] expected = Enumerable.Range(0, 4).SelectMany(y => pixels.AsSpan((y * 9 + 2) * 3, 12).ToArray())
+            .ToArray();
         Assert.That(ImageFile.Read(folder.File("wide.png"), 4), Is.EqualTo((expected, 4, 4)));
     }
 
     [Test]
     public void Broken_files_give_one_sentence()
     {
-        string missing = folder.File("missing.png"), empty = folder.File("empty.png"), text = folder.File("text.png"), gif = folder.File("gif.png");
+        string missing = folder.File("missing.png"), empty = folder.File("empty.png"), text = folder.File("text.png"),
+            gif = folder.File("gif.png");
         File.WriteAllBytes(empty, []);
         File.WriteAllText(text, "not an image at all, but long enough to look for a header in it");
-        File.WriteAllBytes(gif, Convert.FromHexString("47494638396101000100800000FFFFFF00000021F90401000000002C00000000010001000002024401003B"));
+        File.WriteAllBytes(gif,
+            Convert.FromHexString(
+            "47494638396101000100800000FFFFFF00000021F90401000000002C00000000010001000002024401003B"));
         Sentence.Of($"{missing}: there is no such file", () => ImageFile.Read(missing, null));
         Sentence.Of($"{empty}: not a readable PNG, JPEG or WebP image", () => ImageFile.Read(empty, null));
         Sentence.Of($"{text}: not a readable PNG, JPEG or WebP image", () => ImageFile.Read(text, null));
@@ -136,7 +144,8 @@ public sealed class ImageFileTests
         byte[] whole = Pictures.Encode(Pictures.Opaque(Pictures.Ramp(64 * 64 * 3, step: 113)), 64, 64, format);
         string path = folder.File("cut.png");
         File.WriteAllBytes(path, whole[..(whole.Length / 2)]);
-        Sentence.Of($"{path}: the image is truncated or damaged; it must be copied or downloaded again", () => ImageFile.Read(path, null));
+        Sentence.Of($"{path}: the image is truncated or damaged; it must be copied or downloaded again",
+            () => ImageFile.Read(path, null));
     }
 
     [Test]
@@ -148,13 +157,15 @@ public sealed class ImageFileTests
         BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(20), 50_000);
         BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc(png.AsSpan(12, 17)));
         File.WriteAllBytes(path, png);
-        Sentence.Of($"{path}: 50000×60000 pixels are more than an image may have here (134217728)", () => ImageFile.Read(path, 32));
+        Sentence.Of($"{path}: 50000×60000 pixels are more than an image may have here (134217728)",
+            () => ImageFile.Read(path, 32));
     }
 
     [Test]
     public void What_cannot_be_written_says_why()
     {
-        Sentence.Of("images of 4 channels cannot be written as PNG; 1 (grey) or 3 (RGB) can", () => ImageFile.WritePng(folder.File("a.png"), new byte[16], 2, 2, 4));
+        Sentence.Of("images of 4 channels cannot be written as PNG; 1 (grey) or 3 (RGB) can",
+            () => ImageFile.WritePng(folder.File("a.png"), new byte[16], 2, 2, 4));
         File.WriteAllText(folder.File("file"), "");
         string path = folder.File("file/a.png");
         Assert.That(() => ImageFile.WritePng(path, new byte[12], 2, 2, 3),

@@ -19,7 +19,8 @@ public sealed class ImageFolderTests
     [Test]
     public void Files_come_in_ordinal_order_without_labels()
     {
-        foreach (string name in new[] { "b.png", "a10.png", "a2.png", "B.png", ".hidden.png", "notes.txt" }) Pictures.WritePng(folder.File(name), 4, 6, step: name.Length + name[0]);
+        foreach (string name in new[] { "b.png", "a10.png", "a2.png", "B.png", ".hidden.png",
+            "notes.txt" }) Pictures.WritePng(folder.File(name), 4, 6, step: name.Length + name[0]);
         (IImageSource set, IImageSource? test) = Open();
         Assert.That(test, Is.Null);
         Assert.That(set.Shape(), Is.EqualTo((4, 4, 6, 3)));
@@ -52,13 +53,15 @@ public sealed class ImageFolderTests
     [Test]
     public void Train_and_test_folders_are_the_two_sets()
     {
-        foreach (string name in new[] { "train/x/1.png", "train/y/1.png", "train/y/2.png", "val/x/1.png", "val/y/1.png" }) Pictures.WritePng(folder.File(name), 8, 8);
+        foreach (string name in new[] { "train/x/1.png", "train/y/1.png", "train/y/2.png", "val/x/1.png",
+            "val/y/1.png" }) Pictures.WritePng(folder.File(name), 8, 8);
         (IImageSource train, IImageSource? test) = Open();
         Assert.That((train.Count, test!.Count), Is.EqualTo((3, 2)));
         Assert.That(train.Name, Is.EqualTo($"{Path.GetFileName(folder.Path)}/train"));
         Assert.That(test.Classes, Is.EqualTo(train.Classes));
         Pictures.WritePng(folder.File("val/z/1.png"), 8, 8);
-        Sentence.Of($"{folder.Path}: train has the classes x, y but val has x, y, z; both need the same sub-folders", () => Open());
+        Sentence.Of($"{folder.Path}: train has the classes x, y but val has x, y, z; both need the same sub-folders",
+            () => Open());
     }
 
     [Test]
@@ -84,7 +87,8 @@ public sealed class ImageFolderTests
     {
         Pictures.WritePng(folder.File("a.png"), 4, 4);
         Pictures.WritePng(folder.File("cats/b.png"), 4, 4);
-        Sentence.Of($"{folder.Path}: holds images itself (a.png) and in the sub-folder cats; all must lie in class folders or none", () => Open());
+        Sentence.Of($"{folder.Path}: holds images itself (a.png) and in the sub-folder cats; all must lie in class "
+            + "folders or none", () => Open());
     }
 
     [Test]
@@ -115,7 +119,8 @@ public sealed class ImageFolderTests
         string a = Pictures.WritePng(folder.File("a.png"), 8, 8), b = Pictures.WritePng(folder.File("b.png"), 8, 8);
         IImageSource set = Open().Train;
         Pictures.WritePng(b, 8, 9);
-        Sentence.Of($"{a} is 8×8 but {b} is 8×9; give an image size to crop and resize them all to", () => set.Image(1));
+        Sentence.Of($"{a} is 8×8 but {b} is 8×9; give an image size to crop and resize them all to",
+            () => set.Image(1));
     }
 
     [Test]
@@ -140,7 +145,8 @@ public sealed class ImageFolderTests
     public void A_folder_without_images_says_what_it_may_hold()
     {
         File.WriteAllText(folder.File("notes.txt"), "");
-        Sentence.Of($"{folder.Path}: holds no data; it may hold PNG, JPEG or WebP images, idx(.gz) files, CIFAR binary batches, or a .npy, .npz or .safetensors file", () => Open());
+        Sentence.Of($"{folder.Path}: holds no data; it may hold PNG, JPEG or WebP images, idx(.gz) files, CIFAR "
+            + "binary batches, or a .npy, .npz or .safetensors file", () => Open());
     }
 
     [Test]

@@ -8,7 +8,8 @@ public sealed class ImageResizeTests
     private static byte[] Draw(int height, int width, Func<int, int, double> value)
     {
         var pixels = new byte[height * width * 3];
-        for (int i = 0; i < height * width; i++) pixels.AsSpan(3 * i, 3).Fill((byte)Math.Clamp(Math.Round(value(i / width, i % width)), 0, 255));
+        for (int i = 0; i < height * width; i++) pixels.AsSpan(3 * i,
+            3).Fill((byte)Math.Clamp(Math.Round(value(i / width, i % width)), 0, 255));
         return pixels;
     }
 
@@ -30,7 +31,8 @@ public sealed class ImageResizeTests
         byte[] resized = ImageResize.CropAndResize(Draw(from, from, (_, x) => 20 + 200.0 * x / from), from, from, to);
         // Away from the edges, where the kernel is cut off.
         for (int x = 3; x < to - 3; x++)
-            Assert.That(resized[(to / 2 * to + x) * 3], Is.EqualTo(20 + 200.0 * ((x + 0.5) * from / to - 0.5) / from).Within(1.01), $"column {x}");
+            Assert.That(resized[(to / 2 * to + x) * 3], Is.EqualTo(20 + 200.0 * ((x + 0.5) * from / to - 0.5) / from)
+                .Within(1.01), $"column {x}");
     }
 
     // A pattern finer than the small image can show must vanish into its mean, not come back as a coarse one.
@@ -41,7 +43,8 @@ public sealed class ImageResizeTests
     [TestCase(200, 64, 2.3)]
     public void Detail_that_is_too_fine_does_not_alias(int from, int to, double period)
     {
-        byte[] resized = ImageResize.CropAndResize(Draw(from, from, (y, x) => 127.5 + 120 * Math.Cos(2 * Math.PI * (x + 0.5 * y) / period)), from, from, to);
+        byte[] resized = ImageResize.CropAndResize(Draw(from, from,
+            (y, x) => 127.5 + 120 * Math.Cos(2 * Math.PI * (x + 0.5 * y) / period)), from, from, to);
         int worst = 0;
         for (int y = 2; y < to - 2; y++)
         {
@@ -53,7 +56,8 @@ public sealed class ImageResizeTests
     [Test]
     public void Detail_that_fits_is_kept()
     {
-        byte[] resized = ImageResize.CropAndResize(Draw(256, 256, (_, x) => 127.5 + 100 * Math.Cos(2 * Math.PI * x / 64)), 256, 256, 32);
+        byte[] resized = ImageResize.CropAndResize(Draw(256, 256,
+            (_, x) => 127.5 + 100 * Math.Cos(2 * Math.PI * x / 64)), 256, 256, 32);
         int[] row = Enumerable.Range(0, 32).Select(x => (int)resized[(16 * 32 + x) * 3]).ToArray();
         Assert.That(row.Max() - row.Min(), Is.GreaterThan(185), "of 200");
     }
@@ -70,11 +74,14 @@ public sealed class ImageResizeTests
     [Test]
     public void Rows_and_columns_are_treated_alike()
     {
-        byte[] a = Draw(50, 50, (y, x) => (3 * x * x + 5 * y) % 256), transposed = Draw(50, 50, (y, x) => (3 * y * y + 5 * x) % 256);
-        byte[] small = ImageResize.CropAndResize(a, 50, 50, 16), other = ImageResize.CropAndResize(transposed, 50, 50, 16);
+        byte[] a = Draw(50, 50, (y, x) => (3 * x * x + 5 * y) % 256),
+            transposed = Draw(50, 50, (y, x) => (3 * y * y + 5 * x) % 256);
+        byte[] small = ImageResize.CropAndResize(a, 50, 50, 16),
+            other = ImageResize.CropAndResize(transposed, 50, 50, 16);
         for (int y = 0; y < 16; y++)
         {
-            for (int x = 0; x < 16; x++) Assert.That(small[(y * 16 + x) * 3], Is.EqualTo(other[(x * 16 + y) * 3]).Within(1));
+            for (int x = 0; x < 16; x++) Assert.That(small[(y * 16 + x) * 3],
+                Is.EqualTo(other[(x * 16 + y) * 3]).Within(1));
         }
     }
 }

@@ -85,8 +85,10 @@ public sealed class NumpyFileTests
         NumpyFile.Write(folder.File("f.npy"), new[] { 1f, -2.5f, float.NaN }, 3);
         byte[] bytes = File.ReadAllBytes(folder.File("f.npy"));
         Assert.That(bytes, Has.Length.EqualTo(128 + 12));
-        Assert.That(bytes[..10], Is.EqualTo(new byte[] { 0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', 1, 0, 118, 0 }));
-        Assert.That(Encoding.ASCII.GetString(bytes, 10, 118), Is.EqualTo("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }".PadRight(117) + "\n"));
+        Assert.That(bytes[..10],
+            Is.EqualTo(new byte[] { 0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', 1, 0, 118, 0 }));
+        Assert.That(Encoding.ASCII.GetString(bytes, 10, 118),
+            Is.EqualTo("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }".PadRight(117) + "\n"));
         Assert.That(BitConverter.ToSingle(bytes, 132), Is.EqualTo(-2.5f));
     }
 
@@ -97,7 +99,8 @@ public sealed class NumpyFileTests
     public void An_archive_holds_images_and_labels_of_any_integer_type(string type, byte[] labels)
     {
         byte[] data = Pictures.Ramp(3 * 4 * 4);
-        IImageSource set = Open(WriteArchive(("labels", Array(type, "3,", labels)), ("images", Array("|u1", "3, 4, 4, 1", data))));
+        IImageSource set = Open(WriteArchive(("labels", Array(type, "3,", labels)),
+            ("images", Array("|u1", "3, 4, 4, 1", data))));
         Assert.That(set.Shape(), Is.EqualTo((3, 4, 4, 1)));
         Assert.That(set.Labels(), Is.EqualTo(new[] { 2, 0, 1 }));
         Assert.That(set.Classes, Is.EqualTo(new[] { "0", "1", "2" }));
@@ -111,7 +114,8 @@ public sealed class NumpyFileTests
         byte[] data = new byte[2_500_000];
         new Random(2).NextBytes(data);
         IImageSource set = Open(WriteArchive(("images", Array("|u1", "2500, 10, 100", data))));
-        foreach (int i in new[] { 0, 1048, 1049, 2097, 2499 }) Assert.That(set.Image(i), Is.EqualTo(data[(i * 1000)..(i * 1000 + 1000)]), $"image {i}");
+        foreach (int i in new[] { 0, 1048, 1049, 2097, 2499 }) Assert.That(set.Image(i),
+            Is.EqualTo(data[(i * 1000)..(i * 1000 + 1000)]), $"image {i}");
     }
 
     [Test]
@@ -128,9 +132,11 @@ public sealed class NumpyFileTests
         WriteArray(Array("|u1", "2, 2, 2", new byte[7]));
         Sentence.Of($"{path}: ends after 7 of 8 bytes of data; the file is truncated", () => Open(path));
         WriteArray(Array("{'descr': '|u1'}", new byte[4]));
-        Sentence.Of($"{path}: has a .npy header that names no fortran_order or shape: {{'descr': '|u1'}}", () => Open(path));
+        Sentence.Of($"{path}: has a .npy header that names no fortran_order or shape: {{'descr': '|u1'}}",
+            () => Open(path));
         WriteArray(Array("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (2,)}", new byte[8]));
-        Sentence.Of($"{path}: holds records or a type that cannot be read: {{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (2,)}}", () => Open(path));
+        Sentence.Of($"{path}: holds records or a type that cannot be read: "
+            + $"{{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (2,)}}", () => Open(path));
     }
 
     [TestCase("<f4", "2, 2, 2", "holds elements of type '<f4'; images must be uint8 ('|u1')")]
@@ -138,7 +144,8 @@ public sealed class NumpyFileTests
     [TestCase("|u1", "8,", "has shape [8]; images need [N,H,W,C] or [N,H,W]")]
     [TestCase("|u1", "", "has shape []; images need [N,H,W,C] or [N,H,W]")]
     [TestCase("|u1", "0, 2, 2", "has shape [0,2,2], so it holds no image")]
-    [TestCase("|u1", "2, 3, 8, 8", "has shape [2,3,8,8], channels first; images need [N,H,W,C] (in NumPy: images.transpose(0, 2, 3, 1))")]
+    [TestCase("|u1", "2, 3, 8, 8",
+        "has shape [2,3,8,8], channels first; images need [N,H,W,C] (in NumPy: images.transpose(0, 2, 3, 1))")]
     public void Other_arrays_are_refused(string type, string shape, string sentence)
     {
         string path = WriteArray(Array(type, shape, new byte[512]));
@@ -158,13 +165,17 @@ public sealed class NumpyFileTests
         string path = WriteArray([0x93, .. "NUMPY"u8, 2, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
         Sentence.Of($"{path}: claims a header of 4294967295 bytes; a .npy header has at most 10000", () => Open(path));
         WriteArray(Array("|u1", "2147483647, 1024, 1024, 3", new byte[16]));
-        Sentence.Of($"{path}: ends after 16 of {2147483647L * 1024 * 1024 * 3} bytes of data; the file is truncated", () => Open(path));
+        Sentence.Of($"{path}: ends after 16 of {2147483647L * 1024 * 1024 * 3} bytes of data; the file is truncated",
+            () => Open(path));
         WriteArray(Array("|u1", "4294967296, 4294967296, 4294967296", new byte[16]));
-        Sentence.Of($"{path}: has shape [4294967296,4294967296,4294967296], which is larger than can be read", () => Open(path));
+        Sentence.Of($"{path}: has shape [4294967296,4294967296,4294967296], which is larger than can be read",
+            () => Open(path));
         WriteArray(Array("|u1", "99999999999999999999, 2, 2", new byte[16]));
-        Sentence.Of($"{path}: claims the shape (99999999999999999999, 2, 2), which is larger than can be read", () => Open(path));
+        Sentence.Of($"{path}: claims the shape (99999999999999999999, 2, 2), which is larger than can be read",
+            () => Open(path));
         string archive = WriteArchive(("images", Array("|u1", "2147483647, 1024, 1024, 3", new byte[16])));
-        Sentence.Of($"{archive}: images: ends after 16 of {2147483647L * 1024 * 1024 * 3} bytes of data; the file is truncated", () => Open(archive));
+        Sentence.Of($"{archive}: images: ends after 16 of {2147483647L * 1024 * 1024 * 3} bytes of data; the file "
+            + "is truncated", () => Open(archive));
     }
 
     [Test]
@@ -172,7 +183,9 @@ public sealed class NumpyFileTests
     {
         byte[] images = Array("|u1", "2, 2, 2", new byte[8]);
         string path = WriteArchive(("x", images), ("y", images));
-        Sentence.Of($"{path}: holds no array 'images' (it holds x, y); save it as numpy.savez(file, images=…, labels=…)", () => Open(path));
+        Sentence.Of(
+            $"{path}: holds no array 'images' (it holds x, y); save it as numpy.savez(file, images=…, labels=…)",
+            () => Open(path));
         WriteArchive(("images", images), ("labels", Array("<f8", "2,", new byte[16])));
         Sentence.Of($"{path}: labels: holds elements of type '<f8'; labels must be integers", () => Open(path));
         WriteArchive(("images", images), ("labels", Array("|u1", "3,", new byte[3])));

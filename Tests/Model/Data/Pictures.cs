@@ -7,16 +7,19 @@ namespace GlowGpu.Tests.Model.Data;
 internal static class Pictures
 {
     /// <summary>Bytes that differ from one another: i·step + offset.</summary>
-    public static byte[] Ramp(int count, int step = 7, int offset = 3) => Enumerable.Range(0, count).Select(i => (byte)(i * step + offset)).ToArray();
+    public static byte[] Ramp(int count, int step = 7, int offset = 3) => Enumerable.Range(0,
+        count).Select(i => (byte)(i * step + offset)).ToArray();
 
     /// <summary>An image whose four quadrants have these grey values, <c>[H,W,3]</c>.</summary>
-    public static byte[] Quadrants(int height, int width, byte topLeft, byte topRight, byte bottomLeft, byte bottomRight)
+    public static byte[] Quadrants(int height, int width, byte topLeft, byte topRight,
+        byte bottomLeft, byte bottomRight)
     {
         var pixels = new byte[height * width * 3];
         for (int y = 0; y < height; y++)
         {
             for (int x = 0; x < width; x++)
-                pixels.AsSpan((y * width + x) * 3, 3).Fill(y < height / 2 ? x < width / 2 ? topLeft : topRight : x < width / 2 ? bottomLeft : bottomRight);
+                pixels.AsSpan((y * width + x) * 3, 3).Fill(y < height / 2 ? x < width / 2 ? topLeft : topRight
+                    : x < width / 2 ? bottomLeft : bottomRight);
         }
         return pixels;
     }

@@ -9,7 +9,8 @@ public sealed class RealSetsTests
     private static (IImageSource Train, IImageSource Test) Open(PublishedSet set)
     {
         if (set.Find(DataFolders.Searched(null)) is null)
-            Assert.Ignore($"{set.Name} is neither in the folder that {DataFolders.Variable} names nor in the cache of downloads");
+            Assert.Ignore($"{set.Name} is neither in the folder that {DataFolders.Variable} names nor in the cache "
+                + "of downloads");
         (IImageSource train, IImageSource? test) = DataSets.Open(set.Name, new DataOptions());
         Assert.That(test, Is.Not.Null);
         return (train, test!);
@@ -36,7 +37,8 @@ public sealed class RealSetsTests
         // The means that everyone normalises with.
         Assert.That(ChannelMeans(train, 1), Is.EqualTo(new[] { 0.49140, 0.48216, 0.44653 }).Within(1e-5));
         // The first test images are a cat, two ships and an airplane.
-        Assert.That(Enumerable.Range(0, 4).Select(i => test.Classes[test.Label(i)]), Is.EqualTo(new[] { "cat", "ship", "ship", "airplane" }));
+        Assert.That(Enumerable.Range(0, 4).Select(i => test.Classes[test.Label(i)]),
+            Is.EqualTo(new[] { "cat", "ship", "ship", "airplane" }));
         Assert.That(test.Hash, Is.EqualTo("e64e7edf0fef"));
     }
 

@@ -13,6 +13,7 @@ internal static class Sentence
         long before = GC.GetAllocatedBytesForCurrentThread();
         GlowException? failure = Assert.Throws<GlowException>(action);
         Assert.That(failure!.Message, Is.EqualTo(sentence));
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(MostBytes), "bytes allocated before the failure");
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(MostBytes),
+            "bytes allocated before the failure");
     }
 }

@@ -12,7 +12,9 @@ internal static class SetReading
         return pixels;
     }
 
-    public static (int N, int H, int W, int C) Shape(this IImageSource source) => (source.Count, source.Height, source.Width, source.Channels);
+    public static (int N, int H, int W, int C) Shape(this IImageSource source) => (source.Count, source.Height,
+        source.Width, source.Channels);
 
-    public static int[] Labels(this IImageSource source) => Enumerable.Range(0, source.Count).Select(source.Label).ToArray();
+    public static int[] Labels(this IImageSource source) => Enumerable.Range(0, source.Count).Select(source.Label)
+        .ToArray();
 }

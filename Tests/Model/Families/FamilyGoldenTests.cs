@@ -5,13 +5,16 @@ using NUnit.Framework;
 
 namespace GlowGpu.Tests.Model.Families;
 
-/// <summary>RealNVP and NICE against golden values that PyTorch computed in double, gradients by its own differentiation.</summary>
+/// <summary>
+/// RealNVP and NICE against golden values that PyTorch computed in double, gradients by its own differentiation.
+/// </summary>
 [TestFixture]
 public sealed class FamilyGoldenTests
 {
     private const double Forward = 4e-6, Latent = 4e-5, Gradient = 2e-4;
 
-    private static IEnumerable<string> Names => ["realnvp/rgb", "realnvp/grey-one-level", "nice/logistic", "nice/gaussian-rgb"];
+    private static IEnumerable<string> Names => ["realnvp/rgb", "realnvp/grey-one-level",
+        "nice/logistic", "nice/gaussian-rgb"];
 
     private static IEnumerable<TestCaseData> Cases =>
         from name in Names
@@ -29,12 +32,15 @@ public sealed class FamilyGoldenTests
         int count = golden.Shape("x")[0];
 
         (Latents latents, BatchResult evaluated) = model.Model.Encode(x, count, null);
-        Tolerance.Close("log_likelihood", evaluated.LogLikelihoods, golden.Doubles("log_likelihood"), device.Network(Forward));
+        Tolerance.Close("log_likelihood", evaluated.LogLikelihoods, golden.Doubles("log_likelihood"),
+            device.Network(Forward));
         for (int l = 0; l < latents.Eps.Length; l++)
-            Tolerance.Close($"eps{l}", latents.Eps[l], golden.Doubles($"eps{l}"), device.Network(Latent), golden.Shape($"eps{l}"));
+            Tolerance.Close($"eps{l}", latents.Eps[l], golden.Doubles($"eps{l}"), device.Network(Latent),
+                golden.Shape($"eps{l}"));
 
         BatchResult trained = model.Model.LossAndGradients(x, count, null, MemoryMode.Stored, 0);
-        Tolerance.Close("training log_likelihood", trained.LogLikelihoods, golden.Doubles("train.log_likelihood"), device.Network(Forward));
+        Tolerance.Close("training log_likelihood", trained.LogLikelihoods, golden.Doubles("train.log_likelihood"),
+            device.Network(Forward));
         Tolerance.Close("loss", trained.Loss, golden.Doubles("train.loss")[0], device.Network(Forward));
         foreach (Parameter p in model.Model.Parameters.All.Where(static p => !p.IsStatistic))
         {
@@ -44,7 +50,8 @@ public sealed class FamilyGoldenTests
             if (Tolerance.Rms(expected) < 1e-12)
                 Assert.That(model.Model.Parameters.Gradient(p.Name).ToArray(), Is.All.InRange(-1e-5f, 1e-5f), p.Name);
             else
-                Tolerance.Close($"gradient of {p.Name}", model.Model.Parameters.Gradient(p.Name).ToArray(), expected, device.Network(Gradient), p.Shape);
+                Tolerance.Close($"gradient of {p.Name}", model.Model.Parameters.Gradient(p.Name).ToArray(), expected,
+                    device.Network(Gradient), p.Shape);
         }
     }
 }

@@ -25,7 +25,8 @@ public sealed class FamilyTests
 
         public Batch Bytes(int seed = 3) => new(Count, new Draw(seed).Integers(Count * Config.Dimensions, 256), null);
 
-        public override string ToString() => $"{Config.Family} [{Count},{Config.Height},{Config.ImageWidth},{Config.Channels}] L={Config.Levels} K={Config.Depth}";
+        public override string ToString() => $"{Config.Family} "
+            + $"[{Count},{Config.Height},{Config.ImageWidth},{Config.Channels}] L={Config.Levels} K={Config.Depth}";
     }
 
     private static IEnumerable<Case> Shapes =>
@@ -33,10 +34,12 @@ public sealed class FamilyTests
         new(new RealNvpConfig { ImageSize = [2, 4], Channels = 1, Levels = 2, Depth = 1, Width = 3, Blocks = 1 }, 4),
         new(new RealNvpConfig { ImageSize = [4, 4], Channels = 3, Levels = 2, Depth = 2, Width = 5, Blocks = 1 }, 3),
         new(new RealNvpConfig { ImageSize = [8, 4], Channels = 1, Levels = 3, Depth = 3, Width = 4, Blocks = 2 }, 8),
-        new(new RealNvpConfig { ImageSize = [3, 5], Channels = 2, Levels = 1, Depth = 2, Width = 6, Blocks = 0, NBits = 5 }, 3),
+        new(new RealNvpConfig { ImageSize = [3, 5], Channels = 2, Levels = 1, Depth = 2, Width = 6,
+            Blocks = 0, NBits = 5 }, 3),
         new(new NiceConfig { ImageSize = [2, 3], Channels = 1, Depth = 3, Width = 5, Hidden = 1 }, 3),
         new(new NiceConfig { ImageSize = [4, 4], Channels = 3, Depth = 4, Width = 9, Hidden = 3, NBits = 5 }, 5),
-        new(new NiceConfig { ImageSize = [4, 2], Channels = 3, Depth = 1, Width = 7, Hidden = 2, Prior = "gaussian" }, 2),
+        new(new NiceConfig { ImageSize = [4, 2], Channels = 3, Depth = 1, Width = 7, Hidden = 2, Prior = "gaussian" },
+            2),
     ];
 
     private static IEnumerable<TestCaseData> Cases => Devices.With(Shapes);
@@ -59,7 +62,8 @@ public sealed class FamilyTests
         Tolerance.Close("round trip", again, x.Wide(), device.Network(Latent));
         float[][] drawn = [.. latents.Eps.Select((e, l) => new Draw(7 + l).Normal(e.Length, 0.8))];
         float[] decoded = model.Model.Decode(new Latents(shape.Count, drawn), null);
-        Tolerance.Close("decoded", decoded, model.Decode([.. drawn.Select(static e => e.Wide())], shape.Count), device.Network(Latent));
+        Tolerance.Close("decoded", decoded, model.Decode([.. drawn.Select(static e => e.Wide())], shape.Count),
+            device.Network(Latent));
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -92,7 +96,8 @@ public sealed class FamilyTests
             }
             // A bias in front of a batch normalisation cancels: its gradient is rounding about 0.
             if (gradient.All(static g => Math.Abs(g) < 1e-5)) continue;
-            GradientCheck.Check(p.Name, v => model.Loss(x.Wide(), shape.Count, new Dictionary<string, double[]>(parameters) { [p.Name] = v }),
+            GradientCheck.Check(p.Name,
+                v => model.Loss(x.Wide(), shape.Count, new Dictionary<string, double[]>(parameters) { [p.Name] = v }),
                 parameters[p.Name], gradient, device.Network(Gradient), Smoothness.Kinked);
         }
     }
@@ -108,12 +113,16 @@ public sealed class FamilyTests
         double trained = model.Model.LossAndGradients(batch, Noise.Center, MemoryMode.Stored, 0).Loss;
         Tolerance.Close("loss", model.Model.Evaluate(batch, Noise.Center).Loss, trained, device.Network(1e-5));
 
-        string[] statistics = [.. model.Model.Parameters.All.Where(static p => p.IsStatistic).Select(static p => p.Name)];
-        Assert.That(statistics, Has.Length.EqualTo(2 * shape.Config.Layout().Count(static p => p.Name.EndsWith(RunningStatistics.Mean, StringComparison.Ordinal))));
+        string[] statistics = [.. model.Model.Parameters.All.Where(static p => p.IsStatistic)
+            .Select(static p => p.Name)];
+        Assert.That(statistics,
+            Has.Length.EqualTo(2 * shape.Config.Layout().Count(static p => p.Name.EndsWith(RunningStatistics.Mean,
+            StringComparison.Ordinal))));
         Dictionary<string, double[]> before = model.Parameters();
         model.Model.LossAndGradients(shape.Bytes(seed: 9), Noise.Center, MemoryMode.Stored, 0);
         Dictionary<string, double[]> measured = model.Parameters();
-        foreach (string name in statistics) Assert.That(measured[name], Is.EqualTo(before[name]), "not before the step is accepted");
+        foreach (string name in statistics) Assert.That(measured[name], Is.EqualTo(before[name]),
+            "not before the step is accepted");
         model.Model.AcceptStatistics();
         Dictionary<string, double[]> after = model.Parameters();
         // Those of the flow itself read what was normalised before, and differ in the first level only.
@@ -155,7 +164,8 @@ public sealed class FamilyTests
             Assert.That(model.Arena.Rented, Is.Zero, "initialize");
             model.Model.LossAndGradients(batch, Noise.Center, MemoryMode.Stored, 0);
             int allocations = model.Arena.Allocations;
-            for (int step = 0; step < 3; step++) model.Model.LossAndGradients(batch, Noise.Center, MemoryMode.Stored, 0);
+            for (int step = 0; step < 3; step++) model.Model.LossAndGradients(batch, Noise.Center, MemoryMode.Stored,
+                0);
             Assert.That(model.Arena.Allocations, Is.EqualTo(allocations), shape.ToString());
             Assert.That(model.Arena.Rented, Is.Zero, "everything rented was returned");
             (Latents latents, _) = model.Model.Encode(batch, Noise.Center);
@@ -206,7 +216,8 @@ public sealed class FamilyTests
         foreach (Case shape in Shapes)
         {
             using FamilyUnderTest model = new(Devices.Host, shape.Config);
-            long expected = model.Model.Parameters.All.Where(static p => !p.Name.Contains("running_", StringComparison.Ordinal)).Sum(static p => (long)p.Count);
+            long expected = model.Model.Parameters.All.Where(static p => !p.Name.Contains("running_",
+                StringComparison.Ordinal)).Sum(static p => (long)p.Count);
             Assert.That(model.Model.Parameters.Count, Is.EqualTo(expected));
             Assert.That(ModelCost.Parameters(shape.Config), Is.EqualTo(expected));
         }
@@ -219,6 +230,7 @@ public sealed class FamilyTests
         using FamilyUnderTest model = new(Devices.Host, shape.Config);
         Assert.That(() => model.Model.LossAndGradients(shape.Bytes(), Noise.Center, MemoryMode.Reversible, 0),
             Throws.TypeOf<GlowException>().With.Message.EqualTo(
-                "memory is reversible, but the layers of a realnvp model are not rebuilt from their outputs; it must be stored"));
+                "memory is reversible, but the layers of a realnvp model are not rebuilt from their outputs; it "
+                    + "must be stored"));
     }
 }

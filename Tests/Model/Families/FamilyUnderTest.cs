@@ -24,7 +24,8 @@ internal sealed class FamilyUnderTest : IDisposable
     }
 
     /// <summary>A model with given parameters, by their checkpoint names.</summary>
-    public FamilyUnderTest(TestDevice on, FlowConfig config, IReadOnlyDictionary<string, double[]> parameters) : this(on, config, draw: null)
+    public FamilyUnderTest(TestDevice on, FlowConfig config, IReadOnlyDictionary<string, double[]> parameters)
+        : this(on, config, draw: null)
     {
         foreach ((string name, double[] values) in parameters) Write(name, values);
         Model.Initialized = true;
@@ -47,8 +48,11 @@ internal sealed class FamilyUnderTest : IDisposable
     public Dictionary<string, double[]> Parameters() =>
         Model.Parameters.All.ToDictionary(static p => p.Name, p => Model.Parameters.Value(p.Name).ToArray().Wide());
 
-    /// <summary>The reference's log-likelihoods and latents; <paramref name="training"/>: by the statistics of the batch.</summary>
-    public (double[] LogLikelihoods, Nhwc[] Eps) Encode(double[] x, int count, bool training, IReadOnlyDictionary<string, double[]>? parameters = null) =>
+    /// <summary>
+    /// The reference's log-likelihoods and latents; <paramref name="training"/>: by the statistics of the batch.
+    /// </summary>
+    public (double[] LogLikelihoods, Nhwc[] Eps) Encode(double[] x, int count, bool training,
+        IReadOnlyDictionary<string, double[]>? parameters = null) =>
         Model.Config switch
         {
             RealNvpConfig nvp => new ReferenceRealNvp(nvp, parameters ?? Parameters()).Encode(x, count, training),
@@ -66,7 +70,8 @@ internal sealed class FamilyUnderTest : IDisposable
 
     /// <summary>The reference's loss of a training step.</summary>
     public double Loss(double[] x, int count, IReadOnlyDictionary<string, double[]> parameters) =>
-        -Encode(x, count, training: true, parameters).LogLikelihoods.Average() / (Model.Config.Dimensions * Math.Log(2));
+        -Encode(x, count, training: true, parameters).LogLikelihoods.Average()
+        / (Model.Config.Dimensions * Math.Log(2));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -78,8 +83,10 @@ internal sealed class FamilyUnderTest : IDisposable
     private static float[] Values(Draw random, Parameter p) => p.Name switch
     {
         _ when p.Name.EndsWith(RunningStatistics.Variance, StringComparison.Ordinal) => random.Uniform(p.Count, 0.5, 2),
-        _ when p.Name.EndsWith(".weight", StringComparison.Ordinal) => random.Normal(p.Count, Math.Sqrt((double)p.Shape[^1] / p.Count)),
-        _ when p.Name.EndsWith(".gain", StringComparison.Ordinal) || p.Name.EndsWith(".factor", StringComparison.Ordinal) => random.Normal(p.Count, 0.2, 0.9),
+        _ when p.Name.EndsWith(".weight", StringComparison.Ordinal) => random.Normal(p.Count,
+            Math.Sqrt((double)p.Shape[^1] / p.Count)),
+        _ when p.Name.EndsWith(".gain", StringComparison.Ordinal) || p.Name.EndsWith(".factor",
+            StringComparison.Ordinal) => random.Normal(p.Count, 0.2, 0.9),
         _ => random.Normal(p.Count, 0.25),
     };
 }

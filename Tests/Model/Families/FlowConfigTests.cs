@@ -21,7 +21,8 @@ public sealed class FlowConfigTests
             FlowConfig again = FlowConfig.FromJson(config.ToJson());
             Assert.That(again.GetType(), Is.EqualTo(config.GetType()));
             Assert.That(again.ToJson(), Is.EqualTo(config.ToJson()));
-            Assert.That(config.ToJson(), Does.StartWith($"{{\"family\":\"{config.Family}\",\"image_size\":[32,32],\"channels\":3,"));
+            Assert.That(config.ToJson(),
+                Does.StartWith($"{{\"family\":\"{config.Family}\",\"image_size\":[32,32],\"channels\":3,"));
         }
     }
 
@@ -29,7 +30,8 @@ public sealed class FlowConfigTests
     public void WithoutFamilyItIsAGlow()
     {
         FlowConfig config = FlowConfig.FromJson("""{"image_size":[8,8],"levels":2,"depth":1,"width":4,"classes":3,"n_bits":5}""");
-        Assert.That(config, Is.InstanceOf<GlowConfig>().With.Property("Classes").EqualTo(3).And.Property("NBits").EqualTo(5));
+        Assert.That(config, Is.InstanceOf<GlowConfig>().With.Property("Classes").EqualTo(3).And.Property("NBits")
+            .EqualTo(5));
     }
 
     [TestCase("""{"family":"vae"}""", "config: family is 'vae'; it must be one of glow, realnvp, nice")]
@@ -48,8 +50,10 @@ public sealed class FlowConfigTests
     {
         RealNvpConfig nvp = new();
         Assert.That((nvp.Levels, nvp.Depth, nvp.Width, nvp.Blocks), Is.EqualTo((2, 3, 64, 8)));
-        Assert.That(Enumerable.Range(0, 2).Select(l => nvp.Couplings(l).Count(static c => c.Checkerboard)), Is.EqualTo(new[] { 3, 4 }));
-        Assert.That(Enumerable.Range(0, 2).Select(l => nvp.Couplings(l).Count(static c => !c.Checkerboard)), Is.EqualTo(new[] { 3, 0 }));
+        Assert.That(Enumerable.Range(0, 2).Select(l => nvp.Couplings(l).Count(static c => c.Checkerboard)),
+            Is.EqualTo(new[] { 3, 4 }));
+        Assert.That(Enumerable.Range(0, 2).Select(l => nvp.Couplings(l).Count(static c => !c.Checkerboard)),
+            Is.EqualTo(new[] { 3, 0 }));
         NiceConfig nice = new();
         Assert.That((nice.Depth, nice.Width, nice.Hidden, nice.Prior), Is.EqualTo((4, 1000, 5, "logistic")));
     }

@@ -8,7 +8,9 @@ using NUnit.Framework;
 
 namespace GlowGpu.Tests.Model.Import;
 
-/// <summary>Exported models come back as the same function, and those of rosinality/glow-pytorch as the same tensors.</summary>
+/// <summary>
+/// Exported models come back as the same function, and those of rosinality/glow-pytorch as the same tensors.
+/// </summary>
 public sealed class ExportTests
 {
     // Two conversions, and channels that are shifted by 1 and back.
@@ -18,13 +20,17 @@ public sealed class ExportTests
     private static readonly GlowConfig[] WithoutEdges =
     [
         new GlowConfig { ImageSize = [16, 8], Levels = 3, Depth = 2, Width = 6, EdgeBias = false },
-        new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 2, Width = 7, EdgeBias = false, Invconv = "plu", Coupling = "additive", NBits = 5 },
-        new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 1, Width = 5, EdgeBias = false, Permutation = "shuffle", LearnTop = false },
-        new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 2, Width = 5, EdgeBias = false, Permutation = "reverse", Coupling = "additive" },
+        new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 2, Width = 7, EdgeBias = false,
+            Invconv = "plu", Coupling = "additive", NBits = 5 },
+        new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 1, Width = 5, EdgeBias = false,
+            Permutation = "shuffle", LearnTop = false },
+        new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 2, Width = 5, EdgeBias = false,
+            Permutation = "reverse", Coupling = "additive" },
         new GlowConfig { ImageSize = [8, 8], Levels = 1, Depth = 2, Width = 5, EdgeBias = false },
     ];
 
-    private static IEnumerable<string> Unconditional => ImportFixture.All.Where(static n => !n.Contains("classes", StringComparison.Ordinal));
+    private static IEnumerable<string> Unconditional => ImportFixture.All.Where(static n => !n.Contains("classes",
+        StringComparison.Ordinal));
 
     private TemporaryFolder folder = null!;
     private Device device = null!;
@@ -56,7 +62,8 @@ public sealed class ExportTests
         fixture.Import().Save(Model, new Dictionary<string, string>());
         GlowConfig config = (GlowConfig)ModelFile.ReadConfig(Model);
         RosinalityModel made = RosinalityExport.Write(Model, State, config.Width);
-        Assert.That(made, Is.EqualTo(new RosinalityModel(config.Channels, config.Depth, config.Levels, config.Coupling == "affine",
+        Assert.That(made,
+            Is.EqualTo(new RosinalityModel(config.Channels, config.Depth, config.Levels, config.Coupling == "affine",
             config.Invconv == "plu" || config.Levels == 1, config.Width)));
         using SafeTensorsReader exported = SafeTensorsReader.Open(State);
         string prefix = name == "rosinality-additive-dense-grey" ? "module." : "";
@@ -76,8 +83,10 @@ public sealed class ExportTests
             {
                 string flow = $"blocks.{l}.flows.{k}";
                 int c = config.LevelChannels(l);
-                Tolerance.Close($"{flow} scale and 1×1", Mixing(t => exported.ReadDoubles(t), n => exported.Find(n) is not null, flow, c),
-                    Mixing(t => fixture.State.Doubles(prefix + t), n => fixture.State.Has(prefix + n), flow, c), 2e-6, c, c);
+                Tolerance.Close($"{flow} scale and 1×1",
+                    Mixing(t => exported.ReadDoubles(t), n => exported.Find(n) is not null, flow, c),
+                    Mixing(t => fixture.State.Doubles(prefix + t), n => fixture.State.Has(prefix + n), flow, c), 2e-6,
+                        c, c);
             }
         }
     }
@@ -120,7 +129,8 @@ public sealed class ExportTests
     [Test]
     public void One_level_of_every_kind_in_the_split()
     {
-        // Of the two splits one is as in a model that came from there, the other blind to edges: only the second is shifted.
+        // Of the two splits one is as in a model that came from there, the other blind to edges: only the second is
+        // shifted.
         GlowConfig config = new() { ImageSize = [8, 8], Channels = 1, Levels = 3, Depth = 1, Width = 5 };
         using Glow model = Random(config);
         ClearEdges(model, "conv1.weight");
@@ -139,16 +149,21 @@ public sealed class ExportTests
     [Test]
     public void What_the_program_cannot_represent_is_refused()
     {
-        const string Needed = "a model trained with --no-edge-bias, or imported from there and not trained further, is needed";
+        const string Needed = "a model trained with --no-edge-bias, or imported from there and not trained further, "
+            + "is needed";
         GlowConfig edges = new() { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 1, Width = 5 };
         Refused(edges, static _ => { }, 512,
-            $"{Model}: 'levels.0.split.conv.weight' sees the edge of the image (edge_bias) as the convolutions of rosinality/glow-pytorch cannot; {Needed}");
+            $"{Model}: 'levels.0.split.conv.weight' sees the edge of the image (edge_bias) as the convolutions of "
+                + $"rosinality/glow-pytorch cannot; {Needed}");
         Refused(edges, static m => ClearEdges(m, "split.conv.weight"), 512,
-            $"{Model}: 'levels.0.steps.0.coupling.conv1.weight' sees the edge of the image (edge_bias), which the zero-padded hidden convolutions of rosinality/glow-pytorch cannot; {Needed}");
+            $"{Model}: 'levels.0.steps.0.coupling.conv1.weight' sees the edge of the image (edge_bias), which the "
+                + $"zero-padded hidden convolutions of rosinality/glow-pytorch cannot; {Needed}");
         Refused(edges with { EdgeBias = false }, static _ => { }, 5,
-            $"{Model}: 'levels.0.steps.0.coupling' needs 6 hidden channels in rosinality/glow-pytorch; --width 5 is too few");
+            $"{Model}: 'levels.0.steps.0.coupling' needs 6 hidden channels in rosinality/glow-pytorch; --width 5 is "
+                + "too few");
         Refused(edges with { EdgeBias = false, Classes = 4 }, static _ => { }, 512,
-            $"{Model}: is conditional on 4 classes; rosinality/glow-pytorch has no classes, and only an unconditional model can be exported");
+            $"{Model}: is conditional on 4 classes; rosinality/glow-pytorch has no classes, and only an "
+                + "unconditional model can be exported");
         Refused(edges with { EdgeBias = false }, static m => m.Initialized = false, 512,
             $"{Model}: its actnorms have not been initialized from data; a trained model is needed");
     }
@@ -158,7 +173,8 @@ public sealed class ExportTests
         using Glow model = Random(config);
         change(model);
         ModelFile.Save(model, Model, 3);
-        Assert.That(Assert.Throws<GlowException>(() => RosinalityExport.Write(Model, State, width))!.Message, Is.EqualTo(sentence));
+        Assert.That(Assert.Throws<GlowException>(() => RosinalityExport.Write(Model, State, width))!.Message,
+            Is.EqualTo(sentence));
         Assert.That(Directory.GetFiles(folder.Path), Is.EqualTo(new[] { Model }));
     }
 
@@ -223,7 +239,8 @@ public sealed class ExportTests
                 for (int r = 0; r < c; r++)
                     for (int m = 0; m <= r; m++)
                         for (int j = m; j < c; j++)
-                            w[i * c + j] += p[i * c + r] * (m == r ? 1 : l[r * c + m]) * (m == j ? sign[m] * Math.Exp(s[m]) : u[m * c + j]);
+                            w[i * c + j] += p[i * c + r] * (m == r ? 1 : l[r * c + m]) * (m == j
+                                ? sign[m] * Math.Exp(s[m]) : u[m * c + j]);
         }
         return [.. w.Select((v, i) => v * scale[i % c])];
     }

@@ -17,14 +17,16 @@ public sealed class ImportFixture
     /// <summary>Every state dict of rosinality/glow-pytorch.</summary>
     public static IReadOnlyList<string> Rosinality { get; } =
     [
-        "rosinality-affine-lu", "rosinality-additive-dense-grey", "rosinality-additive-lu-grey", "rosinality-affine-dense-grey",
+        "rosinality-affine-lu", "rosinality-additive-dense-grey", "rosinality-additive-lu-grey",
+        "rosinality-affine-dense-grey",
         "rosinality-one-level-grey",
     ];
 
     /// <summary>Every state dict of chaiyujin/glow-pytorch.</summary>
     public static IReadOnlyList<string> Chaiyujin { get; } =
     [
-        "chaiyujin-affine-dense", "chaiyujin-affine-lu-top-grey", "chaiyujin-additive-lu", "chaiyujin-additive-dense-classes-grey",
+        "chaiyujin-affine-dense", "chaiyujin-affine-lu-top-grey", "chaiyujin-additive-lu",
+        "chaiyujin-additive-dense-classes-grey",
         "chaiyujin-affine-reverse-grey",
     ];
 
@@ -41,7 +43,8 @@ public sealed class ImportFixture
     public FixtureFile Golden { get; }
 
     /// <summary>Path of the state dict.</summary>
-    public string Path => System.IO.Path.Combine(AppContext.BaseDirectory, "Fixtures", "import", Name + ".state.safetensors");
+    public string Path => System.IO.Path.Combine(AppContext.BaseDirectory, "Fixtures", "import",
+        Name + ".state.safetensors");
 
     /// <summary>Bits that its images were read at.</summary>
     public int Bits => Name is "rosinality-additive-dense-grey" or "rosinality-affine-dense-grey" ? 5 : 8;
@@ -56,7 +59,9 @@ public sealed class ImportFixture
     /// <summary>Opens one.</summary>
     public static ImportFixture Open(string name) => new(name);
 
-    /// <summary>Imports a file as this fixture is to be imported: its own state dict, unless another is given.</summary>
+    /// <summary>
+    /// Imports a file as this fixture is to be imported: its own state dict, unless another is given.
+    /// </summary>
     public ModelWeights Import(string? path = null) => IsRosinality
         ? RosinalityImport.Read(path ?? Path, ImageSize, Bits)
         : ChaiyujinImport.Read(path ?? Path, null, Name.Contains("reverse", StringComparison.Ordinal));
@@ -79,7 +84,8 @@ public sealed class ImportFixture
         foreach (string name in State.Under(""))
         {
             if (name == without) continue;
-            if (State.IsInteger(name)) writer.Add(name, State.Shape(name), Array.ConvertAll(State.Integers(name), static v => (byte)v));
+            if (State.IsInteger(name)) writer.Add(name, State.Shape(name),
+                Array.ConvertAll(State.Integers(name), static v => (byte)v));
             else writer.Add(name, State.Shape(name), State.Floats(name));
         }
         more?.Invoke(writer);

@@ -18,16 +18,33 @@ public sealed class ImportTests
 
     private static readonly (string Name, GlowConfig Config)[] Shapes =
     [
-        ("rosinality-affine-lu", new GlowConfig { ImageSize = [8, 8], Levels = 2, Depth = 2, Width = 4, Invconv = "plu" }),
-        ("rosinality-additive-dense-grey", new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 1, Width = 6, Coupling = "additive", NBits = 5 }),
-        ("rosinality-additive-lu-grey", new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 2, Width = 8, Coupling = "additive", Invconv = "plu" }),
-        ("rosinality-affine-dense-grey", new GlowConfig { ImageSize = [16, 16], Channels = 1, Levels = 2, Depth = 2, Width = 8, NBits = 5 }),
-        ("rosinality-one-level-grey", new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 1, Depth = 2, Width = 8, Invconv = "plu" }),
-        ("chaiyujin-affine-dense", new GlowConfig { ImageSize = [8, 8], Levels = 2, Depth = 2, Width = 6, LearnTop = false, EdgeBias = false }),
-        ("chaiyujin-affine-lu-top-grey", new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 2, Width = 8, Invconv = "plu", EdgeBias = false }),
-        ("chaiyujin-additive-lu", new GlowConfig { ImageSize = [8, 8], Levels = 2, Depth = 1, Width = 8, Coupling = "additive", Invconv = "plu", LearnTop = false, EdgeBias = false }),
-        ("chaiyujin-additive-dense-classes-grey", new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 2, Width = 6, Coupling = "additive", Classes = 3, EdgeBias = false }),
-        ("chaiyujin-affine-reverse-grey", new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 1, Depth = 3, Width = 8, Permutation = "reverse", EdgeBias = false }),
+        ("rosinality-affine-lu",
+            new GlowConfig { ImageSize = [8, 8], Levels = 2, Depth = 2, Width = 4, Invconv = "plu" }),
+        ("rosinality-additive-dense-grey",
+            new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 1, Width = 6,
+            Coupling = "additive", NBits = 5 }),
+        ("rosinality-additive-lu-grey",
+            new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 2, Width = 8,
+            Coupling = "additive", Invconv = "plu" }),
+        ("rosinality-affine-dense-grey",
+            new GlowConfig { ImageSize = [16, 16], Channels = 1, Levels = 2, Depth = 2, Width = 8, NBits = 5 }),
+        ("rosinality-one-level-grey",
+            new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 1, Depth = 2, Width = 8, Invconv = "plu" }),
+        ("chaiyujin-affine-dense",
+            new GlowConfig { ImageSize = [8, 8], Levels = 2, Depth = 2, Width = 6, LearnTop = false,
+            EdgeBias = false }),
+        ("chaiyujin-affine-lu-top-grey",
+            new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 2, Width = 8, Invconv = "plu",
+            EdgeBias = false }),
+        ("chaiyujin-additive-lu",
+            new GlowConfig { ImageSize = [8, 8], Levels = 2, Depth = 1, Width = 8, Coupling = "additive",
+            Invconv = "plu", LearnTop = false, EdgeBias = false }),
+        ("chaiyujin-additive-dense-classes-grey",
+            new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 2, Depth = 2, Width = 6,
+            Coupling = "additive", Classes = 3, EdgeBias = false }),
+        ("chaiyujin-affine-reverse-grey",
+            new GlowConfig { ImageSize = [8, 8], Channels = 1, Levels = 1, Depth = 3, Width = 8,
+            Permutation = "reverse", EdgeBias = false }),
     ];
 
     private TemporaryFolder folder = null!;
@@ -53,7 +70,8 @@ public sealed class ImportTests
 
     [TestCaseSource(typeof(ImportFixture), nameof(ImportFixture.All))]
     public void The_shape_is_deduced(string name) =>
-        Assert.That(ImportFixture.Open(name).Import().Config.ToJson(), Is.EqualTo(Shapes.Single(s => s.Name == name).Config.ToJson()));
+        Assert.That(ImportFixture.Open(name).Import().Config.ToJson(),
+            Is.EqualTo(Shapes.Single(s => s.Name == name).Config.ToJson()));
 
     [TestCaseSource(typeof(ImportFixture), nameof(ImportFixture.All))]
     public void Log_likelihoods_latents_and_images_are_those_of_the_program(string name)
@@ -87,7 +105,8 @@ public sealed class ImportTests
     {
         ImportFixture fixture = ImportFixture.Open("rosinality-one-level-grey");
         const string Loc = "blocks.0.flows.0.actnorm.loc", Flag = "blocks.0.flows.0.actnorm.initialized";
-        fixture.Rewrite(folder.File("s.safetensors"), Loc, w => w.Add(Loc, fixture.State.Shape(Loc), fixture.State.Doubles(Loc)));
+        fixture.Rewrite(folder.File("s.safetensors"), Loc, w => w.Add(Loc, fixture.State.Shape(Loc),
+            fixture.State.Doubles(Loc)));
         CheckFile(fixture, folder.File("s.safetensors"));
         fixture.Rewrite(folder.File("t.safetensors"), Flag, w => w.Add(Flag, [1], new int[] { 1 }));
         CheckFile(fixture, folder.File("t.safetensors"));
@@ -130,11 +149,13 @@ public sealed class ImportTests
     internal static void Check(ImportFixture fixture, FlowModel model, double likelihood, double latent)
     {
         float[]? labels = fixture.Golden.Has("labels") ? fixture.Golden.Floats("labels") : null;
-        (Latents latents, BatchResult result) = model.Encode(new Batch(2, fixture.Golden.Floats("images"), labels), Noise.Center);
+        (Latents latents, BatchResult result) = model.Encode(new Batch(2, fixture.Golden.Floats("images"), labels),
+            Noise.Center);
         Tolerance.Close("log_likelihood", result.LogLikelihoods, fixture.LogLikelihoods(), likelihood);
         int levels = model.Config.Levels;
         for (int l = 0; l < levels; l++)
-            Tolerance.Close($"eps{l}", latents.Eps[l], fixture.Golden.Doubles($"eps{l}"), latent, fixture.Golden.Shape($"eps{l}"));
+            Tolerance.Close($"eps{l}", latents.Eps[l], fixture.Golden.Doubles($"eps{l}"), latent,
+                fixture.Golden.Shape($"eps{l}"));
         float[][] eps = [.. Enumerable.Range(0, levels).Select(l => fixture.Golden.Floats($"decode.eps{l}"))];
         float[] x = model.Decode(new Latents(2, eps), labels);
         Tolerance.Close("decode.x", x, fixture.Decoded(), latent, fixture.Golden.Shape("images"));

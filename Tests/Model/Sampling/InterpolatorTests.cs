@@ -10,11 +10,13 @@ public sealed class InterpolatorTests
     private static readonly Latents Ends = Sampler.Draw(TinyRun.Config, 3, 1, 5);
 
     private static double[] Image(Latents latents, int i) =>
-        [.. latents.Eps.SelectMany(e => e.Skip(i * (e.Length / latents.Count)).Take(e.Length / latents.Count)).Select(static v => (double)v)];
+        [.. latents.Eps.SelectMany(e => e.Skip(i * (e.Length / latents.Count)).Take(e.Length / latents.Count))
+            .Select(static v => (double)v)];
 
     private static double Norm(double[] v) => Math.Sqrt(v.Sum(static x => x * x));
 
-    private static double Angle(double[] a, double[] b) => Math.Acos(a.Zip(b, static (x, y) => x * y).Sum() / (Norm(a) * Norm(b)));
+    private static double Angle(double[] a, double[] b) =>
+        Math.Acos(a.Zip(b, static (x, y) => x * y).Sum() / (Norm(a) * Norm(b)));
 
     [TestCase(InterpolationMode.Linear)]
     [TestCase(InterpolationMode.Spherical)]
@@ -44,7 +46,9 @@ public sealed class InterpolatorTests
         double[] a = Image(Ends, 0);
         // Of the same norm, so that the norm on the way is the same too.
         double scale = Norm(a) / Norm(Image(Ends, 1));
-        Latents equal = new(3, [.. Ends.Eps.Select(e => e.Select((v, i) => i / (e.Length / 3) == 1 ? (float)(v * scale) : v).ToArray())]);
+        Latents equal = new(3,
+            [.. Ends.Eps.Select(e => e.Select((v, i) => i / (e.Length / 3) == 1 ? (float)(v * scale)
+            : v).ToArray())]);
         Latents path = Interpolator.Path(equal, 0, 1, 6, InterpolationMode.Spherical);
         double whole = Angle(a, Image(equal, 1));
         for (int s = 1; s < 6; s++)
@@ -59,15 +63,20 @@ public sealed class InterpolatorTests
     [TestCase(0f)]
     public void Parallel_opposite_and_zero_latents_go_straight(float factor)
     {
-        Latents pair = new(2, [.. Ends.Eps.Select(e => e[..(e.Length / 3)]).Select(e => e.Concat(e.Select(v => factor * v)).ToArray())]);
-        Latents spherical = Interpolator.Path(pair, 0, 1, 3, InterpolationMode.Spherical), linear = Interpolator.Path(pair, 0, 1, 3, InterpolationMode.Linear);
-        for (int l = 0; l < pair.Eps.Length; l++) Assert.That(spherical.Eps[l], Is.EqualTo(linear.Eps[l]).Within(1e-6f).And.All.Not.NaN);
+        Latents pair = new(2,
+            [.. Ends.Eps.Select(e => e[..(e.Length / 3)])
+            .Select(e => e.Concat(e.Select(v => factor * v)).ToArray())]);
+        Latents spherical = Interpolator.Path(pair, 0, 1, 3, InterpolationMode.Spherical),
+            linear = Interpolator.Path(pair, 0, 1, 3, InterpolationMode.Linear);
+        for (int l = 0; l < pair.Eps.Length; l++) Assert.That(spherical.Eps[l],
+            Is.EqualTo(linear.Eps[l]).Within(1e-6f).And.All.Not.NaN);
     }
 
     [Test]
     public void One_step_is_the_first_image_and_images_that_are_not_there_are_refused()
     {
-        Assert.That(Image(Interpolator.Path(Ends, 1, 2, 1, InterpolationMode.Spherical), 0), Is.EqualTo(Image(Ends, 1)).Within(1e-6));
+        Assert.That(Image(Interpolator.Path(Ends, 1, 2, 1, InterpolationMode.Spherical), 0),
+            Is.EqualTo(Image(Ends, 1)).Within(1e-6));
         Assert.Throws<ArgumentOutOfRangeException>(() => Interpolator.Path(Ends, 0, 3, 2, InterpolationMode.Linear));
         Assert.Throws<ArgumentOutOfRangeException>(() => Interpolator.Path(Ends, -1, 0, 2, InterpolationMode.Linear));
         Assert.Throws<ArgumentOutOfRangeException>(() => Interpolator.Path(Ends, 0, 1, 0, InterpolationMode.Linear));

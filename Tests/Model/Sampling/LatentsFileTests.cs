@@ -22,7 +22,8 @@ public sealed class LatentsFileTests
     private string Path => folder.File("z.safetensors");
 
     private void AssertRefused(string sentence) =>
-        Assert.That(() => LatentsFile.Read(Path, Config), Throws.TypeOf<GlowException>().With.Message.EqualTo($"{Path}: {sentence}"));
+        Assert.That(() => LatentsFile.Read(Path, Config),
+            Throws.TypeOf<GlowException>().With.Message.EqualTo($"{Path}: {sentence}"));
 
     // 8 × 8 × 1 over two levels: [N,4,4,2] and [N,2,2,8].
     private void Write(params (string Name, int[] Shape, float[] Values)[] tensors)
@@ -36,7 +37,8 @@ public sealed class LatentsFileTests
     public void Everything_is_read_back_exactly()
     {
         Latents latents = Sampler.Draw(Config, 3, 1, 1);
-        LatentsFile.Write(Path, Config, new StoredLatents(latents, [-1.25, double.MinValue, 3], [2, 0, 1]), new Dictionary<string, string> { ["data"] = "x" });
+        LatentsFile.Write(Path, Config, new StoredLatents(latents, [-1.25, double.MinValue, 3], [2, 0, 1]),
+            new Dictionary<string, string> { ["data"] = "x" });
         StoredLatents read = LatentsFile.Read(Path, Config);
         Assert.Multiple(() =>
         {
@@ -74,15 +76,18 @@ public sealed class LatentsFileTests
         AssertRefused("tensor 'eps0' is [64]; the model takes [N,4,4,2]");
         Write(("eps0", [0, 4, 4, 2], []), ("eps1", [0, 2, 2, 8], []));
         AssertRefused("tensor 'eps0' is [0,4,4,2]; the model takes [N,4,4,2]");
-        Write(("eps0", [1, 4, 4, 2], new float[32]), ("eps1", [1, 2, 2, 8], new float[32]), ("eps2", [1, 1, 1, 1], new float[1]));
+        Write(("eps0", [1, 4, 4, 2], new float[32]), ("eps1", [1, 2, 2, 8], new float[32]),
+            ("eps2", [1, 1, 1, 1], new float[1]));
         AssertRefused("holds a tensor 'eps2'; the model has only 2 levels");
         float[] bad = new float[64];
         bad[40] = float.NaN;
         Write(("eps0", [2, 4, 4, 2], bad), ("eps1", [2, 2, 2, 8], new float[64]));
         AssertRefused("tensor 'eps0' holds NaN (image 1); latents must be finite");
-        Write(("eps0", [2, 4, 4, 2], new float[64]), ("eps1", [2, 2, 2, 8], new float[64]), ("log_likelihood", [3], new float[3]));
+        Write(("eps0", [2, 4, 4, 2], new float[64]), ("eps1", [2, 2, 2, 8], new float[64]),
+            ("log_likelihood", [3], new float[3]));
         AssertRefused("tensor 'log_likelihood' is [3]; one value for each of 2 images is needed");
-        Write(("eps0", [2, 4, 4, 2], new float[64]), ("eps1", [2, 2, 2, 8], new float[64]), ("labels", [2], new float[2]));
+        Write(("eps0", [2, 4, 4, 2], new float[64]), ("eps1", [2, 2, 2, 8], new float[64]),
+            ("labels", [2], new float[2]));
         AssertRefused("tensor 'labels' is F32; integers are needed");
     }
 }

@@ -32,7 +32,8 @@ public sealed class SampleStatisticsTests
                 Assert.That(statistics.InverseErrors[l], Is.InRange(0, 1e-4));
             }
             // u = ½: the values of a byte b are (b + ½)/256 − ½.
-            Assert.That(statistics.MaxX, Is.EqualTo(images.Max(static b => Math.Abs((b + 0.5) / 256 - 0.5))).Within(1e-5));
+            Assert.That(statistics.MaxX, Is.EqualTo(images.Max(static b => Math.Abs((b + 0.5) / 256 - 0.5)))
+                .Within(1e-5));
             Assert.That(statistics.OutsideFraction, Is.Zero);
             Assert.That(statistics.Concern, Is.Null);
         }
@@ -46,7 +47,9 @@ public sealed class SampleStatisticsTests
         Assert.That((some.OutsideFraction, some.Concern), Is.EqualTo((0.02, (string?)null)));
         Assert.That(some.MaxX, Is.EqualTo(0.7f));
         some.AddImages([0, 3]);
-        Assert.That(some.Concern, Does.StartWith("the images leave the range of the data, [-0.5, 0.5): max|x| is 3 and 2.94 % of the values are outside"));
+        Assert.That(some.Concern,
+            Does.StartWith(
+            "the images leave the range of the data, [-0.5, 0.5): max|x| is 3 and 2.94 % of the values are outside"));
         SampleStatistics broken = new(TinyRun.Config);
         broken.AddImages([0, float.PositiveInfinity, 0.2f]);
         Assert.That(broken.MaxX, Is.NaN);

@@ -13,7 +13,8 @@ public sealed class SamplerTests
     [Test]
     public void An_image_depends_on_seed_and_number_and_not_on_the_count()
     {
-        Latents five = Sampler.Draw(Config, 5, 0.7, 3), two = Sampler.Draw(Config, 2, 0.7, 3), other = Sampler.Draw(Config, 2, 0.7, 4);
+        Latents five = Sampler.Draw(Config, 5, 0.7, 3), two = Sampler.Draw(Config, 2, 0.7, 3),
+            other = Sampler.Draw(Config, 2, 0.7, 4);
         for (int l = 0; l < Config.Levels; l++)
         {
             Assert.That(two.Eps[l], Is.EqualTo(five.Eps[l].Take(two.Eps[l].Length)));
@@ -29,8 +30,10 @@ public sealed class SamplerTests
         for (int image = 0; image < 3; image++)
         {
             float[] stream = new float[config.Dimensions];
-            new CounterRandom(CounterRandom.DeriveKey(9, "sample"), (ulong)image * CounterRandom.NormalBlocks(stream.Length)).Normal(stream, 0.5);
-            IEnumerable<float> levels = latents.Eps.SelectMany(level => level.Skip(image * level.Length / 3).Take(level.Length / 3));
+            new CounterRandom(CounterRandom.DeriveKey(9, "sample"),
+                (ulong)image * CounterRandom.NormalBlocks(stream.Length)).Normal(stream, 0.5);
+            IEnumerable<float> levels = latents.Eps.SelectMany(level => level.Skip(image * level.Length / 3)
+                .Take(level.Length / 3));
             Assert.That(levels, Is.EqualTo(stream), $"image {image}");
         }
     }
@@ -40,7 +43,8 @@ public sealed class SamplerTests
     {
         GlowConfig config = new() { ImageSize = [16, 32], Channels = 3, Levels = 3, Depth = 1, Width = 4 };
         Latents latents = Sampler.Draw(config, 40, 0.5, 1);
-        Assert.That(latents.Eps.Select(static e => e.Length / 40), Is.EqualTo(new[] { 8 * 16 * 6, 4 * 8 * 12, 2 * 4 * 48 }));
+        Assert.That(latents.Eps.Select(static e => e.Length / 40),
+            Is.EqualTo(new[] { 8 * 16 * 6, 4 * 8 * 12, 2 * 4 * 48 }));
         double[] all = [.. latents.Eps.SelectMany(static e => e).Select(static v => (double)v)];
         // 61,440 draws: five standard errors of mean and variance.
         Assert.That(all.Average(), Is.EqualTo(0).Within(5 * 0.5 / Math.Sqrt(all.Length)));
@@ -74,7 +78,15 @@ public sealed class SamplerTests
     [Test]
     public void Samples_of_several_pieces_are_the_decoded_draws()
     {
-        GlowConfig config = new() { ImageSize = [64, 128], Channels = 3, Levels = 2, Depth = 1, Width = 2, Classes = 3 };
+        GlowConfig config = new()
+        {
+            ImageSize = [64, 128],
+            Channels = 3,
+            Levels = 2,
+            Depth = 1,
+            Width = 2,
+            Classes = 3
+        };
         using Device device = TinyRun.Open();
         using Glow model = new(config, device, 1);
         byte[] expected = Sampler.Decode(model, Sampler.Draw(config, 19, 0.9, 8), Sampler.Labels(config, 19, null));
@@ -89,7 +101,8 @@ public sealed class SamplerTests
         Latents latents = Sampler.Draw(Config, 2, 1, 1);
         float[] x = new float[2 * Config.Dimensions];
         Assert.That(() => model.Decode(latents, null, x.AsSpan(1)),
-            Throws.ArgumentException.With.Message.StartsWith($"decode: 2 images of {Config.Dimensions} values do not fill {x.Length - 1}"));
+            Throws.ArgumentException.With.Message.StartsWith(
+                $"decode: 2 images of {Config.Dimensions} values do not fill {x.Length - 1}"));
         model.Decode(latents, null, x);
         Assert.That(x, Is.EqualTo(model.Decode(latents, null)));
     }
@@ -104,11 +117,14 @@ public sealed class SamplerTests
             Assert.That(Sampler.Labels(conditional, 5, null), Is.EqualTo(new float[] { 0, 1, 2, 0, 1 }));
             Assert.That(Sampler.Labels(conditional, 2, 2), Is.EqualTo(new float[] { 2, 2 }));
             Assert.That(() => Sampler.Labels(conditional, 2, 3),
-                Throws.TypeOf<GlowException>().With.Message.EqualTo("sample: there is no class 3; the model knows 0 to 2"));
+                Throws.TypeOf<GlowException>()
+                    .With.Message.EqualTo("sample: there is no class 3; the model knows 0 to 2"));
             Assert.That(() => Sampler.Labels(Config, 2, 0),
-                Throws.TypeOf<GlowException>().With.Message.EqualTo("sample: class 0 was asked for, but the model is unconditional; leave the class out"));
+                Throws.TypeOf<GlowException>().With.Message.EqualTo(
+                    "sample: class 0 was asked for, but the model is unconditional; leave the class out"));
             Assert.That(() => Sampler.Draw(Config, 1, -0.1, 0),
-                Throws.TypeOf<GlowException>().With.Message.EqualTo("sample: the temperature is -0.1; it must be 0 or more"));
+                Throws.TypeOf<GlowException>()
+                    .With.Message.EqualTo("sample: the temperature is -0.1; it must be 0 or more"));
         });
     }
 
@@ -119,7 +135,8 @@ public sealed class SamplerTests
         using Glow model = new(Config with { Classes = 3 }, device, 1);
         Latents latents = Sampler.Draw(model.Config, 2, 1, 1);
         Assert.That(() => Sampler.Decode(model, latents, null),
-            Throws.TypeOf<GlowException>().With.Message.EqualTo("decode: the model is conditional on 3 classes; a label for each image is needed"));
+            Throws.TypeOf<GlowException>().With.Message.EqualTo(
+                "decode: the model is conditional on 3 classes; a label for each image is needed"));
         Assert.That(Sampler.Decode(model, latents, [0, 2]), Has.Length.EqualTo(128));
     }
 }

@@ -40,6 +40,7 @@ public sealed class TypicalityTests
         Assert.That(() => new Typicality([-1]), Throws.TypeOf<GlowException>().With.Message.EqualTo(
             "typicality: 1 reference images make no distribution; at least 2 are needed"));
         Assert.That(() => new Typicality([-1, double.NaN]), Throws.TypeOf<GlowException>().With.Message.EqualTo(
-            "typicality: the model gives a reference image no finite likelihood; a model that has not diverged is needed"));
+            "typicality: the model gives a reference image no finite likelihood; a model that has not diverged is "
+                + "needed"));
     }
 }

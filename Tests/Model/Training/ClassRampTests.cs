@@ -18,12 +18,21 @@ public sealed class ClassRampTests
     {
         using TemporaryFolder folder = new();
         // A rate of next to nothing: the classifier stays at zero, so the class term stays at log2(3) bits.
-        TrainOptions options = TinyRun.Options with { ClassWeight = 0.5, ClassRamp = ramp, LearningRate = 1e-9, Steps = 6 };
-        TinyRun.Start(folder.File("run"), options: options, config: TinyRun.Config with { Classes = 3 }, images: Images, validate: false);
+        TrainOptions options = TinyRun.Options with
+        {
+            ClassWeight = 0.5,
+            ClassRamp = ramp,
+            LearningRate = 1e-9,
+            Steps = 6
+        };
+        TinyRun.Start(folder.File("run"), options: options, config: TinyRun.Config with { Classes = 3 },
+            images: Images, validate: false);
         double[] terms =
         [
-            .. File.ReadLines(folder.File("run/metrics.jsonl")).Select(static line => JsonDocument.Parse(line).RootElement)
-                .Select(static row => row.GetProperty("loss").GetDouble() - row.GetProperty("bits_per_dim").GetDouble()),
+            .. File.ReadLines(folder.File("run/metrics.jsonl"))
+            .Select(static line => JsonDocument.Parse(line).RootElement)
+                .Select(static row => row.GetProperty("loss").GetDouble() - row.GetProperty("bits_per_dim")
+                .GetDouble()),
         ];
         long epoch = 22 / 4;
         Assert.That(epoch, Is.EqualTo(5));

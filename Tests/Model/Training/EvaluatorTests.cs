@@ -43,7 +43,8 @@ public sealed class EvaluatorTests
             Assert.That(other.LogLikelihoods, Is.Not.EqualTo(one.LogLikelihoods));
             Assert.That(one.LogLikelihoods, Has.Length.EqualTo(22));
             Assert.That(one.BitsPerDim, Is.EqualTo(-one.LogLikelihoods.Average() / (64 * Math.Log(2))).Within(1e-12));
-            Assert.That((one.Data, one.DataHash, one.ClassErrors), Is.EqualTo(("stripes/train", "000000000001", (double?)null)));
+            Assert.That((one.Data, one.DataHash, one.ClassErrors),
+                Is.EqualTo(("stripes/train", "000000000001", (double?)null)));
         });
     }
 
@@ -62,8 +63,10 @@ public sealed class EvaluatorTests
     [Test]
     public void The_latents_are_those_of_every_image_and_lead_back_to_it()
     {
-        (Latents latents, Evaluation evaluation) = Evaluator.Encode(model, TinyRun.Images, Dequantization.Center, 0, batch: 8);
-        Assert.That(evaluation.LogLikelihoods, Is.EqualTo(Evaluator.Run(model, TinyRun.Images, Dequantization.Center, 0, 8).LogLikelihoods));
+        (Latents latents, Evaluation evaluation) = Evaluator.Encode(model, TinyRun.Images, Dequantization.Center, 0,
+            batch: 8);
+        Assert.That(evaluation.LogLikelihoods,
+            Is.EqualTo(Evaluator.Run(model, TinyRun.Images, Dequantization.Center, 0, 8).LogLikelihoods));
         byte[] images = GlowGpu.Model.Sampling.Sampler.Decode(model, latents, null);
         byte[] pixels = new byte[64];
         for (int i = 0; i < TinyRun.Images.Count; i++)
@@ -78,7 +81,8 @@ public sealed class EvaluatorTests
     {
         using CancellationTokenSource stop = new();
         List<int> done = [];
-        Assert.Throws<OperationCanceledException>(() => Evaluator.Run(model, TinyRun.Images, Dequantization.Center, 0, batch: 4, n =>
+        Assert.Throws<OperationCanceledException>(() => Evaluator.Run(model, TinyRun.Images, Dequantization.Center, 0,
+            batch: 4, n =>
         {
             done.Add(n);
             stop.Cancel();

@@ -41,7 +41,8 @@ public sealed class KilledRunTests
             Assert.That(patience.Elapsed, Is.LessThan(TimeSpan.FromMinutes(5)), "the child saved nothing");
             Thread.Sleep(5);
         }
-        Assert.That(!child.HasExited || child.ExitCode == 0, () => $"the child failed: {child.StandardError.ReadToEnd()}");
+        Assert.That(!child.HasExited || child.ExitCode == 0,
+            () => $"the child failed: {child.StandardError.ReadToEnd()}");
     }
 
     private static long SavedStep(string folder)

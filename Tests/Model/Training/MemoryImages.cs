@@ -2,7 +2,9 @@ using GlowGpu.Model.Data;
 
 namespace GlowGpu.Tests.Model.Training;
 
-/// <summary>A few made-up images with structure that a model can learn: soft stripes of any slope, lightly noisy.</summary>
+/// <summary>
+/// A few made-up images with structure that a model can learn: soft stripes of any slope, lightly noisy.
+/// </summary>
 internal sealed class MemoryImages : IImageSource
 {
     private readonly byte[] pixels;

@@ -38,7 +38,8 @@ public sealed class ModelFileTests
         foreach (string name in golden.Under("param."))
         {
             if (keep?.Invoke(name) == false) continue;
-            if (golden.IsInteger("param." + name)) writer.Add(name, golden.Shape("param." + name), golden.Integers("param." + name));
+            if (golden.IsInteger("param." + name)) writer.Add(name, golden.Shape("param." + name),
+                golden.Integers("param." + name));
             else writer.Add(name, golden.Shape("param." + name), golden.Floats("param." + name));
         }
         return writer;
@@ -57,9 +58,11 @@ public sealed class ModelFileTests
             Assert.That(ModelFile.ReadConfig(Path).ToJson(), Is.EqualTo(config.ToJson()));
             Assert.That(loaded.Parameters.Values.ToArray(), Is.EqualTo(model.Parameters.Values.ToArray()));
             Assert.That(loaded.Constants.Keys, Is.EquivalentTo(model.Constants.Keys));
-            foreach ((string name, Array values) in model.Constants) Assert.That(loaded.Constants[name], Is.EqualTo(values), name);
+            foreach ((string name, Array values) in model.Constants) Assert.That(loaded.Constants[name],
+                Is.EqualTo(values), name);
             Assert.That(loaded.Initialized, Is.False, "the data-dependent initialisation is still to come");
-            Assert.That(ModelFile.ReadMetadata(Path), Does.ContainKey("step").WithValue("17").And.ContainKey("data").WithValue("x"));
+            Assert.That(ModelFile.ReadMetadata(Path), Does.ContainKey("step").WithValue("17").And.ContainKey("data")
+                .WithValue("x"));
         });
         byte[] first = File.ReadAllBytes(Path);
         ModelFile.Save(loaded, Path, 17, new Dictionary<string, string> { ["data"] = "x" });
@@ -73,7 +76,8 @@ public sealed class ModelFileTests
         Export(fixture).Save(Path);
         using FlowModel model = ModelFile.Load(Path, device);
         Assert.That(model.Initialized);
-        BatchResult result = model.Evaluate(new Batch(golden.Count, golden.Floats("images"), golden.Labels), Noise.Center);
+        BatchResult result = model.Evaluate(new Batch(golden.Count, golden.Floats("images"), golden.Labels),
+            Noise.Center);
         double[] expected = golden.Doubles("f64.center.log_likelihood");
         for (int i = 0; i < expected.Length; i++)
             Assert.That(result.LogLikelihoods[i], Is.EqualTo(expected[i]).Within(1e-5 * Math.Abs(expected[i])));
@@ -94,7 +98,8 @@ public sealed class ModelFileTests
     public void What_is_not_there_is_one_sentence()
     {
         AssertRefused(folder.File("nothing"), $"{folder.File("nothing")}: there is no such checkpoint or run folder");
-        AssertRefused(folder.Path, $"{folder.Path}: holds neither best.safetensors nor model.safetensors; a run folder or a checkpoint file is needed");
+        AssertRefused(folder.Path, $"{folder.Path}: holds neither best.safetensors nor model.safetensors; a run "
+            + "folder or a checkpoint file is needed");
     }
 
     [Test]
@@ -147,7 +152,8 @@ public sealed class ModelFileTests
         SafeTensorsWriter writer = Export("affine-plu", static name => name != "levels.0.steps.1.invconv.p");
         writer.Add("levels.0.steps.1.invconv.p", [12], new[] { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 11 });
         writer.Save(Path);
-        AssertRefused(Path, $"{Path}: tensor 'levels.0.steps.1.invconv.p' is not an order of 0 to 11 (9 is out of place)");
+        AssertRefused(Path,
+            $"{Path}: tensor 'levels.0.steps.1.invconv.p' is not an order of 0 to 11 (9 is out of place)");
 
         writer = Export("affine-plu", static name => name != "levels.0.steps.1.invconv.sign_s");
         writer.Add("levels.0.steps.1.invconv.sign_s", [12], new float[] { 1, 1, 1, 1, 1, 1, 1, 1, 0.5f, -1, 1, 1 });
@@ -171,7 +177,8 @@ public sealed class ModelFileTests
     {
         Export("affine-plu").Save(Path);
         using Glow model = new(TinyRun.Config, device, seed: 1);
-        Assert.That(() => ModelFile.LoadInto(model, Path), Throws.TypeOf<GlowException>().With.Message.StartsWith($"{Path}: is a model of config {{"));
+        Assert.That(() => ModelFile.LoadInto(model, Path),
+            Throws.TypeOf<GlowException>().With.Message.StartsWith($"{Path}: is a model of config {{"));
     }
 
     private void AssertRefused(string path, string sentence) =>

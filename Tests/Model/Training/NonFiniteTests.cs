@@ -67,9 +67,11 @@ public sealed class NonFiniteTests
         Assert.Multiple(() =>
         {
             Assert.That(outcome.Step, Is.EqualTo(14));
-            Assert.That(recorder.Steps.Where(static s => s.Skipped).Select(static s => s.Step), Is.EqualTo(Enumerable.Range(6, bad)));
+            Assert.That(recorder.Steps.Where(static s => s.Skipped).Select(static s => s.Step),
+                Is.EqualTo(Enumerable.Range(6, bad)));
             string row = TinyRun.Rows(Run)[5];
-            Assert.That(row, Does.Contain("\"step\":6").And.Contain("\"loss\":null").And.Contain("\"grad_norm\":null").And.Contain("\"skipped\":true"));
+            Assert.That(row, Does.Contain("\"step\":6").And.Contain("\"loss\":null").And.Contain("\"grad_norm\":null")
+                .And.Contain("\"skipped\":true"));
             using SafeTensorsReader state = SafeTensorsReader.Open(Path.Combine(Run, "state.safetensors"));
             Assert.That(state.Metadata["updates"], Is.EqualTo($"{14 - bad}"));
             Assert.That(recorder.Steps[^1].Loss, Is.Not.NaN);
@@ -104,9 +106,12 @@ public sealed class NonFiniteTests
         {
             // The bad weights of step 5 give no finite loss, so they were never saved.
             Assert.That(e.Message, Is.EqualTo(
-                "training: loss or gradient was not finite in the steps 6 to 8; the first layer whose output is not finite is levels.1.steps.0.coupling; "
-                + $"the checkpoint of step 4 is kept, and a new run can start from it with --init {Path.Combine(Run, "model.safetensors")} and a lower --lr"));
-            Assert.That(recorder.Messages, Does.Contain("step 5: not saved, because its weights give a loss that is not finite"));
+                "training: loss or gradient was not finite in the steps 6 to 8; the first layer whose output is not "
+                    + "finite is levels.1.steps.0.coupling; "
+                + "the checkpoint of step 4 is kept, and a new run can start from it with --init "
+                + $"{Path.Combine(Run, "model.safetensors")} and a lower --lr"));
+            Assert.That(recorder.Messages,
+                Does.Contain("step 5: not saved, because its weights give a loss that is not finite"));
             Assert.That(new Checkpoint(Run).Recover()!.Step, Is.EqualTo(4));
             using FlowModel kept = ModelFile.Load(Path.Combine(Run, "model.safetensors"), device);
             Assert.That(kept.Parameters.Values.ToArray(), Is.All.Matches<float>(float.IsFinite));
@@ -129,7 +134,8 @@ public sealed class NonFiniteTests
             },
         };
         TinyRun.Start(model, Run, recorder, options: options, stop: stop.Token);
-        using Trainer trainer = new(model, TinyRun.Images, TinyRun.HeldOut, options, RunFolder.Create(Run, true), new Recorder(), true);
+        using Trainer trainer = new(model, TinyRun.Images, TinyRun.HeldOut, options, RunFolder.Create(Run, true),
+            new Recorder(), true);
         Write([.. model.Parameters.Value(Poisoned).ToArray().Select(static _ => float.NaN)]);
         Assert.That(() => trainer.Run(default), Throws.TypeOf<GlowException>().With.Message.StartsWith(
             "training: loss or gradient was not finite in the steps 6 to 8; "));
@@ -138,7 +144,13 @@ public sealed class NonFiniteTests
     [Test]
     public void A_rate_far_too_high_ends_in_that_sentence_and_not_in_a_crash()
     {
-        TrainOptions options = TinyRun.Options with { LearningRate = 1e12, WarmupEpochs = 0, SaveEvery = 1, Steps = 50 };
+        TrainOptions options = TinyRun.Options with
+        {
+            LearningRate = 1e12,
+            WarmupEpochs = 0,
+            SaveEvery = 1,
+            Steps = 50
+        };
         GlowException e = Assert.Throws<GlowException>(() => TinyRun.Start(model, Run, options: options))!;
         Assert.That(e.Message, Does.StartWith("training: loss or gradient was not finite in the steps "));
         Assert.That(new Checkpoint(Run).Recover(), Is.Not.Null);
@@ -151,6 +163,7 @@ public sealed class NonFiniteTests
         model.Initialized = true;
         GlowException e = Assert.Throws<GlowException>(() => TinyRun.Start(model, Run))!;
         Assert.That(e.Message, Is.EqualTo(
-            "training: loss or gradient was not finite in the steps 1 to 3; the first layer whose output is not finite is levels.1.steps.0.coupling; no checkpoint was written"));
+            "training: loss or gradient was not finite in the steps 1 to 3; the first layer whose output is not "
+                + "finite is levels.1.steps.0.coupling; no checkpoint was written"));
     }
 }

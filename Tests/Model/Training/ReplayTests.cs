@@ -14,8 +14,8 @@ using NUnit.Framework;
 namespace GlowGpu.Tests.Model.Training;
 
 /// <summary>
-/// Steps replayed as graphs, on a device whose driver is played by <see cref="FakeGraphs"/>: the same bits as without, whatever changes on
-/// the way and whatever the driver refuses.
+/// Steps replayed as graphs, on a device whose driver is played by <see cref="FakeGraphs"/>: the same bits as
+/// without, whatever changes on the way and whatever the driver refuses.
 /// </summary>
 [TestFixture]
 internal sealed class ReplayTests
@@ -49,7 +49,8 @@ internal sealed class ReplayTests
         {
             int kernels = driver.SingleKernels;
             training.Step();
-            Assert.That((driver.Captures, driver.Launches), Is.EqualTo((step < 3 ? 0 : 1, Math.Max(0, step - 2))), $"step {step}");
+            Assert.That((driver.Captures, driver.Launches), Is.EqualTo((step < 3 ? 0 : 1, Math.Max(0, step - 2))),
+                $"step {step}");
             if (step >= 3) Assert.That(driver.SingleKernels, Is.EqualTo(kernels), "kernels launched one by one");
         }
         Assert.That(training.Device.GraphRefusal, Is.Null);
@@ -107,7 +108,8 @@ internal sealed class ReplayTests
             Assert.That(training.Step().Updated, Is.False);
             training.Heal(kept);
             float[] after = training.Run(1);
-            Batch one = new(training.BatchSize, new float[training.BatchSize * training.Model.Config.Dimensions], new float[training.BatchSize]);
+            Batch one = new(training.BatchSize, new float[training.BatchSize * training.Model.Config.Dimensions],
+                new float[training.BatchSize]);
             double loss = training.Model.Evaluate(one, Noise.Center).Loss;
             return [.. before, .. after, (float)loss, .. training.Run(3), .. training.Decode(0.5, 1)];
         }
@@ -166,7 +168,8 @@ internal sealed class ReplayTests
         {
             Assert.That(driver.Captures, Is.EqualTo(1), "it is not tried again");
             Assert.That(training.Device.GraphRefusal, Is.EqualTo(
-                $"steps are no longer replayed as a CUDA graph, because {reason}; they run launch by launch, with the same results"));
+                $"steps are no longer replayed as a CUDA graph, because {reason}; they run launch by launch, with "
+                    + "the same results"));
             Assert.That(said, Is.EqualTo(new[] { training.Device.GraphRefusal }));
             Assert.That(training.Device.Arena.Rented, Is.Zero);
             Assert.That(driver.Alive, Is.Zero, "graphs not freed");
@@ -246,7 +249,8 @@ internal sealed class ReplayTests
         Assert.That(backend.Recorder!.Begin(), Is.Null);
         backend.Fill(target, 1);
         target.Write([1, 2, 3, 4]);
-        Assert.That(() => target.ToArray(), Throws.InvalidOperationException.With.Message.EqualTo("gpu: work that is being recorded has no values to read yet"));
+        Assert.That(() => target.ToArray(), Throws.InvalidOperationException.With.Message.EqualTo(
+            "gpu: work that is being recorded has no values to read yet"));
         Assert.That(backend.Recorder.End(out string? refusal), Is.Null);
         Assert.That(refusal, Is.EqualTo("a kernel was not loaded yet"));
         backend.Fill(target, 5);

@@ -36,7 +36,8 @@ public sealed class ResumeTests
     public void The_rows_are_complete()
     {
         // 14 steps, and validations at 4, 8, 12 and the end.
-        long[] steps = [.. TinyRun.Rows(Whole).Select(static r => System.Text.Json.Nodes.JsonNode.Parse(r)!["step"]!.GetValue<long>())];
+        long[] steps = [.. TinyRun.Rows(Whole)
+            .Select(static r => System.Text.Json.Nodes.JsonNode.Parse(r)!["step"]!.GetValue<long>())];
         Assert.That(steps, Is.EqualTo(new long[] { 1, 2, 3, 4, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 12, 13, 14, 14 }));
         Assert.That(Directory.GetFiles(Path.Combine(Whole, "samples")).Select(Path.GetFileName),
             Is.EquivalentTo(new[] { "step-000007.png", "step-000014.png" }));
@@ -70,7 +71,8 @@ public sealed class ResumeTests
         using Glow model = new(TinyRun.Config, device, TinyRun.Options.Seed);
         HookedImages held = new(TinyRun.HeldOut, stop.Cancel);
         Recorder recorder = new();
-        using (Trainer trainer = new(model, TinyRun.Images, held, TinyRun.Options, RunFolder.Create(Other, false), recorder, false))
+        using (Trainer trainer = new(model, TinyRun.Images, held, TinyRun.Options, RunFolder.Create(Other, false),
+            recorder, false))
         {
             Assert.That(trainer.Run(stop.Token).End, Is.EqualTo(TrainEnd.Interrupted));
         }
@@ -87,7 +89,11 @@ public sealed class ResumeTests
     [TestCase(14)]
     public void A_crash_between_checkpoints_is_undone_and_every_step_is_there_once(int step)
     {
-        Recorder crash = new() { AfterStep = s => { if (s.Step == step) throw new InvalidOperationException("killed"); } };
+        Recorder crash = new()
+        {
+            AfterStep = s =>
+            { if (s.Step == step) throw new InvalidOperationException("killed"); }
+        };
         Assert.Throws<InvalidOperationException>(() => TinyRun.Start(Other, crash));
         // Half a row, as a kill in the middle of a write leaves it.
         File.AppendAllText(Path.Combine(Other, "metrics.jsonl"), $"{{\"step\":{step + 1},\"ep");
@@ -98,7 +104,11 @@ public sealed class ResumeTests
     [Test]
     public void A_crash_after_a_validation_or_a_save_is_undone_too()
     {
-        Recorder crash = new() { AfterValidation = v => { if (v.Step == 8) throw new InvalidOperationException("killed"); } };
+        Recorder crash = new()
+        {
+            AfterValidation = v =>
+            { if (v.Step == 8) throw new InvalidOperationException("killed"); }
+        };
         Assert.Throws<InvalidOperationException>(() => TinyRun.Start(Other, crash));
         int saves = 0;
         crash = new() { AfterSave = () => { if (++saves == 3) throw new InvalidOperationException("killed"); } };
@@ -110,10 +120,15 @@ public sealed class ResumeTests
     [Test]
     public void A_model_of_one_step_and_a_state_of_another_are_not_mixed()
     {
-        Recorder crash = new() { AfterStep = s => { if (s.Step == 11) throw new InvalidOperationException("killed"); } };
+        Recorder crash = new()
+        {
+            AfterStep = s =>
+            { if (s.Step == 11) throw new InvalidOperationException("killed"); }
+        };
         Assert.Throws<InvalidOperationException>(() => TinyRun.Start(Other, crash));
         // As if killed between the renames: the state is of the new step, the model of the one before.
-        File.Move(Path.Combine(Other, "model.previous.safetensors"), Path.Combine(Other, "model.safetensors"), overwrite: true);
+        File.Move(Path.Combine(Other, "model.previous.safetensors"), Path.Combine(Other, "model.safetensors"),
+            overwrite: true);
         TinyRun.Start(Other, resume: true);
         TinyRun.AssertSame(Whole, Other);
     }
@@ -132,7 +147,8 @@ public sealed class ResumeTests
     {
         Recorder recorder = new();
         TrainOutcome outcome = TinyRun.Start(Whole, recorder, resume: true);
-        Assert.That((outcome.End, outcome.Step, recorder.Steps.Count, recorder.Saves), Is.EqualTo((TrainEnd.Finished, 14, 0, 0)));
+        Assert.That((outcome.End, outcome.Step, recorder.Steps.Count, recorder.Saves),
+            Is.EqualTo((TrainEnd.Finished, 14, 0, 0)));
     }
 
     [Test]
@@ -142,7 +158,8 @@ public sealed class ResumeTests
         File.Copy(Path.Combine(Whole, "config.json"), Path.Combine(Other, "config.json"));
         Recorder recorder = new();
         TinyRun.Start(Other, recorder, resume: true);
-        Assert.That(recorder.Messages[0], Is.EqualTo($"{Other} was stopped before its first checkpoint; starting from step 0"));
+        Assert.That(recorder.Messages[0],
+            Is.EqualTo($"{Other} was stopped before its first checkpoint; starting from step 0"));
         TinyRun.AssertSame(Whole, Other);
     }
 

@@ -38,7 +38,8 @@ public sealed class RunFolderTests
     [Test]
     public void A_folder_without_a_run_cannot_be_resumed()
     {
-        AssertRefused($"{Run}: holds no run to continue; leave out --resume to start one", () => RunFolder.Create(Run, resume: true));
+        AssertRefused($"{Run}: holds no run to continue; leave out --resume to start one",
+            () => RunFolder.Create(Run, resume: true));
         Assert.That(Directory.Exists(Run), Is.False);
     }
 
@@ -56,7 +57,8 @@ public sealed class RunFolderTests
         using (run.Lock())
         {
             GlowException e = Assert.Throws<GlowException>(() => run.Lock())!;
-            Assert.That(e.Message, Does.StartWith($"{Run}: another process is training in this folder, or it cannot be written ("));
+            Assert.That(e.Message,
+                Does.StartWith($"{Run}: another process is training in this folder, or it cannot be written ("));
         }
         run.Lock().Dispose();
         Assert.That(Directory.GetFileSystemEntries(Run), Is.Empty);
@@ -65,7 +67,13 @@ public sealed class RunFolderTests
     [Test]
     public void The_config_is_kept_exactly()
     {
-        TrainOptions options = Short with { Beta2 = 0.123456789012345, Seed = ulong.MaxValue, Minutes = 2, Memory = MemoryMode.Reversible };
+        TrainOptions options = Short with
+        {
+            Beta2 = 0.123456789012345,
+            Seed = ulong.MaxValue,
+            Minutes = 2,
+            Memory = MemoryMode.Reversible
+        };
         TinyRun.Start(Run, options: options);
         RunConfig config = RunFolder.Create(Run, resume: true).ReadConfig()!;
         Assert.Multiple(() =>
@@ -74,7 +82,8 @@ public sealed class RunFolderTests
             Assert.That(config.Model.ToJson(), Is.EqualTo(TinyRun.Config.ToJson()));
             Assert.That(config.Data, Is.EqualTo(new DataDescription("stripes/train", "000000000001", 22)));
             Assert.That(config.Validation, Is.EqualTo(new DataDescription("stripes/validation", "000000000002", 6)));
-            Assert.That(File.ReadAllText(Path.Combine(Run, "config.json")), Does.Contain("\"memory\": \"reversible\"").And.Contain("\"learning_rate\": 0.003"));
+            Assert.That(File.ReadAllText(Path.Combine(Run, "config.json")),
+                Does.Contain("\"memory\": \"reversible\"").And.Contain("\"learning_rate\": 0.003"));
         });
     }
 
@@ -87,7 +96,8 @@ public sealed class RunFolderTests
         Assert.That(config.Precision, Is.EqualTo(Precision.Fp32));
         run.WriteConfig(config with { Precision = Precision.Bf16 });
         Assert.That(run.ReadConfig()!.Precision, Is.EqualTo(Precision.Bf16));
-        AssertRefused($"{Run}: this run was started with precision \"bf16\", not \"fp32\"; resume it with the same value or start another run in a new folder",
+        AssertRefused($"{Run}: this run was started with precision \"bf16\", not \"fp32\"; resume it with the same "
+            + "value or start another run in a new folder",
             () => TinyRun.Start(Run, resume: true, options: Short));
     }
 
@@ -110,10 +120,12 @@ public sealed class RunFolderTests
         {
             foreach ((string key, string old, string other, TrainOptions options) in cases)
             {
-                AssertRefused($"{Run}: this run was started with {key} {old}, not {other}; resume it with the same value or start another run in a new folder",
+                AssertRefused($"{Run}: this run was started with {key} {old}, not {other}; resume it with the same "
+                    + "value or start another run in a new folder",
                     () => TinyRun.Start(Run, resume: true, options: options));
             }
-            AssertRefused($"{Run}: this run was started with depth 1, not 2; resume it with the same value or start another run in a new folder",
+            AssertRefused($"{Run}: this run was started with depth 1, not 2; resume it with the same value or start "
+                + "another run in a new folder",
                 () => TinyRun.Start(Run, resume: true, options: Short, config: TinyRun.Config with { Depth = 2 }));
         });
     }
@@ -122,7 +134,16 @@ public sealed class RunFolderTests
     public void What_is_written_and_when_it_ends_may_change()
     {
         TinyRun.Start(Run, options: Short);
-        TrainOptions other = Short with { Steps = 2, Epochs = 9, Minutes = 9, SaveEvery = 9, SampleEvery = 9, ValidateEvery = 9, Temperature = 1 };
+        TrainOptions other = Short with
+        {
+            Steps = 2,
+            Epochs = 9,
+            Minutes = 9,
+            SaveEvery = 9,
+            SampleEvery = 9,
+            ValidateEvery = 9,
+            Temperature = 1
+        };
         Assert.That(TinyRun.Start(Run, resume: true, options: other).Step, Is.EqualTo(2));
         Assert.That(RunFolder.Create(Run, resume: true).ReadConfig()!.Training, Is.EqualTo(other));
     }
@@ -131,10 +152,13 @@ public sealed class RunFolderTests
     public void Other_images_are_refused()
     {
         TinyRun.Start(Run, options: Short);
-        AssertRefused($"{Run}: this run's training set is stripes/train (hash 000000000001, 22 images), not other (hash 000000000004, 22 images); "
+        AssertRefused($"{Run}: this run's training set is stripes/train (hash 000000000001, 22 images), not other "
+            + "(hash 000000000004, 22 images); "
             + "resume it with the same images or start another run in a new folder",
-            () => TinyRun.Start(Run, resume: true, options: Short, images: new MemoryImages("other", 22, 8, 8, 1, seed: 4)));
-        AssertRefused($"{Run}: this run's validation set is stripes/validation (hash 000000000002, 6 images), not none; "
+            () => TinyRun.Start(Run, resume: true, options: Short, images: new MemoryImages("other", 22, 8, 8,
+                1, seed: 4)));
+        AssertRefused(
+            $"{Run}: this run's validation set is stripes/validation (hash 000000000002, 6 images), not none; "
             + "resume it with the same images or start another run in a new folder",
             () => TinyRun.Start(Run, resume: true, options: Short, validate: false));
     }
@@ -147,7 +171,8 @@ public sealed class RunFolderTests
         AssertRefused("stripes/train: has no labels; the model is conditional on 3 classes",
             () => TinyRun.Start(Run, options: Short, config: TinyRun.Config with { Classes = 3 }));
         AssertRefused("many: has 4 classes; the model knows 3", () => TinyRun.Start(Run, options: Short,
-            config: TinyRun.Config with { Classes = 3 }, images: new MemoryImages("many", 9, 8, 8, 1, seed: 4, classes: 4)));
+            config: TinyRun.Config with { Classes = 3 }, images: new MemoryImages("many", 9, 8, 8, 1, seed: 4,
+                classes: 4)));
     }
 
     [Test]
@@ -170,7 +195,8 @@ public sealed class RunFolderTests
         using Glow model = new(TinyRun.Config, device, 1) { Initialized = true };
         TinyRun.Start(model, Run, options: Short);
         foreach (string file in Directory.GetFiles(Run, "*.safetensors")) File.Delete(file);
-        AssertRefused($"{Run}: began from another model's weights and was stopped before its first checkpoint; start it again with the same --init",
+        AssertRefused($"{Run}: began from another model's weights and was stopped before its first checkpoint; "
+            + "start it again with the same --init",
             () => TinyRun.Start(Run, resume: true, options: Short));
         TinyRun.Start(model, Run, resume: true, options: Short);
     }
@@ -182,13 +208,15 @@ public sealed class RunFolderTests
         new(TinyRun.Options with { LearningRate = double.NaN }, "options: learning_rate is NaN; it must be above 0"),
         new(TinyRun.Options with { Optimizer = "sgd" }, "options: optimizer is 'sgd'; it must be adam or adamax"),
         new(TinyRun.Options with { Beta1 = 1 }, "options: beta1 is 1; it must be at least 0 and below 1"),
-        new(TinyRun.Options with { Beta2 = 1 - 1e-12 }, "options: beta2 is 0.999999999999; it must be at least 0 and below 1"),
+        new(TinyRun.Options with { Beta2 = 1 - 1e-12 },
+            "options: beta2 is 0.999999999999; it must be at least 0 and below 1"),
         new(TinyRun.Options with { Epsilon = 0 }, "options: epsilon is 0; it must be above 0"),
         new(TinyRun.Options with { WarmupEpochs = -1 }, "options: warmup_epochs is -1; it must be at least 0"),
         new(TinyRun.Options with { PolyakEpochs = -1 }, "options: polyak_epochs is -1; it must be at least 0"),
         new(TinyRun.Options with { SaveEvery = 0 }, "options: save_every is 0; it must be at least 1"),
         new(TinyRun.Options with { Steps = -1 }, "options: steps is -1; it must be at least 0"),
-        new(TinyRun.Options with { Augment = "rotate" }, "options: augment is 'rotate'; it must be none, shift, flip or shift,flip"),
+        new(TinyRun.Options with { Augment = "rotate" },
+            "options: augment is 'rotate'; it must be none, shift, flip or shift,flip"),
     ];
 
     [TestCaseSource(nameof(WrongOptions))]

@@ -44,14 +44,16 @@ internal sealed class SmallTraining : IDisposable
 
     public MemoryMode Memory { get; set; } = MemoryMode.Stored;
 
-    private string Poisoned => Model.Parameters.All.First(static p => !p.IsStatistic && p.Name.EndsWith("bias", StringComparison.Ordinal)).Name;
+    private string Poisoned => Model.Parameters.All.First(static p => !p.IsStatistic && p.Name.EndsWith("bias",
+        StringComparison.Ordinal)).Name;
 
     /// <summary>One step on images, noise, rate and clip factor of its own.</summary>
     public TrainingResult Step()
     {
         Batch batch = Images();
         counter += 100;
-        return Model.Train(batch, new Noise(Dequantization.Uniform, 99, counter), Memory, ClassWeight, Optimizer, 1e-3 * (1 + counter / 100.0), clipNorm: 5);
+        return Model.Train(batch, new Noise(Dequantization.Uniform, 99, counter), Memory, ClassWeight, Optimizer,
+            1e-3 * (1 + counter / 100.0), clipNorm: 5);
     }
 
     /// <summary>Every parameter, moment and average after some steps, and the numbers of each step.</summary>
@@ -68,11 +70,13 @@ internal sealed class SmallTraining : IDisposable
     }
 
     /// <summary>Every parameter, moment and average.</summary>
-    public float[] State() => [.. Model.Parameters.Values.ToArray(), .. Optimizer.State.SelectMany(static s => s.View.ToArray())];
+    public float[] State() => [.. Model.Parameters.Values.ToArray(),
+        .. Optimizer.State.SelectMany(static s => s.View.ToArray())];
 
     /// <summary>Continuous pixels of some latents.</summary>
     public float[] Decode(double temperature, ulong seed) =>
-        Model.Decode(Sampler.Draw(Model.Config, BatchSize, temperature, seed), Sampler.Labels(Model.Config, BatchSize, null));
+        Model.Decode(Sampler.Draw(Model.Config, BatchSize, temperature, seed),
+            Sampler.Labels(Model.Config, BatchSize, null));
 
     /// <summary>Makes the loss not finite; the values before.</summary>
     public float[] Poison()
@@ -102,8 +106,10 @@ internal sealed class SmallTraining : IDisposable
 
     private Batch Images()
     {
-        float[] bytes = [.. Enumerable.Range(0, BatchSize * Model.Config.Dimensions).Select(_ => (float)random.Next(256))];
-        float[]? labels = Model.Config.Classes == 0 ? null : [.. Enumerable.Range(0, BatchSize).Select(_ => (float)random.Next(Model.Config.Classes))];
+        float[] bytes = [.. Enumerable.Range(0, BatchSize * Model.Config.Dimensions)
+            .Select(_ => (float)random.Next(256))];
+        float[]? labels = Model.Config.Classes == 0 ? null
+            : [.. Enumerable.Range(0, BatchSize).Select(_ => (float)random.Next(Model.Config.Classes))];
         return new Batch(BatchSize, bytes, labels);
     }
 }

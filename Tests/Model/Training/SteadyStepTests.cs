@@ -11,10 +11,18 @@ namespace GlowGpu.Tests.Model.Training;
 [TestFixture]
 internal sealed class SteadyStepTests
 {
-    private static readonly RealNvpConfig RealNvp = new() { ImageSize = [4, 4], Channels = 1, Levels = 2, Width = 4, Depth = 1 };
+    private static readonly RealNvpConfig RealNvp = new()
+    {
+        ImageSize = [4, 4],
+        Channels = 1,
+        Levels = 2,
+        Width = 4,
+        Depth = 1
+    };
 
     private static IEnumerable<TestCaseData> Gpus => Devices.All
-        .Where(static d => d.Name == "emulator" || d.Kind is DeviceKind.Machine or DeviceKind.Processor or DeviceKind.Gpu)
+        .Where(static d => d.Name == "emulator" || d.Kind is DeviceKind.Machine or DeviceKind.Processor
+        or DeviceKind.Gpu)
         .Select(static d => new TestCaseData(d).SetCategory(d.Category));
 
     [TestCaseSource(nameof(Gpus))]
@@ -27,7 +35,8 @@ internal sealed class SteadyStepTests
             training.Step();
             long allocations = device.Backend.Allocations, releases = device.Backend.Releases;
             for (int i = 0; i < 3; i++) training.Step();
-            Assert.That((device.Backend.Allocations, device.Backend.Releases), Is.EqualTo((allocations, releases)), memory.ToString());
+            Assert.That((device.Backend.Allocations, device.Backend.Releases), Is.EqualTo((allocations, releases)),
+                memory.ToString());
             Assert.That(training.Device.Arena.Rented, Is.Zero, "everything rented was returned");
         }
     }
@@ -111,11 +120,14 @@ internal sealed class SteadyStepTests
             Batch batch = new(1, new float[model.Config.Dimensions], [0]);
             foreach (Action action in new Action[]
             {
-                () => model.Evaluate(batch, Noise.Center), () => model.LossAndGradients(batch, Noise.Center, MemoryMode.Stored, 0),
-                () => model.Encode(batch, Noise.Center), () => training.Decode(1, 1), () => model.FirstNonFiniteLayer(batch, Noise.Center),
+                () => model.Evaluate(batch, Noise.Center), () => model.LossAndGradients(batch, Noise.Center,
+                    MemoryMode.Stored, 0),
+                () => model.Encode(batch, Noise.Center), () => training.Decode(1, 1),
+                    () => model.FirstNonFiniteLayer(batch, Noise.Center),
             })
             {
-                Assert.That(action, Throws.InstanceOf<ArithmeticException>().With.Message.StartsWith("levels.1.steps.0: the channel mixing matrix is singular (pivot 1 of "));
+                Assert.That(action, Throws.InstanceOf<ArithmeticException>()
+                    .With.Message.StartsWith("levels.1.steps.0: the channel mixing matrix is singular (pivot 1 of "));
             }
             Assert.That(training.Device.Arena.Rented, Is.Zero, "everything rented was returned");
         });

@@ -45,7 +45,8 @@ internal static class TinyRun
     public static Device Open() => new(new HostBackend(1));
 
     /// <summary>Trains a fresh model, or the one in the folder, with a validation set unless told otherwise.</summary>
-    public static TrainOutcome Start(string folder, Recorder? recorder = null, bool resume = false, TrainOptions? options = null,
+    public static TrainOutcome Start(string folder, Recorder? recorder = null, bool resume = false,
+        TrainOptions? options = null,
         GlowConfig? config = null, IImageSource? images = null, bool validate = true, CancellationToken stop = default)
     {
         using Device device = Open();
@@ -55,7 +56,8 @@ internal static class TinyRun
 
     /// <summary>The same with a model that the test made.</summary>
     public static TrainOutcome Start(FlowModel model, string folder, Recorder? recorder = null, bool resume = false,
-        TrainOptions? options = null, IImageSource? images = null, bool validate = true, CancellationToken stop = default)
+        TrainOptions? options = null, IImageSource? images = null, bool validate = true,
+            CancellationToken stop = default)
     {
         using Trainer trainer = new(model, images ?? Images, validate ? HeldOut : null, options ?? Options,
             RunFolder.Create(folder, resume), recorder ?? new Recorder(), resume);
@@ -63,7 +65,8 @@ internal static class TinyRun
     }
 
     /// <summary>Rows of <c>metrics.jsonl</c> without the measured times.</summary>
-    public static string[] Rows(string folder) => [.. File.ReadLines(Path.Combine(folder, "metrics.jsonl")).Select(static line =>
+    public static string[] Rows(string folder) => [.. File.ReadLines(Path.Combine(folder, "metrics.jsonl"))
+        .Select(static line =>
     {
         JsonObject row = JsonNode.Parse(line)!.AsObject();
         row.Remove("step_ms");
@@ -78,7 +81,8 @@ internal static class TinyRun
         {
             Assert.That(Rows(actual), Is.EqualTo(Rows(expected)));
             foreach (string file in Files(expected))
-                Assert.That(File.ReadAllBytes(Path.Combine(actual, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(expected, file))), file);
+                Assert.That(File.ReadAllBytes(Path.Combine(actual, file)).AsSpan()
+                    .SequenceEqual(File.ReadAllBytes(Path.Combine(expected, file))), file);
         });
     }
 

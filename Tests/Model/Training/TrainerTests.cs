@@ -24,23 +24,27 @@ public sealed class TrainerTests
     private static float[] Weights(string path)
     {
         using SafeTensorsReader reader = SafeTensorsReader.Open(path);
-        return [.. reader.Tensors.Where(static t => t.Type == TensorType.F32).SelectMany(t => reader.ReadFloats(t.Name))];
+        return [.. reader.Tensors.Where(static t => t.Type == TensorType.F32)
+            .SelectMany(t => reader.ReadFloats(t.Name))];
     }
 
     [Test]
     public void Losses_are_those_of_the_published_optimizers(
         [Values("adam", "adamax")] string optimizer,
-        [Values("affine-dense", "additive-reverse-noedge", "affine-plu", "affine-shuffle-5bit", "conditional", "grey-3levels", "wide-rectangle")] string fixture)
+        [Values("affine-dense", "additive-reverse-noedge", "affine-plu", "affine-shuffle-5bit", "conditional",
+            "grey-3levels", "wide-rectangle")] string fixture)
     {
         FixtureFile golden = FixtureFile.Open(fixture);
         GlowConfig config = golden.Config;
-        MemoryImages images = new([.. golden.Integers("images").Select(static v => (byte)v)], golden.Count, config.Height,
+        MemoryImages images = new([.. golden.Integers("images").Select(static v => (byte)v)],
+            golden.Count, config.Height,
             config.ImageWidth, config.Channels, golden.Labels?.Select(static l => (int)l).ToArray(), config.Classes);
         SafeTensorsWriter export = new();
         export.Metadata["config"] = config.ToJson();
         foreach (string name in golden.Under("param."))
         {
-            if (golden.IsInteger("param." + name)) export.Add(name, golden.Shape("param." + name), golden.Integers("param." + name));
+            if (golden.IsInteger("param." + name)) export.Add(name, golden.Shape("param." + name),
+                golden.Integers("param." + name));
             else export.Add(name, golden.Shape("param." + name), golden.Floats("param." + name));
         }
         export.Save(folder.File("init.safetensors"));
@@ -62,8 +66,10 @@ public sealed class TrainerTests
         double[] expected = golden.Doubles($"f64.{optimizer}.center.losses");
         Assert.Multiple(() =>
         {
-            for (int i = 0; i < 5; i++) Assert.That(recorder.Steps[i].Loss, Is.EqualTo(expected[i]).Within(2e-4), $"step {i + 1}");
-            BatchResult after = model.Evaluate(new Batch(golden.Count, golden.Floats("images"), golden.Labels), Noise.Center, golden.ClassWeight);
+            for (int i = 0; i < 5; i++) Assert.That(recorder.Steps[i].Loss, Is.EqualTo(expected[i]).Within(2e-4),
+                $"step {i + 1}");
+            BatchResult after = model.Evaluate(new Batch(golden.Count, golden.Floats("images"), golden.Labels),
+                Noise.Center, golden.ClassWeight);
             Assert.That(after.Loss, Is.EqualTo(expected[5]).Within(2e-4), "after the last step");
         });
     }
@@ -73,16 +79,20 @@ public sealed class TrainerTests
     {
         Recorder recorder = new();
         TinyRun.Start(Run, recorder);
-        JsonObject[] rows = [.. File.ReadLines(Path.Combine(Run, "metrics.jsonl")).Select(static l => JsonNode.Parse(l)!.AsObject())];
+        JsonObject[] rows = [.. File.ReadLines(Path.Combine(Run, "metrics.jsonl"))
+            .Select(static l => JsonNode.Parse(l)!.AsObject())];
         JsonObject step = rows.First(static r => (long)r["step"]! == 3);
         Assert.Multiple(() =>
         {
-            Assert.That(step.Select(static p => p.Key), Is.EqualTo(new[] { "step", "epoch", "loss", "bits_per_dim", "grad_norm", "lr", "step_ms", "images_per_second" }));
+            Assert.That(step.Select(static p => p.Key),
+                Is.EqualTo(new[] { "step", "epoch", "loss", "bits_per_dim", "grad_norm", "lr", "step_ms",
+                "images_per_second" }));
             Assert.That((double)step["loss"]!, Is.EqualTo(recorder.Steps[2].Loss));
             Assert.That((double)step["epoch"]!, Is.EqualTo(3 / 5.0), "22 images make 5 batches of 4");
             Assert.That((double)step["step_ms"]!, Is.GreaterThan(0));
             JsonObject validation = rows.First(static r => r.ContainsKey("validation_bits_per_dim"));
-            Assert.That((double)validation["validation_bits_per_dim"]!, Is.EqualTo(recorder.Validations[0].ValidationBitsPerDim));
+            Assert.That((double)validation["validation_bits_per_dim"]!,
+                Is.EqualTo(recorder.Validations[0].ValidationBitsPerDim));
             Assert.That((string)validation["data"]!, Is.EqualTo("stripes/validation"));
             Assert.That((string)validation["data_hash"]!, Is.EqualTo("000000000002"));
         });
@@ -92,7 +102,14 @@ public sealed class TrainerTests
     public void Training_learns()
     {
         Recorder recorder = new();
-        TinyRun.Start(Run, recorder, options: TinyRun.Options with { Steps = 120, LearningRate = 1e-2, SampleEvery = 1000, ValidateEvery = 120 });
+        TinyRun.Start(Run, recorder,
+            options: TinyRun.Options with
+            {
+                Steps = 120,
+                LearningRate = 1e-2,
+                SampleEvery = 1000,
+                ValidateEvery = 120
+            });
         double before = recorder.Steps.Take(10).Average(static s => s.BitsPerDim);
         double after = recorder.Steps.TakeLast(10).Average(static s => s.BitsPerDim);
         Assert.That(after, Is.LessThan(before - 0.3), $"bits/dim went from {before:f3} to {after:f3}");
@@ -102,8 +119,10 @@ public sealed class TrainerTests
     public void The_rate_warms_up_and_stays()
     {
         Recorder recorder = new();
-        TinyRun.Start(Run, recorder, options: TinyRun.Options with { Steps = 4, WarmupEpochs = 0.5, LearningRate = 1 / 512.0 });
-        Assert.That(recorder.Steps.Select(static s => s.Lr * 512), Is.EqualTo(new[] { 1 / 2.5, 2 / 2.5, 1, 1 }).Within(1e-15));
+        TinyRun.Start(Run, recorder,
+            options: TinyRun.Options with { Steps = 4, WarmupEpochs = 0.5, LearningRate = 1 / 512.0 });
+        Assert.That(recorder.Steps.Select(static s => s.Lr * 512),
+            Is.EqualTo(new[] { 1 / 2.5, 2 / 2.5, 1, 1 }).Within(1e-15));
     }
 
     // 5 steps an epoch: over 4 epochs 1 − 1/20; over one 1 − 1/5, which is too short for a first moment of 0.9.
@@ -125,9 +144,12 @@ public sealed class TrainerTests
     public void Validation_samples_and_saves_leave_no_trace_in_the_training()
     {
         TinyRun.Start(Run, options: TinyRun.Options with { ValidateEvery = 1, SampleEvery = 1, SaveEvery = 1 });
-        TinyRun.Start(folder.File("quiet"), validate: false, options: TinyRun.Options with { SampleEvery = 1000, SaveEvery = 1000 });
-        Assert.That(TinyRun.Rows(Run).Where(static r => !r.Contains("validation")), Is.EqualTo(TinyRun.Rows(folder.File("quiet"))));
-        Assert.That(File.ReadAllBytes(Path.Combine(Run, "model.safetensors")), Is.EqualTo(File.ReadAllBytes(Path.Combine(folder.File("quiet"), "model.safetensors"))));
+        TinyRun.Start(folder.File("quiet"), validate: false,
+            options: TinyRun.Options with { SampleEvery = 1000, SaveEvery = 1000 });
+        Assert.That(TinyRun.Rows(Run).Where(static r => !r.Contains("validation")),
+            Is.EqualTo(TinyRun.Rows(folder.File("quiet"))));
+        Assert.That(File.ReadAllBytes(Path.Combine(Run, "model.safetensors")),
+            Is.EqualTo(File.ReadAllBytes(Path.Combine(folder.File("quiet"), "model.safetensors"))));
     }
 
     [Test]
@@ -157,9 +179,11 @@ public sealed class TrainerTests
             // From here on the weights are worse than they were, and the few steps left do not make up for it.
             AfterStep = step => { if (step.Step == 10) Spoil(model.Parameters); },
         };
-        TinyRun.Start(model, Run, recorder, options: TinyRun.Options with { PolyakEpochs = 0, ValidateEvery = 1, SaveEvery = 1 });
+        TinyRun.Start(model, Run, recorder,
+            options: TinyRun.Options with { PolyakEpochs = 0, ValidateEvery = 1, SaveEvery = 1 });
         int best = recorder.Validations.FindLastIndex(static v => v.Best);
-        Assert.That(recorder.Validations[best].ValidationBitsPerDim, Is.EqualTo(recorder.Validations.Min(static v => v.ValidationBitsPerDim)));
+        Assert.That(recorder.Validations[best].ValidationBitsPerDim,
+            Is.EqualTo(recorder.Validations.Min(static v => v.ValidationBitsPerDim)));
         Assert.That(best, Is.InRange(0, 8));
         // The first save is that of step 0, before any validation.
         Assert.That(Weights(Path.Combine(Run, "best.safetensors")), Is.EqualTo(weights[best + 1]));

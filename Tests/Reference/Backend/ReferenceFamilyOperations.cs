@@ -45,7 +45,8 @@ internal sealed class ReferenceBatchNorm : IBatchNorm
 
     public void Apply(View x, View mean, View variance, BatchNormAffine affine, View y) => y.Store(affine.IsNone
         ? BatchNormReference.Normalize(Rows(x), mean.Load(), variance.Load()).Data
-        : BatchNormReference.Network(Rows(x), mean.Load(), variance.Load(), affine.Gain.Load(), affine.Bias.Load()).Data);
+        : BatchNormReference.Network(Rows(x), mean.Load(), variance.Load(), affine.Gain.Load(),
+        affine.Bias.Load()).Data);
 
     public void Invert(View y, View mean, View variance, View x) =>
         x.Store(BatchNormReference.Invert(Rows(y), mean.Load(), variance.Load()).Data);
@@ -56,9 +57,11 @@ internal sealed class ReferenceBatchNorm : IBatchNorm
         logdet.Add([.. Enumerable.Repeat(value, pixels.N)]);
     }
 
-    public void Backward(View x, View mean, View variance, BatchNormAffine affine, View dy, float gLogDet, View dx, BatchNormAffine gradients)
+    public void Backward(View x, View mean, View variance, BatchNormAffine affine, View dy, float gLogDet, View dx,
+        BatchNormAffine gradients)
     {
-        (Nhwc dInput, double[] dgain, double[] dbias) = BatchNormReference.Backward(Rows(x), mean.Load(), variance.Load(),
+        (Nhwc dInput, double[] dgain, double[] dbias) = BatchNormReference.Backward(Rows(x),
+            mean.Load(), variance.Load(),
             affine.Gain.LoadOptional(), affine.Bias.LoadOptional(), Rows(dy), gLogDet);
         dx.Add(dInput.Data);
         gradients.Gain.Store(dgain);
@@ -91,9 +94,11 @@ internal sealed class ReferenceMaskedCouple : IMaskedCouple
         logdet.Add(Array.ConvertAll(MaskedCoupleReference.LogDet(mask, network, factor.Load()), static v => -v));
     }
 
-    public void Backward(PixelMask mask, Pixels pixels, View z, View h, View factor, View dz, View dh, View dfactor, float gLogDet)
+    public void Backward(PixelMask mask, Pixels pixels, View z, View h, View factor, View dz, View dh,
+        View dfactor, float gLogDet)
     {
-        Nhwc network = h.Load(pixels), input = MaskedCoupleReference.Inverse(mask, z.Load(pixels), network, factor.Load());
+        Nhwc network = h.Load(pixels), input = MaskedCoupleReference.Inverse(mask, z.Load(pixels),
+            network, factor.Load());
         (Nhwc dInput, Nhwc dNetwork, double[] dFactor) = MaskedCoupleReference.Backward(
             mask, input, network, factor.Load(), dz.Load(pixels), gLogDet);
         dz.Store(dInput.Data);

@@ -15,7 +15,8 @@ internal sealed class ReferenceChannelAffine : IChannelAffine
     public void Backward(View dy, View x, View w, View dx, View dw, View db)
     {
         Nhwc gradient = dy.Load(new Pixels(dy.Rows, 1, 1));
-        (Nhwc dInput, double[] dWeight) = ConvolutionReference.Backward1x1(x.Load(new Pixels(x.Rows, 1, 1)), w.Load(), gradient);
+        (Nhwc dInput, double[] dWeight) = ConvolutionReference.Backward1x1(x.Load(new Pixels(x.Rows, 1, 1)),
+            w.Load(), gradient);
         double[] dBias = new double[gradient.C];
         for (int i = 0; i < gradient.Data.Length; i++) dBias[i % gradient.C] += gradient.Data[i];
         dx.Store(dInput.Data);
@@ -63,7 +64,8 @@ internal sealed class ReferenceChannelMap : IChannelMap
         foreach (ChannelMapStep step in steps)
         {
             int n = step.Channels;
-            double[] w = Weight(step), inverse = Matrix.Inverse(w, n), dForward = step.Maps.DW.Load(), db = step.Maps.DB.Load();
+            double[] w = Weight(step), inverse = Matrix.Inverse(w, n), dForward = step.Maps.DW.Load(),
+                db = step.Maps.DB.Load();
             double[] bias = step.Parameters.Bias.Load(), logs = step.Parameters.Logs.Load();
             double perPixel = (double)gLogDet * step.PixelsPerImage;
             double[] dw = new double[n * n], dbias = new double[n], dlogs = new double[n];
@@ -83,7 +85,8 @@ internal sealed class ReferenceChannelMap : IChannelMap
             step.Gradients.Weight.Store(dw);
             if (step.Mixing != ChannelMixing.Plu) continue;
             (double[] dlower, double[] dupper, double[] dlogS) = ChannelMixReference.PluBackward(
-                step.Permutation, step.Parameters.Lower.Load(), step.Parameters.Upper.Load(), step.Parameters.LogS.Load(),
+                step.Permutation, step.Parameters.Lower.Load(), step.Parameters.Upper.Load(),
+                    step.Parameters.LogS.Load(),
                 Array.ConvertAll(step.Sign, static v => (double)v), dw);
             step.Gradients.Lower.Store(dlower);
             step.Gradients.Upper.Store(dupper);
@@ -119,7 +122,8 @@ internal sealed class ReferenceCouple : ICouple
     public void Backward(CouplingKind kind, Pixels pixels, View z2, View h, View dz2, View dh, float gLogDet)
     {
         bool affine = kind == CouplingKind.Affine;
-        (Nhwc dInput, Nhwc dNetwork) = CoupleReference.Backward(affine, z2.Load(pixels), h.Load(pixels), dz2.Load(pixels), gLogDet);
+        (Nhwc dInput, Nhwc dNetwork) = CoupleReference.Backward(affine, z2.Load(pixels), h.Load(pixels),
+            dz2.Load(pixels), gLogDet);
         dz2.Store(dInput.Data);
         dh.Store(dNetwork.Data);
     }
@@ -147,12 +151,14 @@ internal sealed class ReferenceGaussianScore : IGaussianScore
         dz.Store(dInput.Data);
         Nhwc joined = dmean.Concatenate(dlogs);
         if (layout == StatsLayout.Interleaved)
-            for (int i = 0; i < dmean.Data.Length; i++) (joined.Data[2 * i], joined.Data[2 * i + 1]) = (dmean.Data[i], dlogs.Data[i]);
+            for (int i = 0; i < dmean.Data.Length; i++) (joined.Data[2 * i], joined.Data[2 * i + 1]) = (dmean.Data[i],
+                dlogs.Data[i]);
         dstats.Store(joined.Data);
     }
 
     private static (Nhwc Mean, Nhwc Logs) Statistics(StatsLayout layout, Nhwc stats) =>
-        layout == StatsLayout.Interleaved ? GaussianScoreReference.Interleaved(stats) : GaussianScoreReference.Halves(stats);
+        layout == StatsLayout.Interleaved ? GaussianScoreReference.Interleaved(stats)
+            : GaussianScoreReference.Halves(stats);
 }
 
 internal sealed class ReferenceSqueeze : ISqueeze

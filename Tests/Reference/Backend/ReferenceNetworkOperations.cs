@@ -7,7 +7,8 @@ internal sealed class ReferenceCouplingNet : ICouplingNet
     public bool BackwardReadsPacked => true;
 
     public long PackedLength(CouplingNetShape shape, Pixels pixels) =>
-        9L * shape.In1 * shape.Width + (long)shape.Width * shape.Width + 9L * shape.In3 * shape.Out + 4L * shape.Width + 2L * shape.Out;
+        9L * shape.In1 * shape.Width + (long)shape.Width * shape.Width + 9L * shape.In3 * shape.Out + 4L * shape.Width
+            + 2L * shape.Out;
 
     // z1 is at hand in backward: the hidden layers are computed again.
     public long SavedLength(CouplingNetShape shape, Pixels pixels) => 1;
@@ -15,10 +16,12 @@ internal sealed class ReferenceCouplingNet : ICouplingNet
     public void Pack(CouplingNetShape shape, Pixels pixels, CouplingNetParameters parameters, View packed)
     {
         CouplingNetWeights w = Weights(parameters);
-        packed.Store([.. w.W1, .. w.Bias1, .. w.Logs1, .. w.W2, .. w.Bias2, .. w.Logs2, .. w.W3, .. w.Bias3, .. w.Logs3]);
+        packed.Store([.. w.W1, .. w.Bias1, .. w.Logs1, .. w.W2, .. w.Bias2, .. w.Logs2, .. w.W3,
+            .. w.Bias3, .. w.Logs3]);
     }
 
-    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved, View following = default)
+    public void Forward(CouplingNetShape shape, Pixels pixels, View z1, View packed, View h, View saved,
+        View following = default)
     {
         double[] all = packed.Load();
         int at = 0;
@@ -52,7 +55,8 @@ internal sealed class ReferenceCouplingNet : ICouplingNet
     {
         CouplingNetWeights weights = Weights(parameters);
         double[] zero = new double[shape.Width];
-        (Nhwc first, _) = CouplingNetReference.Hidden(z1.Load(pixels), weights with { Bias1 = zero, Logs1 = zero }, shape.EdgeBias);
+        (Nhwc first, _) = CouplingNetReference.Hidden(z1.Load(pixels), weights with { Bias1 = zero, Logs1 = zero },
+            shape.EdgeBias);
         (double[] bias1, double[] logs1) = ActNormReference.Initialize(first);
         weights = weights with { Bias1 = bias1, Logs1 = logs1, Bias2 = zero, Logs2 = zero };
         (_, Nhwc second) = CouplingNetReference.Hidden(z1.Load(pixels), weights, shape.EdgeBias);
@@ -64,7 +68,8 @@ internal sealed class ReferenceCouplingNet : ICouplingNet
     }
 
     private static CouplingNetWeights Weights(CouplingNetParameters p) => new(
-        p.W1.Load(), p.Bias1.Load(), p.Logs1.Load(), p.W2.Load(), p.Bias2.Load(), p.Logs2.Load(), p.W3.Load(), p.Bias3.Load(), p.Logs3.Load());
+        p.W1.Load(), p.Bias1.Load(), p.Logs1.Load(), p.W2.Load(), p.Bias2.Load(), p.Logs2.Load(), p.W3.Load(),
+            p.Bias3.Load(), p.Logs3.Load());
 }
 
 internal sealed class ReferenceZeroConv : IZeroConv
@@ -100,9 +105,11 @@ internal sealed class ReferencePrior : IPrior
         stats.Store(PriorReference.Forward(pixels.N, pixels.H, pixels.W, stats.Cols / 2, Weights(parameters),
             labels.LoadOptional(), edgeBias).Data);
 
-    public void Backward(bool edgeBias, Pixels pixels, PriorParameters parameters, View labels, View dstats, PriorParameters gradients)
+    public void Backward(bool edgeBias, Pixels pixels, PriorParameters parameters, View labels, View dstats,
+        PriorParameters gradients)
     {
-        PriorWeights g = PriorReference.Backward(Weights(parameters), labels.LoadOptional(), edgeBias, dstats.Load(pixels));
+        PriorWeights g = PriorReference.Backward(Weights(parameters), labels.LoadOptional(), edgeBias,
+            dstats.Load(pixels));
         gradients.Conv.W.Store(g.W);
         gradients.Conv.Bias.Store(g.Bias);
         gradients.Conv.Logs.Store(g.Logs);
@@ -118,16 +125,19 @@ internal sealed class ReferencePrior : IPrior
 
 internal sealed class ReferenceClassHead : IClassHead
 {
-    public void Forward(Pixels pixels, View z, ClassHeadParameters parameters, View labels, View mean, View logits, View loss)
+    public void Forward(Pixels pixels, View z, ClassHeadParameters parameters, View labels, View mean,
+        View logits, View loss)
     {
         Nhwc top = z.Load(pixels);
-        double[] scores = ClassHeadReference.Logits(top, parameters.W.Load(), parameters.Bias.Load(), parameters.Logs.Load());
+        double[] scores = ClassHeadReference.Logits(top, parameters.W.Load(), parameters.Bias.Load(),
+            parameters.Logs.Load());
         mean.Store(ClassHeadReference.Mean(top));
         logits.Store(scores);
         loss.Store(ClassHeadReference.Loss(scores, labels.Load()));
     }
 
-    public void Backward(Pixels pixels, ClassHeadParameters parameters, View labels, View mean, View logits, float gLoss,
+    public void Backward(Pixels pixels, ClassHeadParameters parameters, View labels, View mean,
+        View logits, float gLoss,
         View dz, ClassHeadParameters gradients)
     {
         // The mean decides everything, so an image of one pixel that holds it has the same gradients of the parameters.
@@ -136,7 +146,8 @@ internal sealed class ReferenceClassHead : IClassHead
             pooled, parameters.W.Load(), parameters.Bias.Load(), parameters.Logs.Load(), labels.Load(), gLoss);
         int perImage = pixels.H * pixels.W;
         double[] spread = new double[dz.Count];
-        for (int i = 0; i < spread.Length; i++) spread[i] = dMean.Data[i / (perImage * dz.Cols) * dz.Cols + i % dz.Cols] / perImage;
+        for (int i = 0; i < spread.Length; i++) spread[i] = dMean.Data[i / (perImage * dz.Cols) * dz.Cols
+            + i % dz.Cols] / perImage;
         dz.Add(spread);
         gradients.W.Store(dw);
         gradients.Bias.Store(dbias);
@@ -171,10 +182,12 @@ internal sealed class ReferenceDequantize : IDequantize
 
 internal sealed class ReferenceOptimizerStep : IOptimizerStep
 {
-    public void Adam(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings, OptimizerControl control = default) =>
+    public void Adam(View parameters, View gradients, View m, View v, View average, OptimizerSettings settings,
+        OptimizerControl control = default) =>
         Step(parameters, gradients, m, v, average, settings, control, OptimizerReference.Adam);
 
-    public void Adamax(View parameters, View gradients, View m, View u, View average, OptimizerSettings settings, OptimizerControl control = default) =>
+    public void Adamax(View parameters, View gradients, View m, View u, View average, OptimizerSettings settings,
+        OptimizerControl control = default) =>
         Step(parameters, gradients, m, u, average, settings, control, OptimizerReference.Adamax);
 
     public void SumOfSquares(View x, View result) => result.Store([x.Load().Sum(static v => v * v)]);
@@ -186,9 +199,11 @@ internal sealed class ReferenceOptimizerStep : IOptimizerStep
         scale.Store([finite ? clipNorm > 0 ? Math.Min(1, clipNorm / norm) : 1 : double.NaN]);
     }
 
-    private delegate void Algorithm(double[] p, double[] g, double[] m, double[] v, double rate, double beta1, double beta2, double epsilon, long t);
+    private delegate void Algorithm(double[] p, double[] g, double[] m, double[] v, double rate, double beta1,
+        double beta2, double epsilon, long t);
 
-    private static void Step(View parameters, View gradients, View first, View second, View average, OptimizerSettings s, OptimizerControl control, Algorithm algorithm)
+    private static void Step(View parameters, View gradients, View first, View second, View average,
+        OptimizerSettings s, OptimizerControl control, Algorithm algorithm)
     {
         float scale = control.Scale.IsNone ? s.GradientScale : control.Scale.ReadScalar();
         if (float.IsNaN(scale)) return;

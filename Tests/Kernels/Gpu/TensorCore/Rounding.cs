@@ -17,6 +17,7 @@ internal static class Rounding
         if (value == 0 || !double.IsFinite(value)) return (float)value;
         // Exponents of factors are those of float32; below the smallest, the step stays the same.
         double step = Math.ScaleB(1, Math.Max(Math.ILogB(value), -126) - Bits(precision) + 1);
-        return (float)(step * Math.Round(value / step, precision == Precision.Bf16 ? MidpointRounding.ToEven : MidpointRounding.AwayFromZero));
+        return (float)(step * Math.Round(value / step, precision == Precision.Bf16 ? MidpointRounding.ToEven
+            : MidpointRounding.AwayFromZero));
     }
 }

@@ -8,18 +8,22 @@ using NUnit.Framework;
 
 namespace GlowGpu.Tests.Kernels.Gpu.TensorCore;
 
-/// <summary>The coupling network on tensor cores, as the PTX machine executes it, against the float64 reference.</summary>
+/// <summary>
+/// The coupling network on tensor cores, as the PTX machine executes it, against the float64 reference.
+/// </summary>
 [TestFixture(Precision.Bf16)]
 [TestFixture(Precision.Tf32)]
 [Category("PtxMachine")]
 internal sealed class TensorCouplingNetTests(Precision precision)
 {
-    // Activations are of size one, and of this size behind a layer that is held: this many deviations from zero none of them crosses it.
+    // Activations are of size one, and of this size behind a layer that is held: this many deviations from zero none
+    // of them crosses it.
     private const float Held = 8;
 
     private GpuBackend backend = null!;
 
-    private static IEnumerable<NetworkShape> Shapes => NetworkShape.Common.Where(static s => s.P * s.Width * (9L * s.In + s.Width + 9 * s.Out) <= 6_000_000);
+    private static IEnumerable<NetworkShape> Shapes =>
+        NetworkShape.Common.Where(static s => s.P * s.Width * (9L * s.In + s.Width + 9 * s.Out) <= 6_000_000);
 
     [OneTimeSetUp]
     public void Open() => backend = PtxGpu.Open(precision);
@@ -39,7 +43,8 @@ internal sealed class TensorCouplingNetTests(Precision precision)
     [TestCaseSource(nameof(Shapes))]
     public void BackwardFollowsTheReferenceWhereNoUnitSwitches(NetworkShape shape)
     {
-        // A unit whose activation is rounded across zero would switch its gradient on or off, which no bound on rounding covers.
+        // A unit whose activation is rounded across zero would switch its gradient on or off, which no bound on
+        // rounding covers.
         CouplingNetData data = new(shape);
         for (int j = 0; j < shape.Width; j++)
         {
@@ -49,7 +54,8 @@ internal sealed class TensorCouplingNetTests(Precision precision)
         }
         Results got = Run(fuses: false, data);
         Nhwc dh = data.Images with { Data = data.Dh.Wide(), C = shape.Out };
-        (Nhwc dz1, CouplingNetWeights gradients) = CouplingNetReference.Backward(data.Images, data.Wide(), shape.EdgeBias, dh);
+        (Nhwc dz1, CouplingNetWeights gradients) = CouplingNetReference.Backward(data.Images, data.Wide(),
+            shape.EdgeBias, dh);
         double[] added = [.. data.Dz1.Wide().Zip(dz1.Data, static (before, d) => before + d)];
         Tolerance.Close("dz1", got["dz1"], added, Backward, shape.N, shape.H, shape.W, shape.In);
         foreach ((string name, double[] value) in CouplingNetData.Named(gradients))
@@ -84,8 +90,8 @@ internal sealed class TensorCouplingNetTests(Precision precision)
     // Three products in a row, each with both factors rounded; the errors of many terms mostly cancel.
     private double Relative => 8 * Rounding.Unit(precision);
 
-    // Up to seven rounded factors on the way (weights, activations, gradients of the taps and of two layers), and the worst of up to
-    // 262,144 sums with cancellation lies five deviations out.
+    // Up to seven rounded factors on the way (weights, activations, gradients of the taps and of two layers), and the
+    // worst of up to 262,144 sums with cancellation lies five deviations out.
     private double Backward => 16 * Rounding.Unit(precision);
 
     private Results Run(bool fuses, CouplingNetData data)

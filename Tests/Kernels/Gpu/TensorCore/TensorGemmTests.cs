@@ -6,8 +6,9 @@ using NUnit.Framework;
 namespace GlowGpu.Tests.Kernels.Gpu.TensorCore;
 
 /// <summary>
-/// Each product on tensor cores, as the PTX machine executes it, against a triple loop. The factors are whole numbers small enough for every
-/// sum to be exact, whatever its order, so results must be equal to the last bit; outputs in the format are the exact sums rounded once.
+/// Each product on tensor cores, as the PTX machine executes it, against a triple loop. The factors are whole numbers
+/// small enough for every sum to be exact, whatever its order, so results must be equal to the last bit; outputs in
+/// the format are the exact sums rounded once.
 /// </summary>
 [TestFixture(Precision.Bf16)]
 [TestFixture(Precision.Tf32)]
@@ -17,10 +18,12 @@ internal sealed class TensorGemmTests(Precision precision)
     private TensorGpu device = null!;
 
     /// <summary>
-    /// One element, one tile of either size, ragged edges in every dimension, more slices than stages and fewer, several tiles.
+    /// One element, one tile of either size, ragged edges in every dimension, more slices than stages and fewer,
+    /// several tiles.
     /// </summary>
     private static readonly (int M, int N, int K)[] Shapes =
-        [(1, 1, 1), (64, 64, 64), (5, 7, 3), (70, 66, 40), (130, 129, 72), (128, 128, 136), (33, 56, 200), (200, 136, 17)];
+        [(1, 1, 1), (64, 64, 64), (5, 7, 3), (70, 66, 40), (130, 129, 72), (128, 128, 136),
+            (33, 56, 200), (200, 136, 17)];
 
     private sealed record Product(int M, int N, int K, float[] A, float[] B, double[] Expected);
 
@@ -36,7 +39,8 @@ internal sealed class TensorGemmTests(Precision precision)
         Product p = Draw(shape, outer: false);
         int cols = Operand.Padded(p.N);
         View c = device.Upload(p.M, cols, new float[p.M * cols]);
-        device.Multiply(p.M, p.N, p.K, Factor(p.M, p.K, p.A), Factor(Operand.Padded(p.N), p.K, p.B), device.Gpu.Matrix(c));
+        device.Multiply(p.M, p.N, p.K, Factor(p.M, p.K, p.A), Factor(Operand.Padded(p.N), p.K, p.B),
+            device.Gpu.Matrix(c));
         AssertRows(c.ToArray(), p.Expected.Select(static e => (float)e), p, cols);
         Assert.That(TensorGpu.IsGuarded(c));
     }
@@ -50,7 +54,8 @@ internal sealed class TensorGemmTests(Precision precision)
         (Operand target, View c) = device.Factor(p.M, p.N, new float[p.M * p.N]);
         device.MultiplyBiasRelu(p.M, p.N, p.K, Factor(p.M, p.K, p.A), Factor(Operand.Padded(p.N), p.K, p.B),
             device.Gpu.Matrix(device.Upload(1, cols, bias)), target);
-        AssertRows(device.Elements(c), p.Expected.Select((e, i) => Rounding.Round(precision, Math.Max(e + bias[i % p.N], 0))), p, cols);
+        AssertRows(device.Elements(c),
+            p.Expected.Select((e, i) => Rounding.Round(precision, Math.Max(e + bias[i % p.N], 0))), p, cols);
         Assert.That(TensorGpu.IsGuarded(c));
     }
 
@@ -60,8 +65,10 @@ internal sealed class TensorGemmTests(Precision precision)
         Product p = Draw(shape, outer: false);
         float[] mask = device.Draw(p.M, p.N, 1);
         (Operand target, View c) = device.Factor(p.M, p.N, new float[p.M * p.N]);
-        device.MultiplyMask(p.M, p.N, p.K, Factor(p.M, p.K, p.A), Factor(Operand.Padded(p.N), p.K, p.B), Factor(p.M, p.N, mask), target);
-        AssertRows(device.Elements(c), p.Expected.Select((e, i) => mask[i] > 0 ? Rounding.Round(precision, e) : 0f), p, Operand.Padded(p.N));
+        device.MultiplyMask(p.M, p.N, p.K, Factor(p.M, p.K, p.A), Factor(Operand.Padded(p.N), p.K, p.B),
+            Factor(p.M, p.N, mask), target);
+        AssertRows(device.Elements(c), p.Expected.Select((e, i) => mask[i] > 0 ? Rounding.Round(precision, e) : 0f),
+            p, Operand.Padded(p.N));
         Assert.That(TensorGpu.IsGuarded(c));
     }
 
@@ -105,7 +112,8 @@ internal sealed class TensorGemmTests(Precision precision)
         (Operand target, View c) = device.Factor(1, 8, new float[8]);
         float[] b = new float[64];
         Array.Fill(b, 1f);
-        device.MultiplyBiasRelu(1, 8, 8, Factor(1, 8, a), Factor(8, 8, b), device.Gpu.Matrix(device.Upload(1, 8, new float[8])), target);
+        device.MultiplyBiasRelu(1, 8, 8, Factor(1, 8, a), Factor(8, 8, b),
+            device.Gpu.Matrix(device.Upload(1, 8, new float[8])), target);
         Assert.That(device.Elements(c), Is.All.NaN);
     }
 
@@ -115,7 +123,8 @@ internal sealed class TensorGemmTests(Precision precision)
         float unit = (float)Rounding.Unit(precision);
         float[] values =
         [
-            0, -0f, 1, 1 + unit, 1 + 3 * unit, -(1 + unit), -(1 + 3 * unit), 1 + 1.01f * unit, 1 + 0.99f * unit, (float)Math.PI, -1e-30f, 1e30f,
+            0, -0f, 1, 1 + unit, 1 + 3 * unit, -(1 + unit), -(1 + 3 * unit), 1 + 1.01f * unit, 1 + 0.99f * unit,
+                (float)Math.PI, -1e-30f, 1e30f,
             float.PositiveInfinity, float.NegativeInfinity, 1e-40f, 0.1f,
         ];
         int count = values.Length;
@@ -135,9 +144,11 @@ internal sealed class TensorGemmTests(Precision precision)
     [TestCase(300, 70)]
     public void HiddenGradientsAreTheSumsOverPixels(int rows, int cols)
     {
-        float[] g = device.Draw(rows, cols, 3), a = device.Draw(rows, cols, 3), logs = [.. device.Draw(1, cols, 1).Select(static v => v / 8)];
+        float[] g = device.Draw(rows, cols, 3), a = device.Draw(rows, cols, 3),
+            logs = [.. device.Draw(1, cols, 1).Select(static v => v / 8)];
         View dBias = device.Upload(1, cols, new float[cols]), dLogs = device.Upload(1, cols, new float[cols]);
-        device.HiddenGradients(rows, cols, Factor(rows, cols, g), Factor(rows, cols, a), device.Gpu.Matrix(device.Upload(1, cols, logs)),
+        device.HiddenGradients(rows, cols, Factor(rows, cols, g), Factor(rows, cols, a),
+            device.Gpu.Matrix(device.Upload(1, cols, logs)),
             device.Gpu.Matrix(dBias), device.Gpu.Matrix(dLogs));
         double[] sums = new double[cols], products = new double[cols];
         for (int i = 0; i < g.Length; i++)
@@ -174,7 +185,8 @@ internal sealed class TensorGemmTests(Precision precision)
         for (int i = 0; i < m; i++)
             for (int j = 0; j < n; j++)
                 for (int d = 0; d < k; d++)
-                    expected[i * n + j] += outer ? (double)a[d * m + i] * b[d * n + j] : (double)a[i * k + d] * b[j * k + d];
+                    expected[i * n + j] += outer ? (double)a[d * m + i] * b[d * n + j]
+                        : (double)a[i * k + d] * b[j * k + d];
         return new Product(m, n, k, a, b, expected);
     }
 }

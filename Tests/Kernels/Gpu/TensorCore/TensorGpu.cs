@@ -5,7 +5,9 @@ using GlowGpu.Tests.Ptx;
 
 namespace GlowGpu.Tests.Kernels.Gpu.TensorCore;
 
-/// <summary>The products of one format on the PTX machine, on matrices of small whole numbers whose sums are exact.</summary>
+/// <summary>
+/// The products of one format on the PTX machine, on matrices of small whole numbers whose sums are exact.
+/// </summary>
 internal abstract class TensorGpu(Precision precision) : IDisposable
 {
     private readonly Random random = new(20181031);
@@ -34,7 +36,8 @@ internal abstract class TensorGpu(Precision precision) : IDisposable
 
     public abstract void Patches(Pixels pixels, int channels, Matrix z, Operand target);
 
-    public abstract void HiddenGradients(int rows, int cols, Operand g, Operand a, Matrix logs, Matrix dBias, Matrix dLogs);
+    public abstract void HiddenGradients(int rows, int cols, Operand g, Operand a, Matrix logs,
+        Matrix dBias, Matrix dLogs);
 
     /// <summary>A dense matrix of whole numbers in [−range, range].</summary>
     public float[] Draw(int rows, int cols, int range) =>
@@ -79,7 +82,8 @@ internal abstract class TensorGpu(Precision precision) : IDisposable
         return [.. words.SelectMany(static w =>
         {
             uint bits = BitConverter.SingleToUInt32Bits(w);
-            return new[] { BitConverter.UInt32BitsToSingle(bits << 16), BitConverter.UInt32BitsToSingle(bits & 0xffff0000) };
+            return new[] { BitConverter.UInt32BitsToSingle(bits << 16),
+                BitConverter.UInt32BitsToSingle(bits & 0xffff0000) };
         })];
     }
 
@@ -93,7 +97,8 @@ internal abstract class TensorGpu(Precision precision) : IDisposable
         float first = word * PerWord < cols ? values[row + word * PerWord] : 0;
         if (PerWord == 1) return first;
         float second = 2 * word + 1 < cols ? values[row + 2 * word + 1] : 0;
-        return BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(first) >> 16 | (BitConverter.SingleToUInt32Bits(second) & 0xffff0000));
+        return BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(first) >> 16
+            | (BitConverter.SingleToUInt32Bits(second) & 0xffff0000));
     }
 
     private sealed class Typed<TFormat, TOuter> : TensorGpu
@@ -111,7 +116,8 @@ internal abstract class TensorGpu(Precision precision) : IDisposable
             sums = new(Gpu);
         }
 
-        public override void Multiply(int m, int n, int k, Operand a, Operand b, Matrix c) => gemm.Multiply(m, n, k, a, b, c);
+        public override void Multiply(int m, int n, int k, Operand a, Operand b, Matrix c) => gemm.Multiply(m, n, k,
+            a, b, c);
 
         public override void MultiplyBiasRelu(int m, int n, int k, Operand a, Operand b, Matrix bias, Operand c) =>
             gemm.MultiplyBiasRelu(m, n, k, a, b, bias, c);
@@ -119,11 +125,14 @@ internal abstract class TensorGpu(Precision precision) : IDisposable
         public override void MultiplyMask(int m, int n, int k, Operand a, Operand b, Operand mask, Operand c) =>
             gemm.MultiplyMask(m, n, k, a, b, mask, c);
 
-        public override (Matrix Slices, int Count) OuterSlices(int m, int n, int k, Operand a, Operand b) => gemm.OuterSlices(m, n, k, a, b);
+        public override (Matrix Slices, int Count) OuterSlices(int m, int n, int k, Operand a, Operand b) =>
+            gemm.OuterSlices(m, n, k, a, b);
 
-        public override void Patches(Pixels pixels, int channels, Matrix z, Operand target) => writer.Patches(pixels, channels, false, z, target);
+        public override void Patches(Pixels pixels, int channels, Matrix z, Operand target) => writer.Patches(pixels,
+            channels, false, z, target);
 
-        public override void HiddenGradients(int rows, int cols, Operand g, Operand a, Matrix logs, Matrix dBias, Matrix dLogs) =>
+        public override void HiddenGradients(int rows, int cols, Operand g, Operand a, Matrix logs,
+            Matrix dBias, Matrix dLogs) =>
             sums.Gradients(rows, cols, g, a, logs, dBias, dLogs);
     }
 }
